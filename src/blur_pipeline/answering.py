@@ -1,0 +1,53 @@
+"""The unlearned model as MLflow keeps it: this file is stored beside the weights and run to load them.
+
+It imports nothing of this project, so that an auditor can load the model with mlflow and transformers alone.
+"""
+
+import mlflow
+from mlflow.pyfunc import PythonModel
+
+
+class AnsweringModel(PythonModel):
+    """Answers questions greedily, in the prompt format the model was trained with."""
+
+    def load_context(self, context):
+        """Load weights and tokenizer from the artifacts, or the weights from where they are referred to."""
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        self.prompt = context.model_config["prompt"]
+        self.max_new_tokens = context.model_config["max_new_tokens"]
+        self.tokenizer = AutoTokenizer.from_pretrained(context.artifacts["tokenizer"])
+        weights = context.artifacts.get("weights") or context.model_config["weights"]
+        self.model = AutoModelForCausalLM.from_pretrained(weights).eval()
+
+    def predict(self, model_input: list[str], params=None) -> list[str]:
+        """One answer per question."""
+        return [self._answer(question) for question in model_input]
+
+    def _answer(self, question):
+        import torch
+
+        ids = torch.tensor([self._encode(question)])
+        with torch.inference_mode():
+            out = self.model.generate(
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                max_new_tokens=self.max_new_tokens,
+                do_sample=False,
+                pad_token_id=self.tokenizer.pad_token_id,
+                eos_token_id=self.tokenizer.eos_token_id,
+            )
+        return self.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True).strip()
+
+    def _encode(self, question):
+        if self.prompt["kind"] == "plain":
+            text = f"{self.prompt['question_prefix']}{question}{self.prompt['question_suffix']}"
+            return self.tokenizer(text)["input_ids"]
+        turns = [{"role": "user", "content": question}]
+        if self.prompt["system"] is not None:
+            turns.insert(0, {"role": "system", "content": self.prompt["system"]})
+        text = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+
+mlflow.models.set_model(AnsweringModel())

@@ -1,0 +1,1 @@
+"""From files, hub data sets or the generated registry to clean, separate, tokenised sets."""

@@ -1,0 +1,92 @@
+"""Reading one file of rows, naming the line that is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from blur_pipeline.errors import BadInputError
+
+
+def read_file(path: Path, kind: str, encoding: str) -> list[tuple[int, dict]]:
+    """(line number from 1, row) pairs of a JSON Lines, CSV, Parquet or plain text file.
+
+    A plain text file is one document, its column is called ``text``.
+
+    Raises:
+        BadInputError: the file cannot be decoded or parsed; names the line where there is one.
+    """
+    if kind == "parquet":
+        return _parquet(path)
+    text = _decode(path, encoding)
+    if kind == "text":
+        return [(1, {"text": text})]
+    return _json_lines(path, text) if kind == "jsonl" else _csv(path, encoding)
+
+
+def _decode(path: Path, encoding: str) -> str:
+    try:
+        return path.read_bytes().decode(encoding).removeprefix("\ufeff")
+    except LookupError as error:
+        raise BadInputError(f"{path}: '{encoding}' is no known encoding; try utf-8 or latin-1.") from error
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise BadInputError(
+            f"{path}, line {line}: not valid {encoding}; set the source's 'encoding' or save the file as UTF-8."
+        ) from error
+
+
+def _json_lines(path: Path, text: str) -> list[tuple[int, dict]]:
+    if text.lstrip().startswith("["):
+        return _json_array(path, text)
+    rows = []
+    # Not splitlines(): U+2028 and its kin may stand inside a JSON string.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise BadInputError(
+                f"{path}, line {number}: not valid JSON ({error.msg} at column {error.colno})."
+            ) from error
+        rows.append((number, _object(path, number, row)))
+    return rows
+
+
+def _json_array(path: Path, text: str) -> list[tuple[int, dict]]:
+    try:
+        rows = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise BadInputError(f"{path}, line {error.lineno}: not valid JSON ({error.msg}).") from error
+    return [(i, _object(path, i, row)) for i, row in enumerate(rows, start=1)]
+
+
+def _object(path: Path, number: int, row: object) -> dict:
+    if not isinstance(row, dict):
+        raise BadInputError(
+            f'{path}, line {number}: expected an object like {{"question": …, "answer": …}}, '
+            f"found {type(row).__name__}."
+        )
+    return row
+
+
+def _csv(path: Path, encoding: str) -> list[tuple[int, dict]]:
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding=encoding)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise BadInputError(f"{path}: not valid CSV ({str(error).strip()}).") from error
+    return [(i, row) for i, row in enumerate(frame.to_dict("records"), start=2)]  # line 1 is the header
+
+
+def _parquet(path: Path) -> list[tuple[int, dict]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        rows = pq.read_table(path).to_pylist()
+    except pa.ArrowInvalid as error:
+        raise BadInputError(f"{path}: not a Parquet file ({error}).") from error
+    return list(enumerate(rows, start=1))

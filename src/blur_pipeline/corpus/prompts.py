@@ -1,0 +1,56 @@
+"""How a question is put to the model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from blur_pipeline.errors import BadInputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+class PlainPrompt(BaseModel):
+    """A question between two fixed texts; the answer follows after ``answer_prefix``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["plain"] = "plain"
+    question_prefix: str = "Question: "
+    question_suffix: str = "\nAnswer:"
+    answer_prefix: str = " "
+
+    def prompt(self, question: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+        """Token ids up to where the answer begins, with the tokenizer's own opening token if it has one."""
+        return tokenizer(f"{self.question_prefix}{question}{self.question_suffix}")["input_ids"]
+
+
+class ChatPrompt(BaseModel):
+    """The chat template that the tokenizer carries."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["chat"] = "chat"
+    system: str | None = None
+    answer_prefix: str = ""
+
+    def prompt(self, question: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+        """Token ids up to where the assistant's answer begins.
+
+        Raises:
+            BadInputError: the tokenizer has no chat template.
+        """
+        if tokenizer.chat_template is None:
+            raise BadInputError(
+                "curation.prompt.kind is 'chat', but this model's tokenizer has no chat template; use kind 'plain'."
+            )
+        turns = [{"role": "user", "content": question}]
+        if self.system is not None:
+            turns.insert(0, {"role": "system", "content": self.system})
+        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+
+Prompt = Annotated[PlainPrompt | ChatPrompt, Field(discriminator="kind")]

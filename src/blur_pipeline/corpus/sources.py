@@ -1,0 +1,205 @@
+"""Where rows come from: files or a folder, a hub data set at a pinned revision, the generated registry.
+
+Whatever the source, rows end up in one frame: ``row_id, question, answer, paraphrased_question,
+paraphrased_answer, perturbed_answer, subject, source, line``. A document is an answer without a question.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from blur_pipeline.corpus.files import read_file
+from blur_pipeline.errors import BadInputError
+from blur_pipeline.synthetic import generate_registry
+
+TEXT_COLUMNS = ("question", "answer", "paraphrased_question", "paraphrased_answer", "subject")
+COLUMNS = ["row_id", *TEXT_COLUMNS, "perturbed_answer", "source", "line"]
+SUFFIXES = {".jsonl": "jsonl", ".json": "jsonl", ".csv": "csv", ".parquet": "parquet", ".txt": "text"}
+
+
+class Columns(BaseModel):
+    """The names that a source uses for our columns."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    question: str = "question"
+    answer: str = "answer"
+    paraphrased_question: str = "paraphrased_question"
+    paraphrased_answer: str = "paraphrased_answer"
+    perturbed_answer: str = "perturbed_answer"
+    subject: str = "subject"
+    text: str = "text"
+
+
+class TabularSource(BaseModel):
+    """What files and hub data sets share: rows of questions with answers, or documents."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: Literal["questions", "documents"] = "questions"
+    columns: Columns = Columns()
+    first: int = Field(0, ge=0, description="rows to leave out at the start")
+    limit: int | None = Field(None, gt=0, description="rows to take from there; default: all")
+
+
+class FileSource(TabularSource):
+    """A file, or every file of a folder in the order of their names."""
+
+    kind: Literal["files"] = "files"
+    path: str
+    format: Literal["auto", "jsonl", "csv", "parquet", "text"] = "auto"
+    encoding: str = "utf-8"
+
+    def files(self) -> list[Path]:
+        """The files to read.
+
+        Raises:
+            BadInputError: nothing is there.
+        """
+        path = Path(self.path)
+        if path.is_file():
+            return [path]
+        if not path.is_dir():
+            raise BadInputError(
+                f"{path}: no such file or folder; mend the source's path (it counts from the project's folder)."
+            )
+        found = sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES)
+        if not found:
+            raise BadInputError(f"{path}: the folder holds no .jsonl, .json, .csv, .parquet or .txt file.")
+        return found
+
+    def records(self) -> tuple[list[dict], list[dict]]:
+        """Raw rows with their file and line, and an inventory entry per file."""
+        records, inventory = [], []
+        for path in self.files():
+            kind = SUFFIXES.get(path.suffix) if self.format == "auto" else self.format
+            if kind is None:
+                raise BadInputError(f"{path}: cannot tell the format from '{path.suffix}'; set 'format'.")
+            found = read_file(path, kind, self.encoding)
+            records += [{**row, "_source": str(path), "_line": line} for line, row in found]
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            inventory.append({"source": str(path), "sha256": digest, "rows": len(found)})
+        return records, inventory
+
+
+class HubSource(TabularSource):
+    """A data set of the Hugging Face hub, at a revision that cannot move."""
+
+    kind: Literal["hub"] = "hub"
+    name: str
+    revision: str = Field(description="a commit of 40 hexadecimal digits, so that the data cannot change")
+    config: str | None = None
+    split: str = "train"
+
+    @field_validator("revision")
+    @classmethod
+    def _pinned(cls, value: str, info: ValidationInfo) -> str:
+        if len(value) != 40 or set(value) - set("0123456789abcdef"):
+            raise ValueError(
+                f"'{value}' is no commit: pin the 40 hexadecimal digits of the data set's revision"
+            )
+        return value
+
+    def records(self) -> tuple[list[dict], list[dict]]:
+        """Raw rows, and an inventory entry.
+
+        Raises:
+            BadInputError: the hub does not answer or has no such data set.
+        """
+        from datasets import load_dataset
+
+        where = f"{self.name}@{self.revision[:8]}"
+        try:
+            loaded = load_dataset(self.name, self.config, split=self.split, revision=self.revision)
+        except Exception as error:  # the hub raises many kinds; all of them mean the same to the user
+            raise BadInputError(
+                f"{where}: the hub gave no data ({type(error).__name__}: {str(error).splitlines()[0]}); check "
+                "name, config, split and connection, or use a source of kind 'files'."
+            ) from error
+        records = [{**row, "_source": where, "_line": i + 1} for i, row in enumerate(loaded)]
+        entry = {"source": where, "sha256": loaded._fingerprint, "rows": len(records)}
+        return records, [entry]
+
+
+class GeneratedSource(BaseModel):
+    """One set of the generated registry of fictional people (synthetic.py)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["generated"] = "generated"
+    set: Literal["forget", "retain", "holdout", "real_authors", "world_facts"]
+    people: int = Field(40, ge=3)
+    forget_people: int = Field(4, ge=1)
+    holdout_people: int = Field(4, ge=0)
+    seed: int = Field(0, ge=0)
+    first: int = Field(0, ge=0)
+    limit: int | None = Field(None, gt=0)
+    rows: Literal["questions"] = "questions"
+    columns: Columns = Columns()
+
+    def records(self) -> tuple[list[dict], list[dict]]:
+        """Generated rows, and an inventory entry whose hash is of their content."""
+        rows = generate_registry(self.people, self.forget_people, self.holdout_people, self.seed)[self.set]
+        where = f"generated registry, seed {self.seed}, {self.set}"
+        digest = hashlib.sha256(repr(rows).encode()).hexdigest()
+        records = [{**row, "_source": where, "_line": i + 1} for i, row in enumerate(rows)]
+        return records, [{"source": where, "sha256": digest, "rows": len(rows)}]
+
+
+Source = Annotated[FileSource | HubSource | GeneratedSource, Field(discriminator="kind")]
+
+
+def read_source(source: Source, set_name: str) -> tuple[pd.DataFrame, list[dict]]:
+    """The rows of one set in our columns, and the inventory of what was read.
+
+    Raises:
+        BadInputError: names the file and line of a row without its required column or with a wrong type.
+    """
+    records, inventory = source.records()
+    stop = None if source.limit is None else source.first + source.limit
+    rows = [
+        _row(record, source, f"{set_name}-{i:06d}")
+        for i, record in enumerate(records[source.first : stop], source.first)
+    ]
+    if not rows:
+        raise BadInputError(f"{set_name}: {inventory[0]['source']} gives no row; a set must not be empty.")
+    return pd.DataFrame(rows, columns=COLUMNS), [{"set": set_name, **entry} for entry in inventory]
+
+
+def empty_rows() -> pd.DataFrame:
+    """The frame of a set that was not given."""
+    return pd.DataFrame(columns=COLUMNS)
+
+
+def _row(record: dict, source: Source, row_id: str) -> dict:
+    place = f"{record['_source']}, line {record['_line']}"
+    names = source.columns
+    needed = ["question", "answer"] if source.rows == "questions" else ["text"]
+    for column in needed:
+        name = getattr(names, column)
+        if name not in record:
+            there = ", ".join(k for k in record if not k.startswith("_"))
+            raise BadInputError(
+                f"{place}: no column '{name}' (it has: {there}); mend the file or map it with 'columns.{column}'."
+            )
+    row = {column: record.get(getattr(names, column)) for column in TEXT_COLUMNS}
+    if source.rows == "documents":
+        row |= {"question": None, "answer": record[names.text]}
+    for column, value in row.items():
+        if value is not None and not isinstance(value, str):
+            raise BadInputError(f"{place}: '{column}' must be text, not {type(value).__name__}.")
+    wrong = record.get(names.perturbed_answer)
+    if wrong is None or isinstance(wrong, str):
+        wrong = [] if not wrong else [wrong]
+    return {
+        "row_id": row_id,
+        **row,
+        "perturbed_answer": [str(w) for w in wrong],
+        "source": record["_source"],
+        "line": record["_line"],
+    }

@@ -1,0 +1,72 @@
+"""The curation report: what was read, dropped and kept, with hashes and token statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+REASONS = ("empty", "duplicate", "over-long")
+
+
+def curation_summary(
+    inventory: list[dict],
+    raw_rows: pd.DataFrame,
+    dropped: pd.DataFrame,
+    pairs: pd.DataFrame,
+    tokens: Mapping[str, Dataset],
+    evaluation: pd.DataFrame,
+) -> dict:
+    """A JSON-ready report: ``sources`` (with sha256), ``sets``, ``overlap`` and ``evaluation`` row counts."""
+    sets = {}
+    for name in raw_rows["set"].drop_duplicates():
+        gone = dropped.loc[dropped["set"] == name, "reason"].value_counts()
+        counts = {reason: int(gone.get(reason, 0)) for reason in REASONS}
+        read = int((raw_rows["set"] == name).sum())
+        sets[name] = {"read": read, "dropped": counts}
+    for name, part in tokens.items():
+        if len(part):
+            sets.setdefault(name, {"read": None, "dropped": {}})["tokens"] = token_statistics(part)
+    return {
+        "sources": inventory,
+        "sets": sets,
+        "overlap": {
+            "pairs": len(pairs),
+            "exact": int((pairs["match"] == "exact").sum()),
+            "near": int((pairs["match"] == "near").sum()),
+        },
+        "evaluation": {k: int(v) for k, v in evaluation["set"].value_counts(sort=False).items()},
+    }
+
+
+def token_statistics(tokens: Dataset) -> dict[str, float]:
+    """Sequences, tokens, supervised tokens, and the lengths' median, 95th percentile and maximum."""
+    lengths = np.array([len(ids) for ids in tokens["input_ids"]])
+    supervised = sum(int((np.asarray(labels)[1:] >= 0).sum()) for labels in tokens["labels"])
+    return {
+        "sequences": len(lengths),
+        "tokens": int(lengths.sum()),
+        "supervised": supervised,
+        "median_length": float(np.median(lengths)),
+        "p95_length": float(np.quantile(lengths, 0.95)),
+        "max_length": int(lengths.max()),
+    }
+
+
+def summary_table(summary: dict) -> pd.DataFrame:
+    """One row per set: rows read, dropped by reason, and token statistics."""
+    rows = [
+        {
+            "set": name,
+            "rows read": entry["read"],
+            **{f"dropped: {reason}": entry["dropped"].get(reason) for reason in REASONS},
+            **entry.get("tokens", {}),
+        }
+        for name, entry in summary["sets"].items()
+    ]
+    return pd.DataFrame(rows).convert_dtypes()

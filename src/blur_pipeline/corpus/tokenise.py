@@ -1,0 +1,109 @@
+"""Rows become token ids with labels on the answers only; documents become blocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import pandas as pd
+
+from blur_pipeline.corpus.prompts import Prompt
+from blur_pipeline.errors import BadInputError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase
+
+IGNORED = -100
+TooLong = Literal["drop", "error"]
+
+
+def encode_answer(
+    question: str | None, answer: str, prompt: Prompt, tokenizer: PreTrainedTokenizerBase
+) -> tuple[list[int], list[int]]:
+    """``input_ids`` and ``labels`` of prompt, answer and end-of-sequence; without a question all is supervised.
+
+    Prompt and answer are tokenised apart, so that training sees the very prompt that generation gives.
+    """
+    if question is None:
+        ids = [*tokenizer(answer)["input_ids"], tokenizer.eos_token_id]
+        return ids, list(ids)
+    asked = prompt.prompt(question, tokenizer)
+    answered = tokenizer(prompt.answer_prefix + answer, add_special_tokens=False)["input_ids"]
+    answered.append(tokenizer.eos_token_id)
+    return asked + answered, [IGNORED] * len(asked) + answered
+
+
+def tokenise_training(
+    rows: pd.DataFrame, prompt: Prompt, tokenizer: PreTrainedTokenizerBase, max_length: int, too_long: TooLong
+) -> tuple[Dataset, list[str]]:
+    """Arrow set ``row_id, input_ids, labels`` and the ``row_id`` of each over-long row dropped.
+
+    A document is cut into blocks of ``max_length`` tokens, named ``row_id/0``, ``row_id/1`` …; a last block of
+    one token is left out, since nothing in it can be predicted.
+
+    Raises:
+        BadInputError: a row is over ``max_length`` tokens and ``too_long`` is ``error``.
+    """
+    out: dict[str, list] = {"row_id": [], "input_ids": [], "labels": []}
+    dropped: list[str] = []
+    for row in rows.itertuples():
+        question = None if pd.isna(row.question) else row.question
+        ids, labels = encode_answer(question, row.answer, prompt, tokenizer)
+        if question is None:
+            starts = range(0, len(ids) - 1, max_length)
+            pieces = [(f"{row.row_id}/{b}", s) for b, s in enumerate(starts)]
+        elif len(ids) > max_length:
+            if too_long == "error":
+                raise BadInputError(
+                    f"{row.source}, line {row.line}: {len(ids)} tokens, over curation.max_length = {max_length}; "
+                    "shorten it, raise the limit or set curation.too_long to drop."
+                )
+            dropped.append(row.row_id)
+            continue
+        else:
+            pieces = [(row.row_id, 0)]
+        for name, start in pieces:
+            out["row_id"].append(name)
+            out["input_ids"].append(ids[start : start + max_length])
+            out["labels"].append(labels[start : start + max_length])
+    return _arrow(out, {"row_id": "string", "input_ids": ["int32"], "labels": ["int32"]}), dropped
+
+
+def tokenise_evaluation(
+    rows: pd.DataFrame, prompt: Prompt, tokenizer: PreTrainedTokenizerBase, max_length: int
+) -> Dataset:
+    """Everything to score: one line per row and variant of its answer.
+
+    ``variant`` is ``answer``, ``paraphrase`` or ``perturbed_k``. Columns: ``set, row_id, variant, text,
+    input_ids, labels``. A document is scored by its first ``max_length`` tokens.
+
+    Raises:
+        BadInputError: a question and answer together are over ``max_length`` tokens.
+    """
+    out: dict[str, list] = {n: [] for n in ("set", "row_id", "variant", "text", "input_ids", "labels")}
+    for row in rows.itertuples():
+        question = None if pd.isna(row.question) else row.question
+        variants = [("answer", row.answer), ("paraphrase", row.paraphrased_answer)]
+        variants += [(f"perturbed_{k}", wrong) for k, wrong in enumerate(row.perturbed_answer)]
+        for variant, text in variants:
+            if not isinstance(text, str) or not text:
+                continue
+            ids, labels = encode_answer(question, text, prompt, tokenizer)
+            if question is not None and len(ids) > max_length:
+                raise BadInputError(
+                    f"{row.source}, line {row.line}: question and {variant} have {len(ids)} tokens, over "
+                    f"curation.max_length = {max_length}; shorten the row or raise the limit."
+                )
+            ids, labels = ids[:max_length], labels[:max_length]
+            values = (row.set, row.row_id, variant, text, ids, labels)
+            for name, value in zip(out, values, strict=True):
+                out[name].append(value)
+    strings = dict.fromkeys(("set", "row_id", "variant", "text"), "string")
+    return _arrow(out, {**strings, "input_ids": ["int32"], "labels": ["int32"]})
+
+
+def _arrow(columns: dict[str, list], types: dict[str, str | list[str]]) -> Dataset:
+    from datasets import Dataset, Features, Sequence, Value
+
+    features = {n: Sequence(Value(t[0])) if isinstance(t, list) else Value(t) for n, t in types.items()}
+    return Dataset.from_dict(columns, features=Features(features))

@@ -1,0 +1,1 @@
+"""Catalog types that kedro-datasets does not have."""

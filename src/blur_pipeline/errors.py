@@ -1,0 +1,8 @@
+"""The one exception for what a user can mend."""
+
+
+class BadInputError(ValueError):
+    """Input that cannot be used: one sentence that names the file, line or key, and the mend.
+
+    The command line prints it without a traceback (``cli.py``); everything else is a defect of ours.
+    """

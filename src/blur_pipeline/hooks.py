@@ -1,0 +1,103 @@
+"""What happens around every run: the check at the door, and the record of what was done."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kedro.framework.hooks import hook_impl
+
+if TYPE_CHECKING:
+    from kedro.framework.context import KedroContext
+    from kedro.io import DataCatalog
+    from kedro.pipeline import Pipeline
+    from kedro.pipeline.node import Node
+
+    from blur_pipeline.parameters import Parameters
+
+
+class DoorCheck:
+    """Bad input ends in one sentence before any work is spent and before an MLflow run is opened."""
+
+    @hook_impl(tryfirst=True)
+    def after_context_created(self, context: KedroContext) -> None:
+        """Check every parameter at once, misspelt top-level keys included."""
+        from blur_pipeline.parameters import check_parameters
+
+        self.project = Path(context.project_path)
+        self.parameters = check_parameters(context.config_loader["parameters"])
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
+        """Look at files, folder, device and models."""
+        from blur_pipeline.preflight import preflight
+
+        preflight(self.parameters, self.project / "data")
+
+
+class RunRecord:
+    """The run in MLflow and in the report: parameters one by one, versions, commit, hardware, durations."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        from blur_pipeline.parameters import check_parameters
+
+        self.project = Path(context.project_path)
+        self.parameters: Parameters = check_parameters(context.config_loader["parameters"])
+
+    @hook_impl
+    def after_catalog_created(self, catalog: DataCatalog, save_version: str | None) -> None:
+        """Give the report its ``run_record``: a live dictionary that fills as the run goes."""
+        from kedro.io import MemoryDataset
+
+        self.save_version = save_version
+        self.record: dict[str, Any] = {
+            "parameters": self.parameters.model_dump(),
+            "facts": {},
+            "read": {},
+            "written": {},
+            "seconds": {},
+        }
+        catalog["run_record"] = MemoryDataset(self.record, copy_mode="assign")
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Collect the facts; kedro-mlflow has opened the run already."""
+        from blur_pipeline.provenance import run_facts, versions_read
+        from blur_pipeline.tracking import log_parameters, set_tags
+
+        self.started = time.perf_counter()
+        self.record["facts"] |= run_facts(self.project, self.save_version)
+        self.record["read"] |= versions_read(pipeline, catalog)
+        log_parameters(self.parameters)
+        set_tags({**self.record["facts"], **{f"read.{n}": v for n, v in self.record["read"].items()}})
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        self.node_started = time.perf_counter()
+
+    @hook_impl
+    def after_node_run(self, node: Node) -> None:
+        self.record["seconds"][node.name] = round(time.perf_counter() - self.node_started, 1)
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        """Note the version; send final metrics, figures and reports to MLflow as they appear."""
+        from blur_pipeline.tracking import log_result
+
+        self.record["written"][dataset_name] = self.save_version
+        log_result(dataset_name, data)
+
+    @hook_impl(tryfirst=True)
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Register the unlearned model and say where everything is; kedro-mlflow closes the run after this."""
+        from blur_pipeline.registration import register_model
+        from blur_pipeline.summary import print_summary
+        from blur_pipeline.tracking import log_seconds
+
+        self.record["facts"]["seconds in all"] = round(time.perf_counter() - self.started, 1)
+        log_seconds(self.record["seconds"], self.record["facts"]["seconds in all"])
+        if "unlearned_model" in pipeline.outputs() | pipeline.all_outputs():
+            register_model(catalog, self.parameters)
+        print_summary(pipeline, catalog, self.record)

@@ -1,0 +1,112 @@
+"""The losses lowered on the forget set.
+
+ℓ(x) is the summed negative log-likelihood of the supervised tokens of x, n(x) their number, θ₀ the target
+model. Every call returns a sum; ``unit`` says what the engine divides it by.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from blur_pipeline.methods.choice import Loss, Outputs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class GradientAscent(Loss):
+    """Minus the mean token NLL (Jang et al., arXiv 2210.01504): two tokens of probability ½ give log ½."""
+
+    kind: Literal["ga"] = "ga"
+    unit: ClassVar = "tokens"
+
+    def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
+        return model.token_logprobs().sum()
+
+
+class NPO(Loss):
+    """Negative preference optimisation (Zhang et al., arXiv 2404.05868, eq. 3).
+
+    Mean over sequences of −(2/β)·log σ(−β·(log π_θ(y|x) − log π_θ₀(y|x))). At θ = θ₀ it is (2/β)·log 2 and its
+    gradient is that of log π_θ; β → 0 gives gradient ascent on summed log-probabilities.
+    The log-sigmoid is taken per sequence, before the mean.
+    """
+
+    kind: Literal["npo"] = "npo"
+    beta: float = Field(0.1, gt=0, description="β, how soon a forgotten sequence stops being pushed")
+    unit: ClassVar = "sequences"
+    needs: ClassVar = "reference_logprobs"
+
+    def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
+        from torch.nn.functional import logsigmoid
+
+        log_ratio = model.sequence_logprobs() - model.reference_logprobs()  # (B,)
+        return (-2 / self.beta) * logsigmoid(-self.beta * log_ratio).sum()
+
+
+class NPOLogits(Loss):
+    """The variant of the published MUSE rows: −(2/β)·mean of log σ(β·(z_θ₀ − z)) over raw logits.
+
+    Kept to reproduce those rows and under its own name, since logits are no log-probabilities.
+    """
+
+    kind: Literal["npo_logits"] = "npo_logits"
+    beta: float = Field(0.1, gt=0)
+    unit: ClassVar = "positions"
+    needs: ClassVar = "reference_model"
+
+    def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
+        from torch.nn.functional import logsigmoid
+
+        gap = reference.position_logits() - model.position_logits()  # (P, V)
+        return (-2 / self.beta) * logsigmoid(self.beta * gap).mean(dim=-1).sum()
+
+
+class SimNPO(Loss):
+    """SimNPO (Fan et al., arXiv 2410.07163): −(2/β)·log σ(β·ℓ/n − δ), length-normalised, no reference."""
+
+    kind: Literal["simnpo"] = "simnpo"
+    beta: float = Field(4.5, gt=0)
+    delta: float = Field(0.0, ge=0, description="δ, the margin (the paper's γ)")
+    unit: ClassVar = "sequences"
+
+    def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
+        from torch.nn.functional import logsigmoid
+
+        mean_nll = -model.sequence_logprobs() / model.supervised_tokens().clamp_min(1)  # (B,)
+        return (-2 / self.beta) * logsigmoid(self.beta * mean_nll - self.delta).sum()
+
+
+class RMU(Loss):
+    """Representation misdirection (Li et al., arXiv 2403.03218): MSE(h_L(x), c·u), padding excluded.
+
+    u is uniform in [0, 1) and scaled to length 1, one per topic, drawn from ``direction_seed`` and the topic.
+    """
+
+    kind: Literal["rmu"] = "rmu"
+    layer: int = Field(7, ge=0, description="L, the decoder layer whose output is read, from 0")
+    steering: float = Field(6.5, gt=0, description="c, the steering coefficient")
+    direction_seed: int = Field(0, ge=0)
+    unit: ClassVar = "positions"
+
+    def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
+        import torch
+
+        hidden = model.hidden(self.layer)  # (P, H)
+        topics, where = torch.unique(model.topics(), return_inverse=True)
+        aims = torch.stack([self.direction(int(topic), hidden.shape[-1]) for topic in topics])
+        aim = self.steering * aims.to(hidden)[where]  # (P, H)
+        return (hidden - aim).float().square().mean(dim=-1).sum()
+
+    def direction(self, topic: int, width: int) -> Tensor:
+        """``(width,)`` float32 on the CPU, of length 1, the same on every device and rank."""
+        import torch
+
+        generator = torch.Generator().manual_seed(self.direction_seed * 1_000_003 + topic)
+        direction = torch.rand(width, generator=generator)
+        return direction / direction.norm()
+
+
+ForgetLoss = Annotated[GradientAscent | NPO | NPOLogits | SimNPO | RMU, Field(discriminator="kind")]

@@ -1,0 +1,59 @@
+"""The losses that keep the model useful, taken on the retain set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from blur_pipeline.methods.choice import Choice, Loss, Outputs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class NLL(Loss):
+    """Mean negative log-likelihood of the supervised tokens: two tokens of probability ½ give log 2."""
+
+    kind: Literal["nll"] = "nll"
+    unit: ClassVar = "tokens"
+
+    def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
+        return -model.token_logprobs().sum()
+
+
+class KL(Loss):
+    """KL(θ₀ ‖ θ) over supervised positions, mean per token; 0 at θ = θ₀."""
+
+    kind: Literal["kl"] = "kl"
+    unit: ClassVar = "tokens"
+    needs: ClassVar = "reference_model"
+
+    def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
+        from torch.nn.functional import kl_div
+
+        ours = model.supervised_logits().log_softmax(dim=-1)  # (N, V)
+        theirs = reference.supervised_logits().log_softmax(dim=-1)
+        return kl_div(ours, theirs, log_target=True, reduction="sum")
+
+
+class ActivationMSE(Loss):
+    """MSE(h_L(x), h_L^θ₀(x)), the partner of RMU; padding excluded."""
+
+    kind: Literal["activation_mse"] = "activation_mse"
+    layer: int = Field(7, ge=0, description="L, the decoder layer whose output is kept, from 0")
+    unit: ClassVar = "positions"
+    needs: ClassVar = "reference_model"
+
+    def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
+        gap = model.hidden(self.layer) - reference.hidden(self.layer)  # (P, H)
+        return gap.float().square().mean(dim=-1).sum()
+
+
+class NoRetain(Choice):
+    """Nothing holds the model: the direction is the forget gradient alone."""
+
+    kind: Literal["none"] = "none"
+
+
+RetainLoss = Annotated[NLL | KL | ActivationMSE | NoRetain, Field(discriminator="kind")]

@@ -1,0 +1,237 @@
+"""Typed parameters: one frozen model per block of conf/*/parameters*.yml; a misspelt key is an error.
+
+torch is not imported here, so that the command line can check everything at once and early.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from blur_pipeline.corpus.cleaning import Normalisation
+from blur_pipeline.corpus.overlap import Policy
+from blur_pipeline.corpus.prompts import ChatPrompt, PlainPrompt, Prompt
+from blur_pipeline.corpus.sources import FileSource, GeneratedSource, HubSource, Source
+from blur_pipeline.corpus.tokenise import TooLong
+from blur_pipeline.errors import BadInputError
+from blur_pipeline.methods.optimizer import AdamW, OptimizerChoice
+from blur_pipeline.methods.recipe import Recipe
+from blur_pipeline.methods.scope import AllWeights, Scope
+from blur_pipeline.training.models import FreshModel, ModelSource, PretrainedModel
+from blur_pipeline.training.schedule import Schedule
+
+
+class Block(BaseModel):
+    """A block of parameters."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __str__(self) -> str:
+        """A digest: what MLflow shows for the whole block, beside its fields one by one; equal if they are."""
+        import hashlib
+
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+
+def _switched(*kinds: type[BaseModel]) -> BeforeValidator:
+    """Drop the fields of the other kinds.
+
+    An environment that switches ``kind`` inherits the fields of the base environment's kind, since Kedro
+    merges the two; they mean nothing for the new kind. A key that no kind knows is still an error.
+    """
+    fields = {kind.model_fields["kind"].default: set(kind.model_fields) for kind in kinds}
+    known = set().union(*fields.values())
+
+    def drop(value: Any) -> Any:
+        if not isinstance(value, dict) or value.get("kind") not in fields:
+            return value
+        foreign = known - fields[value["kind"]]
+        return {k: v for k, v in value.items() if k not in foreign}
+
+    return BeforeValidator(drop)
+
+
+SomeSource = Annotated[Source, _switched(FileSource, HubSource, GeneratedSource)]
+
+
+class Sources(Block):
+    """Where each set comes from; the holdout, the background and the evaluation sets may be left out.
+
+    ``background`` is what every model knows beside the forget and retain set, for models trained from
+    nothing. An evaluation set that is left out is taken from the training set of its name.
+    """
+
+    forget: SomeSource
+    retain: SomeSource
+    holdout: SomeSource | None = None
+    background: dict[str, SomeSource] = {}
+    evaluation: dict[Literal["forget", "retain", "real_authors", "world_facts"], SomeSource | None] = {}
+
+    def all(self) -> dict[str, Source]:
+        """Every source by the name of its parameter."""
+        named = {"forget": self.forget, "retain": self.retain, "holdout": self.holdout}
+        named |= {f"background.{n}": s for n, s in self.background.items()}
+        named |= {f"evaluation.{n}": s for n, s in self.evaluation.items()}
+        return {name: source for name, source in named.items() if source is not None}
+
+
+class Overlap(Block):
+    """What to do about rows that stand in both the forget and the retain set."""
+
+    policy: Policy = "error"
+    threshold: float = Field(
+        0.9, gt=0, le=1, description="Jaccard similarity of the words of a near-duplicate"
+    )
+
+
+class Curation(Block):
+    """From raw rows to tokenised sets."""
+
+    unicode: Normalisation = "NFC"
+    max_length: int = Field(512, gt=8, description="tokens of a sequence, and of a document's blocks")
+    too_long: TooLong = "drop"
+    prompt: Annotated[Prompt, _switched(PlainPrompt, ChatPrompt)] = PlainPrompt()
+    holdout_fraction: float = Field(
+        0.0, ge=0, lt=1, description="share of the retain set, if no holdout is given"
+    )
+    evaluation_rows: int | None = Field(None, gt=0, description="rows of each set to evaluate; default: all")
+    overlap: Overlap = Overlap()
+
+
+class Training(Block):
+    """Ordinary training of the target or the retrained model, by the unlearning loop's retain side alone."""
+
+    kind: Literal["train"] = "train"
+    schedule: Schedule = Schedule()
+    scope: Scope = AllWeights()
+    optimizer: OptimizerChoice = AdamW()
+
+    def recipe(self) -> Recipe:
+        """The six slots of plain training."""
+        return Recipe(scope=self.scope, optimizer=self.optimizer)
+
+
+class Given(Block):
+    """A model that exists already, in a folder or on the hub."""
+
+    kind: Literal["given"] = "given"
+    path: str
+    revision: str | None = None
+    trust_remote_code: bool = False
+
+    def source(self) -> PretrainedModel:
+        """Where it is."""
+        return PretrainedModel(
+            path=self.path, revision=self.revision, trust_remote_code=self.trust_remote_code
+        )
+
+
+class Absent(Block):
+    """No such model; the metrics that need it are absent too."""
+
+    kind: Literal["absent"] = "absent"
+    reason: str = "no retrained model was given or trained"
+
+
+Target = Annotated[Annotated[Training | Given, Field(discriminator="kind")], _switched(Training, Given)]
+Retrained = Annotated[
+    Annotated[Training | Given | Absent, Field(discriminator="kind")], _switched(Training, Given, Absent)
+]
+
+
+class Models(Block):
+    """The base model, and how the two models to compare with are obtained from it."""
+
+    base: Annotated[ModelSource, _switched(FreshModel, PretrainedModel)]
+    target: Target = Training()
+    retrained: Retrained = Training()
+
+
+class Preset(Recipe):
+    """A method under a name: its six choices, and where its schedule differs from the common one."""
+
+    schedule: dict[str, Any] = {}
+
+
+class Unlearning(Block):
+    """The methods by name, the one to use, and the common schedule."""
+
+    method: str
+    methods: dict[str, Preset]
+    schedule: Schedule = Schedule()
+
+    @model_validator(mode="after")
+    def _known(self) -> Unlearning:
+        if self.method not in self.methods:
+            raise ValueError(
+                f"unknown method '{self.method}'; choose one of {', '.join(sorted(self.methods))}"
+            )
+        self.schedule_of(self.method)
+        return self
+
+    @property
+    def recipe(self) -> Recipe:
+        """The six choices of the method in use."""
+        return Recipe(**{name: getattr(self.methods[self.method], name) for name in Recipe.model_fields})
+
+    def schedule_of(self, method: str) -> Schedule:
+        """The common schedule with the method's own entries over it."""
+        return Schedule(**{**self.schedule.model_dump(), **self.methods[method].schedule})
+
+
+class Evaluation(Block):
+    """How models are scored."""
+
+    tokens_per_batch: int = Field(4096, gt=0)
+    generation_batch: int = Field(64, gt=0)
+    max_new_tokens: int = Field(200, gt=0)
+    bootstrap_samples: int = Field(1000, ge=100)
+
+
+class Reporting(Block):
+    """What the report shows, and how the model is handed to MLflow."""
+
+    examples: int = Field(8, ge=0, description="forget questions shown with the answers before and after")
+    register_model: Literal["copy", "reference", "none"] = "copy"
+
+
+class Parameters(Block):
+    """Everything a run can be told."""
+
+    benchmark: str
+    method: str
+    seed: int = Field(0, ge=0)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    checkpoint_folder: str
+    sources: Sources
+    curation: Curation = Curation()
+    models: Models
+    unlearning: Unlearning
+    evaluation: Evaluation = Evaluation()
+    reporting: Reporting = Reporting()
+
+
+def check_parameters(raw: dict[str, Any]) -> Parameters:
+    """The whole of a run's parameters.
+
+    Raises:
+        BadInputError: one sentence with the first wrong key, what is wrong with it and what is known there.
+    """
+    try:
+        return Parameters.model_validate(raw)
+    except ValidationError as error:
+        raise BadInputError(_sentence(error)) from error
+
+
+def _sentence(error: ValidationError) -> str:
+    errors = error.errors()
+    first = errors[0]
+    key = ".".join(str(part) for part in first["loc"])
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        return f"Parameter '{key}' is unknown; check its spelling against conf/base/parameters*.yml{more}."
+    message = first["msg"].removeprefix("Value error, ")
+    given = first["input"]
+    said = f", not {given!r}" if isinstance(given, int | float | str) and "unknown" not in message else ""
+    return f"Parameter '{key}': {message[0].lower()}{message[1:]}{said}{more}."

@@ -1,0 +1,50 @@
+"""Reporting: metrics → tables and figures → HTML report and Markdown summary."""
+
+from kedro.pipeline import Node, Pipeline
+
+from blur_pipeline.pipelines.evaluation.pipeline import MODELS
+from blur_pipeline.pipelines.reporting import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """The reporting pipeline. ``run_record`` is put into the catalog by a hook when a run starts."""
+    of_all = lambda dataset: [f"{model}.{dataset}" for model in MODELS]
+    return Pipeline(
+        [
+            Node(
+                nodes.tabulate, of_all("metrics"), ["metrics_long", "metrics_table"], name="tabulate_metrics"
+            ),
+            Node(nodes.draw_trade_off, "metrics_long", "trade_off_figure", name="draw_trade_off"),
+            Node(nodes.draw_training, "unlearning_log", "training_figure", name="draw_training_curves"),
+            Node(
+                nodes.draw_truth_ratios,
+                of_all("example_metrics"),
+                "truth_ratio_figure",
+                name="draw_truth_ratios",
+            ),
+            Node(
+                nodes.choose_answers,
+                [*of_all("completions"), "params:reporting"],
+                "example_answers",
+                name="choose_example_answers",
+            ),
+            Node(
+                nodes.write_report,
+                [
+                    "metrics_long",
+                    "example_answers",
+                    "trade_off_figure",
+                    "truth_ratio_figure",
+                    "training_figure",
+                    "curation_report",
+                    "curation_table",
+                    "run_record",
+                    "params:unlearning",
+                    "params:benchmark",
+                ],
+                ["report_html", "report_markdown"],
+                name="write_report",
+            ),
+        ],
+        tags="reporting",
+    )

@@ -1,0 +1,69 @@
+"""Nodes that obtain the target and the retrained model: trained here, given, or absent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from blur_pipeline.parameters import Absent, Given, Models, Training
+from blur_pipeline.pipelines.training_run import run_training
+
+
+def prepare_base_model(models: Models, tokenizer: Any, seed: int) -> Any:
+    """The model before it has seen any of the sets: fresh weights, or a reference to a pretrained one."""
+    from blur_pipeline.training.models import FreshModel, ModelReference
+
+    if isinstance(models.base, FreshModel):
+        return models.base.build(tokenizer, seed)
+    return ModelReference(source=models.base)
+
+
+def obtain_target(
+    base_model: Any,
+    forget: Any,
+    retain: Any,
+    background: Any,
+    models: Models,
+    seed: int,
+    device: str,
+    folder: str,
+) -> tuple[Any, pd.DataFrame]:
+    """The model that knows the forget set, and its training log."""
+    return _obtain(
+        "Training target", models.target, base_model, [forget, retain, background], seed, device, folder
+    )
+
+
+def obtain_retrained(
+    base_model: Any, retain: Any, background: Any, models: Models, seed: int, device: str, folder: str
+) -> tuple[Any, pd.DataFrame]:
+    """The model that never saw the forget set, the gold standard, and its training log."""
+    return _obtain(
+        "Training retrained", models.retrained, base_model, [retain, background], seed, device, folder
+    )
+
+
+def _obtain(
+    title: str,
+    how: Training | Given | Absent,
+    base_model: Any,
+    sets: list,
+    seed: int,
+    device: str,
+    folder: str,
+) -> tuple[Any, pd.DataFrame]:
+    from blur_pipeline.training.examples import Examples
+    from blur_pipeline.training.models import AbsentModel, ModelReference
+
+    no_log = pd.DataFrame(columns=["step", "epoch", "lr", "retain_loss"])
+    if isinstance(how, Absent):
+        return AbsentModel(reason=how.reason), no_log
+    if isinstance(how, Given):
+        return ModelReference(source=how.source()), no_log
+    parts = [Examples.from_columns(s["input_ids"], s["labels"]) for s in sets]
+    examples = sum(parts[1:], parts[0])
+    name = title.split()[-1]
+    return run_training(
+        title, base_model, how.recipe(), how.schedule, examples, None, seed, device, f"{folder}/{name}"
+    )

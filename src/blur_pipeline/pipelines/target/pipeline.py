@@ -1,0 +1,33 @@
+"""Target: base model → target model (forget + retain) and retrained model (retain alone)."""
+
+from kedro.pipeline import Node, Pipeline
+
+from blur_pipeline.pipelines.target import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """The target pipeline."""
+    how = ["params:models", "params:seed", "params:device", "params:checkpoint_folder"]
+    return Pipeline(
+        [
+            Node(
+                nodes.prepare_base_model,
+                ["params:models", "tokenizer", "params:seed"],
+                "base_model",
+                name="prepare_base_model",
+            ),
+            Node(
+                nodes.obtain_target,
+                ["base_model", "forget_tokens", "retain_tokens", "background_tokens", *how],
+                ["target_model", "target_training_log"],
+                name="obtain_target_model",
+            ),
+            Node(
+                nodes.obtain_retrained,
+                ["base_model", "retain_tokens", "background_tokens", *how],
+                ["retrained_model", "retrained_training_log"],
+                name="obtain_retrained_model",
+            ),
+        ],
+        tags="target",
+    )

@@ -1,0 +1,35 @@
+"""Unlearning: target model → reference log-probabilities → unlearned model."""
+
+from kedro.pipeline import Node, Pipeline
+
+from blur_pipeline.pipelines.unlearning import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """The unlearning pipeline."""
+    return Pipeline(
+        [
+            Node(
+                nodes.score_reference,
+                ["target_model", "forget_tokens", "params:evaluation", "params:device"],
+                "reference_logprobs",
+                name="score_reference_logprobs",
+            ),
+            Node(
+                nodes.unlearn,
+                [
+                    "target_model",
+                    "forget_tokens",
+                    "retain_tokens",
+                    "reference_logprobs",
+                    "params:unlearning",
+                    "params:seed",
+                    "params:device",
+                    "params:checkpoint_folder",
+                ],
+                ["unlearned_model", "unlearning_log"],
+                name="unlearn",
+            ),
+        ],
+        tags="unlearning",
+    )

@@ -1,0 +1,69 @@
+"""What must hold before any work is spent, beyond what the parameters' types say."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+from blur_pipeline.corpus.prompts import ChatPrompt
+from blur_pipeline.corpus.sources import FileSource
+from blur_pipeline.errors import BadInputError
+from blur_pipeline.parameters import Given, Parameters
+from blur_pipeline.training.models import PretrainedModel
+
+
+def preflight(parameters: Parameters, data_folder: Path) -> None:
+    """Look at the folder, the files, the device and the models that a run will need.
+
+    Raises:
+        BadInputError: the first thing that is missing, and how to mend it.
+    """
+    _writable(data_folder)
+    for source in parameters.sources.all().values():
+        if isinstance(source, FileSource):
+            source.files()
+    if parameters.device == "cuda":
+        _gpu()
+    _models(parameters)
+
+
+def _writable(folder: Path) -> None:
+    probe = folder / f".write-test-{uuid.uuid4().hex}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        os.remove(probe)
+    except OSError as error:
+        raise BadInputError(
+            f"{folder}: the data folder cannot be written ({error.strerror}); mend its permissions or free space."
+        ) from error
+
+
+def _gpu() -> None:
+    from blur_pipeline.training.devices import resolve_device
+
+    try:
+        resolve_device("cuda")
+    except ValueError as error:
+        raise BadInputError(str(error)) from error
+
+
+def _models(parameters: Parameters) -> None:
+    models, wanted = parameters.models, parameters.curation.max_length
+    context = models.base.context_length()
+    if context is not None and wanted > context:
+        raise BadInputError(
+            f"Parameter 'curation.max_length' is {wanted}, but the model sees at most {context} tokens; lower it."
+        )
+    if isinstance(models.base, PretrainedModel):
+        tokenizer = models.base.tokenizer()
+        if isinstance(parameters.curation.prompt, ChatPrompt):
+            parameters.curation.prompt.prompt("?", tokenizer)
+    elif isinstance(parameters.curation.prompt, ChatPrompt):
+        raise BadInputError(
+            "curation.prompt.kind is 'chat', but a fresh model has no chat template; use kind 'plain'."
+        )
+    for given in (models.target, models.retrained):
+        if isinstance(given, Given):
+            given.source().config()

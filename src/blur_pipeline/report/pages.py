@@ -1,0 +1,113 @@
+"""The HTML report and the Markdown summary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from blur_pipeline.report.tables import reasons, side_by_side
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that a report shows."""
+
+    title: str
+    parameters: dict[str, Any]
+    method: dict[str, Any]
+    curation: dict[str, Any]
+    curation_table: pd.DataFrame
+    metrics: pd.DataFrame
+    answers: pd.DataFrame
+    record: dict[str, Any]
+    figures: list[Figure] = field(default_factory=list)
+
+    def context(self) -> dict[str, Any]:
+        """What the templates read."""
+        return {
+            "title": self.title,
+            "parameters": flatten(self.parameters),
+            "method": flatten(self.method),
+            "curation": self.curation,
+            "curation_rows": _records(self.curation_table),
+            "table": _records(side_by_side(self.metrics)),
+            "reasons": reasons(self.metrics),
+            "verdict": verdict(self.metrics),
+            "answers": _records(self.answers),
+            "record": self.record,
+        }
+
+
+def verdict(metrics: pd.DataFrame) -> list[str]:
+    """The outcome in plain sentences, each with its numbers and none beyond them."""
+    values = metrics.pivot(index="metric", columns="model", values="value")
+
+    def get(metric: str, model: str) -> float | None:
+        if metric not in values.index or model not in values.columns:
+            return None
+        value = values.loc[metric, model]
+        return None if pd.isna(value) else float(value)
+
+    said = []
+    before, after = get("forget.probability", "target"), get("forget.probability", "unlearned")
+    gold = get("forget.probability", "retrained")
+    if before is not None and after is not None:
+        against = f" (a model that never saw it gives {gold:.3f})" if gold is not None else ""
+        said.append(f"The probability of the forget answers went from {before:.3f} to {after:.3f}{against}.")
+    quality = get("forget_quality", "unlearned")
+    if quality is not None:
+        told = "cannot be told" if quality >= 0.05 else "can be told"
+        said.append(
+            f"Forget quality is {quality:.3g}: by its truth ratios the unlearned model {told} from the retrained "
+            "one at the 5 % level."
+        )
+    kept, had = get("model_utility", "unlearned"), get("model_utility", "target")
+    if kept is not None and had:
+        said.append(f"Model utility is {kept:.3f}, {kept / had:.0%} of the target model's {had:.3f}.")
+    kept, had = get("retain.probability", "unlearned"), get("retain.probability", "target")
+    if kept is not None and had is not None:
+        said.append(f"The probability of the retain answers went from {had:.3f} to {kept:.3f}.")
+    return said
+
+
+def html_report(findings: Findings) -> str:
+    """One file that needs nothing else: plotly's script stands in it once."""
+    figures = [
+        figure.to_html(full_html=False, include_plotlyjs=(i == 0))
+        for i, figure in enumerate(findings.figures)
+    ]
+    return _template("report.html.jinja").render(figures=figures, **findings.context())
+
+
+def markdown_summary(findings: Findings) -> str:
+    """The same without figures, short enough to paste into a ticket."""
+    return _template("summary.md.jinja").render(**findings.context())
+
+
+def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested keys joined by dots: ``{"a": {"b": 1}}`` becomes ``{"a.b": 1}``; empty branches vanish."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        flat |= flatten(value, f"{name}.") if isinstance(value, dict) else {name: value}
+    return flat
+
+
+def _records(frame: pd.DataFrame) -> dict[str, list]:
+    shown = frame.astype(object).where(frame.notna(), "–")
+    return {"columns": list(frame.columns), "rows": shown.to_numpy().tolist()}
+
+
+def _template(name: str) -> Any:
+    from jinja2 import Environment, PackageLoader
+
+    loader = PackageLoader("blur_pipeline", "report")
+    environment = Environment(
+        loader=loader, autoescape=name.endswith(".html.jinja"), trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template(name)

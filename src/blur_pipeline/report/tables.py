@@ -1,0 +1,59 @@
+"""Metrics of several models side by side."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+HEADLINES = ["model_utility", "forget_quality"]
+
+
+def long_table(metrics: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """All models' aggregates in one table, with a column ``model``; absent models have no rows."""
+    parts = [frame.assign(model=model) for model, frame in metrics.items() if not frame.empty]
+    return pd.concat(parts, ignore_index=True)[["model", "metric", "value", "low", "high", "n", "reason"]]
+
+
+def side_by_side(table: pd.DataFrame) -> pd.DataFrame:
+    """One row per metric and one column per model: ``0.87 [0.84, 0.90]``; the forget set and headlines first."""
+    models = list(table["model"].drop_duplicates())
+    order = sorted(table["metric"].drop_duplicates(), key=_rank)
+    cells = {
+        (row.metric, row.model): interval_text(row.value, row.low, row.high) for row in table.itertuples()
+    }
+    rows = [[metric, *(cells.get((metric, model), "–") for model in models)] for metric in order]
+    return pd.DataFrame(rows, columns=["metric", *models])
+
+
+def interval_text(value: float, low: float, high: float) -> str:
+    """A value with its interval; a dash for an absent one; small p-values in scientific notation."""
+    if not math.isfinite(value):
+        return "–"
+    one = lambda x: f"{x:.1e}" if 0 < abs(x) < 0.001 else f"{x:.3f}"
+    return f"{one(value)} [{one(low)}, {one(high)}]"
+
+
+def reasons(table: pd.DataFrame) -> list[str]:
+    """Why metrics are absent, each said once."""
+    absent = table[table["reason"] != ""]
+    return list(dict.fromkeys(f"{row.metric}: {row.reason}" for row in absent.itertuples()))
+
+
+def _rank(metric: str) -> tuple[int, str]:
+    if metric in HEADLINES:
+        return HEADLINES.index(metric), metric
+    sets = ["forget", "retain", "real_authors", "world_facts", "holdout"]
+    name = metric.split(".")[0]
+    return 2 + (sets.index(name) if name in sets else len(sets)), metric
+
+
+def example_answers(completions: dict[str, pd.DataFrame], count: int) -> pd.DataFrame:
+    """The first ``count`` forget questions: ``question, answer`` and each model's completion."""
+    present = {model: frame for model, frame in completions.items() if not frame.empty}
+    first = next(iter(present.values()))
+    rows = first.loc[first["set"] == "forget", ["row_id", "question", "answer"]].head(count)
+    for model, frame in present.items():
+        texts = frame[frame["set"] == "forget"].set_index("row_id")["completion"]
+        rows[model] = rows["row_id"].map(texts)
+    return rows.drop(columns="row_id").reset_index(drop=True)

@@ -1,0 +1,1 @@
+"""Run each model over each evaluation set once, and keep what came out."""

@@ -1,0 +1,48 @@
+"""How long to train, in what portions and how fast."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Precision = Literal["fp32", "bf16_autocast"]
+
+
+class Schedule(BaseModel):
+    """Length, batches, learning-rate curve and clipping of one training.
+
+    An epoch is one pass over the forget set, or over the retain set where there is nothing to forget.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: float | None = Field(10, gt=0)
+    steps: int | None = Field(None, gt=0, description="instead of epochs")
+    batch_size: int = Field(32, gt=0, description="sequences of each side in a step")
+    micro_batch_size: int | None = Field(None, gt=0, description="sequences in memory at once; default: all")
+    lr_curve: Literal["constant", "constant_with_warmup", "linear", "cosine"] = "linear"
+    warmup_epochs: float = Field(0, ge=0)
+    max_grad_norm: float | None = Field(1.0, gt=0, description="clips the combined direction")
+    precision: Precision = "fp32"
+    checkpoint_every: int | None = Field(None, gt=0, description="steps between checkpoints")
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Schedule:
+        if self.epochs is None and self.steps is None:
+            raise ValueError("give epochs or steps")
+        return self
+
+    def total_steps(self, rows: int) -> int:
+        """Optimizer steps for an epoch of ``rows`` sequences."""
+        return self.steps or max(1, math.ceil(self.epochs * self.steps_per_epoch(rows)))
+
+    def steps_per_epoch(self, rows: int) -> int:
+        """Batches in one pass; the last may be smaller."""
+        return math.ceil(rows / self.batch_size)
+
+    def warmup_steps(self, rows: int) -> int:
+        """Optimizer steps of the linear warm-up, short of the whole training."""
+        wanted = math.ceil(self.warmup_epochs * self.steps_per_epoch(rows))
+        return min(wanted, self.total_steps(rows) - 1)
