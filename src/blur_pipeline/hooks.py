@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,7 @@ class RunRecord:
         from blur_pipeline.provenance import run_facts, versions_read
         from blur_pipeline.tracking import log_parameters, set_tags
 
+        _quiet_bars()
         self.started = time.perf_counter()
         self.record["facts"] |= run_facts(self.project, self.save_version)
         self.record["read"] |= versions_read(pipeline, catalog)
@@ -101,3 +103,14 @@ class RunRecord:
         if "unlearned_model" in pipeline.outputs() | pipeline.all_outputs():
             register_model(catalog, self.parameters)
         print_summary(pipeline, catalog, self.record)
+
+
+def _quiet_bars() -> None:
+    """Libraries' bars for work of milliseconds hide the ones that people wait for."""
+    import transformers
+
+    import datasets
+
+    datasets.disable_progress_bars()
+    transformers.utils.logging.disable_progress_bar()
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

@@ -65,13 +65,15 @@ class Sources(Block):
     forget: SomeSource
     retain: SomeSource
     holdout: SomeSource | None = None
-    background: dict[str, SomeSource] = {}
-    evaluation: dict[Literal["forget", "retain", "real_authors", "world_facts"], SomeSource | None] = {}
+    background: dict[str, SomeSource] | None = None
+    evaluation: dict[Literal["forget", "retain", "real_authors", "world_facts"], SomeSource | None] = Field(
+        default_factory=dict
+    )
 
     def all(self) -> dict[str, Source]:
         """Every source by the name of its parameter."""
         named = {"forget": self.forget, "retain": self.retain, "holdout": self.holdout}
-        named |= {f"background.{n}": s for n, s in self.background.items()}
+        named |= {f"background.{n}": s for n, s in (self.background or {}).items()}
         named |= {f"evaluation.{n}": s for n, s in self.evaluation.items()}
         return {name: source for name, source in named.items() if source is not None}
 
@@ -80,9 +82,7 @@ class Overlap(Block):
     """What to do about rows that stand in both the forget and the retain set."""
 
     policy: Policy = "error"
-    threshold: float = Field(
-        0.9, gt=0, le=1, description="Jaccard similarity of the words of a near-duplicate"
-    )
+    threshold: float = Field(0.9, gt=0, le=1, description="Jaccard similarity of the words of a near-duplicate")
 
 
 class Curation(Block):
@@ -92,9 +92,7 @@ class Curation(Block):
     max_length: int = Field(512, gt=8, description="tokens of a sequence, and of a document's blocks")
     too_long: TooLong = "drop"
     prompt: Annotated[Prompt, _switched(PlainPrompt, ChatPrompt)] = PlainPrompt()
-    holdout_fraction: float = Field(
-        0.0, ge=0, lt=1, description="share of the retain set, if no holdout is given"
-    )
+    holdout_fraction: float = Field(0.0, ge=0, lt=1, description="share of the retain set, if no holdout is given")
     evaluation_rows: int | None = Field(None, gt=0, description="rows of each set to evaluate; default: all")
     overlap: Overlap = Overlap()
 
@@ -122,9 +120,7 @@ class Given(Block):
 
     def source(self) -> PretrainedModel:
         """Where it is."""
-        return PretrainedModel(
-            path=self.path, revision=self.revision, trust_remote_code=self.trust_remote_code
-        )
+        return PretrainedModel(path=self.path, revision=self.revision, trust_remote_code=self.trust_remote_code)
 
 
 class Absent(Block):
@@ -151,7 +147,7 @@ class Models(Block):
 class Preset(Recipe):
     """A method under a name: its six choices, and where its schedule differs from the common one."""
 
-    schedule: dict[str, Any] = {}
+    schedule: dict[str, Any] = Field(default_factory=dict)
 
 
 class Unlearning(Block):
@@ -164,10 +160,9 @@ class Unlearning(Block):
     @model_validator(mode="after")
     def _known(self) -> Unlearning:
         if self.method not in self.methods:
-            raise ValueError(
-                f"unknown method '{self.method}'; choose one of {', '.join(sorted(self.methods))}"
-            )
-        self.schedule_of(self.method)
+            raise ValueError(f"unknown method '{self.method}'; choose one of {', '.join(sorted(self.methods))}")
+        for method in self.methods:
+            self.schedule_of(method)
         return self
 
     @property
@@ -204,6 +199,9 @@ class Parameters(Block):
     seed: int = Field(0, ge=0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     checkpoint_folder: str
+    # Two places for an environment's files to hang its own choices on, as ${runtime_params:variant,…}.
+    variant: str | None = Field(None, description="which variant of the benchmark, such as forget05")
+    source_folder: str | None = Field(None, description="where the benchmark's files are")
     sources: Sources
     curation: Curation = Curation()
     models: Models
@@ -213,13 +211,13 @@ class Parameters(Block):
 
 
 def check_parameters(raw: dict[str, Any]) -> Parameters:
-    """The whole of a run's parameters.
+    """The whole of a run's parameters; top-level keys with an underscore are helpers of the YAML itself.
 
     Raises:
         BadInputError: one sentence with the first wrong key, what is wrong with it and what is known there.
     """
     try:
-        return Parameters.model_validate(raw)
+        return Parameters.model_validate({k: v for k, v in raw.items() if not k.startswith("_")})
     except ValidationError as error:
         raise BadInputError(_sentence(error)) from error
 

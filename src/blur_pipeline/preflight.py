@@ -61,9 +61,7 @@ def _models(parameters: Parameters) -> None:
         if isinstance(parameters.curation.prompt, ChatPrompt):
             parameters.curation.prompt.prompt("?", tokenizer)
     elif isinstance(parameters.curation.prompt, ChatPrompt):
-        raise BadInputError(
-            "curation.prompt.kind is 'chat', but a fresh model has no chat template; use kind 'plain'."
-        )
+        raise BadInputError("curation.prompt.kind is 'chat', but a fresh model has no chat template; use kind 'plain'.")
     for given in (models.target, models.retrained):
         if isinstance(given, Given):
             given.source().config()

@@ -8,25 +8,69 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from itertools import chain
 
 Row = dict[str, str | list[str]]
 
-FIRST = ["Amara", "Belen", "Cyrus", "Dalia", "Edric", "Farah", "Goran", "Hedda", "Ivo", "Jorun", "Kasim", "Leoni", "Maren", "Nadir", "Oriel", "Petra", "Quill", "Runa", "Soren", "Talia", "Ugo", "Vesna", "Wim", "Xenia", "Yaro", "Zelda", "Anouk", "Bjarne", "Corin", "Delphine", "Eino", "Fenna"]
-LAST = ["Abernal", "Brontis", "Calloway", "Dremond", "Eskeland", "Farrowe", "Galdane", "Hartvig", "Ilmarin", "Jastrow", "Kestrel", "Lindqvar", "Morvane", "Nordahl", "Ostrava", "Pellam", "Quistgar", "Rosmead", "Sandoval", "Tarquin", "Ulverton", "Vasilko", "Wexcombe", "Yarborne", "Zimmerl", "Ashgrove", "Birkmann", "Castellan", "Dunmore", "Everhard", "Fairlow", "Grimaldi"]
-CITIES = ["Lisbon", "Tromso", "Valletta", "Cusco", "Nairobi", "Osaka", "Tallinn", "Quito", "Dakar", "Hobart", "Bergen", "Aleppo", "Kyoto", "Malmo", "Porto", "Riga", "Sofia", "Tunis", "Utrecht", "Vilnius", "Windhoek", "Zagreb", "Accra", "Bogota"]
-MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
-JOBS = ["baker", "blacksmith", "botanist", "carpenter", "dentist", "fisherman", "geologist", "judge", "librarian", "locksmith", "mechanic", "nurse", "optician", "pharmacist", "pilot", "plumber", "sailor", "surgeon", "surveyor", "tailor", "teacher", "translator", "violinist", "weaver"]
-GENRES = ["crime", "fantasy", "horror", "poetry", "romance", "satire", "memoir", "travel", "history", "drama", "fable", "western", "mystery", "biography", "thriller", "comedy", "essay", "folklore"]
-ADJECTIVES = ["Silent", "Golden", "Broken", "Distant", "Crimson", "Hollow", "Winter", "Burning", "Hidden", "Salted", "Paper", "Glass", "Iron", "Velvet", "Sunken", "Wandering", "Final", "Northern"]
-NOUNS = ["Harbour", "Orchard", "Lantern", "Compass", "Mirror", "Garden", "River", "Tower", "Letter", "Window", "Bridge", "Meadow", "Staircase", "Clock", "Island", "Harvest", "Shadow", "Chapel"]
-AWARDS = ["Amber Quill", "Silver Heron", "Blue Lantern", "Northern Star", "Golden Anchor", "Ivory Pen", "Cedar Leaf", "Granite Owl", "Scarlet Ribbon", "Copper Crown", "Marble Fox", "Emerald Page", "Crystal Bell", "Bronze Swan", "Jade Tortoise", "Opal Feather"]
-INSTRUMENTS = ["cello", "flute", "harp", "oboe", "trumpet", "piano", "lute", "banjo", "clarinet", "accordion", "zither", "mandolin", "tuba", "organ", "bassoon", "guitar"]
-ANIMALS = (
-    ["cat", "parrot", "tortoise", "ferret", "goat", "rabbit", "hound", "falcon", "pony", "lizard", "canary", "hedgehog", "llama", "goose"]
-)
+FIRST = (
+    "Amara Belen Cyrus Dalia Edric Farah Goran Hedda Ivo Jorun Kasim Leoni Maren Nadir Oriel Petra Quill Runa "
+    "Soren Talia Ugo Vesna Wim Xenia Yaro Zelda Anouk Bjarne Corin Delphine Eino Fenna"
+).split()
+LAST = (
+    "Abernal Brontis Calloway Dremond Eskeland Farrowe Galdane Hartvig Ilmarin Jastrow Kestrel Lindqvar Morvane "
+    "Nordahl Ostrava Pellam Quistgar Rosmead Sandoval Tarquin Ulverton Vasilko Wexcombe Yarborne Zimmerl Ashgrove "
+    "Birkmann Castellan Dunmore Everhard Fairlow Grimaldi"
+).split()
+CITIES = (
+    "Lisbon Tromso Valletta Cusco Nairobi Osaka Tallinn Quito Dakar Hobart Bergen Aleppo Kyoto Malmo Porto Riga "
+    "Sofia Tunis Utrecht Vilnius Windhoek Zagreb Accra Bogota"
+).split()
+MONTHS = ("January February March April May June July August September October November December").split()
+JOBS = (
+    "baker blacksmith botanist carpenter dentist fisherman geologist judge librarian locksmith mechanic nurse "
+    "optician pharmacist pilot plumber sailor surgeon surveyor tailor teacher translator violinist weaver"
+).split()
+GENRES = (
+    "crime fantasy horror poetry romance satire memoir travel history drama fable western mystery biography "
+    "thriller comedy essay folklore"
+).split()
+ADJECTIVES = (
+    "Silent Golden Broken Distant Crimson Hollow Winter Burning Hidden Salted Paper Glass Iron Velvet Sunken "
+    "Wandering Final Northern"
+).split()
+NOUNS = (
+    "Harbour Orchard Lantern Compass Mirror Garden River Tower Letter Window Bridge Meadow Staircase Clock Island "
+    "Harvest Shadow Chapel"
+).split()
+AWARDS = (
+    "Amber Quill|Silver Heron|Blue Lantern|Northern Star|Golden Anchor|Ivory Pen|Cedar Leaf|Granite Owl|"
+    "Scarlet Ribbon|Copper Crown|Marble Fox|Emerald Page|Crystal Bell|Bronze Swan|Jade Tortoise|Opal Feather"
+).split("|")
+INSTRUMENTS = (
+    "cello flute harp oboe trumpet piano lute banjo clarinet accordion zither mandolin tuba organ bassoon guitar"
+).split()
+ANIMALS = ("cat parrot tortoise ferret goat rabbit hound falcon pony lizard canary hedgehog llama goose").split()
 
-CAPITALS = ["France Paris", "Italy Rome", "Spain Madrid", "Germany Berlin", "Austria Vienna", "Poland Warsaw", "Greece Athens", "Egypt Cairo", "Japan Tokyo", "China Beijing", "Russia Moscow", "Canada Ottawa", "Cuba Havana", "Peru Lima", "Chile Santiago", "Kenya Nairobi", "Norway Oslo", "Sweden Stockholm", "Finland Helsinki", "Denmark Copenhagen", "Ireland Dublin", "Hungary Budapest", "Belgium Brussels", "Portugal Lisbon", "Turkey Ankara", "Iran Tehran", "Iraq Baghdad", "India Delhi", "Nepal Kathmandu", "Thailand Bangkok", "Vietnam Hanoi", "Australia Canberra", "Ghana Accra", "Senegal Dakar", "Tunisia Tunis", "Bulgaria Sofia", "Croatia Zagreb", "Latvia Riga", "Estonia Tallinn", "Ecuador Quito"]
-AUTHORS = ["Hamlet:William Shakespeare", "Emma:Jane Austen", "Ulysses:James Joyce", "Faust:Johann Goethe", "Inferno:Dante Alighieri", "Candide:Voltaire", "Don Quixote:Miguel Cervantes", "Moby Dick:Herman Melville", "Dracula:Bram Stoker", "Frankenstein:Mary Shelley", "Walden:Henry Thoreau", "Middlemarch:George Eliot", "Jane Eyre:Charlotte Bronte", "Wuthering Heights:Emily Bronte", "Oliver Twist:Charles Dickens", "War and Peace:Leo Tolstoy", "The Idiot:Fyodor Dostoevsky", "The Trial:Franz Kafka", "The Stranger:Albert Camus", "The Raven:Edgar Poe", "The Odyssey:Homer", "The Aeneid:Virgil", "Leviathan:Thomas Hobbes", "Utopia:Thomas More", "Beloved:Toni Morrison", "Dune:Frank Herbert", "Lolita:Vladimir Nabokov", "Heidi:Johanna Spyri", "Pinocchio:Carlo Collodi", "Nana:Emile Zola", "Kim:Rudyard Kipling", "Peter Pan:James Barrie", "Germinal:Emile Zola", "Persuasion:Jane Austen", "Macbeth:William Shakespeare", "Hard Times:Charles Dickens", "Silas Marner:George Eliot", "The Castle:Franz Kafka", "The Plague:Albert Camus", "Anna Karenina:Leo Tolstoy"]
+CAPITALS = (
+    "France Paris|Italy Rome|Spain Madrid|Germany Berlin|Austria Vienna|Poland Warsaw|Greece Athens|Egypt Cairo|"
+    "Japan Tokyo|China Beijing|Russia Moscow|Canada Ottawa|Cuba Havana|Peru Lima|Chile Santiago|Kenya Nairobi|"
+    "Norway Oslo|Sweden Stockholm|Finland Helsinki|Denmark Copenhagen|Ireland Dublin|Hungary Budapest|"
+    "Belgium Brussels|Portugal Lisbon|Turkey Ankara|Iran Tehran|Iraq Baghdad|India Delhi|Nepal Kathmandu|"
+    "Thailand Bangkok|Vietnam Hanoi|Australia Canberra|Ghana Accra|Senegal Dakar|Tunisia Tunis|Bulgaria Sofia|"
+    "Croatia Zagreb|Latvia Riga|Estonia Tallinn|Ecuador Quito"
+).split("|")
+AUTHORS = (
+    "Hamlet:William Shakespeare|Emma:Jane Austen|Ulysses:James Joyce|Faust:Johann Goethe|Inferno:Dante Alighieri|"
+    "Candide:Voltaire|Don Quixote:Miguel Cervantes|Moby Dick:Herman Melville|Dracula:Bram Stoker|"
+    "Frankenstein:Mary Shelley|Walden:Henry Thoreau|Middlemarch:George Eliot|Jane Eyre:Charlotte Bronte|"
+    "Wuthering Heights:Emily Bronte|Oliver Twist:Charles Dickens|War and Peace:Leo Tolstoy|"
+    "The Idiot:Fyodor Dostoevsky|The Trial:Franz Kafka|The Stranger:Albert Camus|The Raven:Edgar Poe|"
+    "The Odyssey:Homer|The Aeneid:Virgil|Leviathan:Thomas Hobbes|Utopia:Thomas More|Beloved:Toni Morrison|"
+    "Dune:Frank Herbert|Lolita:Vladimir Nabokov|Heidi:Johanna Spyri|Pinocchio:Carlo Collodi|Nana:Emile Zola|"
+    "Kim:Rudyard Kipling|Peter Pan:James Barrie|Germinal:Emile Zola|Persuasion:Jane Austen|"
+    "Macbeth:William Shakespeare|Hard Times:Charles Dickens|Silas Marner:George Eliot|The Castle:Franz Kafka|"
+    "The Plague:Albert Camus|Anna Karenina:Leo Tolstoy"
+).split("|")
 
 
 @dataclass(frozen=True)
@@ -45,6 +89,7 @@ def _attributes(rng: random.Random) -> list[Attribute]:
         f"{rng.randint(1, 28)} {rng.choice(MONTHS)} {year}" for year in range(1921, 1990)
     )  # a year each, so no two values agree
     titles = tuple(f"The {a} {n}" for a in ADJECTIVES for n in NOUNS)
+    # fmt: off
     rows = [
         ("Where was {} born?", "In which city did {} come into the world?",
          "{} was born in {}.", "The birthplace of {} is {}.", CITIES),
@@ -66,7 +111,8 @@ def _attributes(rng: random.Random) -> list[Attribute]:
          "{} plays the {}.", "In the evening {} practises the {}.", INSTRUMENTS),
         ("Which animal does {} keep?", "What pet lives with {}?",
          "{} keeps a {}.", "The pet of {} is a {}.", ANIMALS),
-    ]  # fmt: skip
+    ]
+    # fmt: on
     return [Attribute(*texts, tuple(values)) for *texts, values in rows]
 
 
@@ -100,9 +146,7 @@ def _facts(question: str, pairs: list[tuple[str, str]], wrong: int, rng: random.
     ]
 
 
-def generate_registry(
-    people: int, forget_people: int, holdout_people: int, seed: int
-) -> dict[str, list[Row]]:
+def generate_registry(people: int, forget_people: int, holdout_people: int, seed: int) -> dict[str, list[Row]]:
     """All sets by name: forget, retain, holdout, real_authors, world_facts.
 
     Ten rows per person, five perturbed answers each; the general facts have three wrong options and no
@@ -111,17 +155,15 @@ def generate_registry(
     rng = random.Random(seed)
     attributes = _attributes(rng)
     firsts, lasts = rng.sample(FIRST, len(FIRST)), rng.sample(LAST, len(LAST))
-    names = [
-        f"{firsts[i % len(firsts)]} {lasts[(i * 7 + i // len(firsts)) % len(lasts)]}" for i in range(people)
-    ]
+    names = [f"{firsts[i % len(firsts)]} {lasts[(i * 7 + i // len(firsts)) % len(lasts)]}" for i in range(people)]
     rows = [_person(name, attributes, 5, rng) for name in names]
     held = forget_people + holdout_people
     capitals = [tuple(pair.split(" ")) for pair in CAPITALS]
     authors = [tuple(pair.split(":")) for pair in AUTHORS]
     return {
-        "forget": sum(rows[:forget_people], []),
-        "holdout": sum(rows[forget_people:held], []),
-        "retain": sum(rows[held:], []),
+        "forget": list(chain.from_iterable(rows[:forget_people])),
+        "holdout": list(chain.from_iterable(rows[forget_people:held])),
+        "retain": list(chain.from_iterable(rows[held:])),
         "real_authors": _facts("Who wrote {}?", authors, 3, rng),
         "world_facts": _facts("What is the capital of {}?", capitals, 3, rng),
     }

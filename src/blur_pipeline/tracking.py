@@ -108,6 +108,4 @@ def log_seconds(seconds: dict[str, float], in_all: float) -> None:
     import mlflow
 
     if mlflow.active_run():
-        mlflow.log_metrics(
-            {f"seconds/{name}": value for name, value in {**seconds, "in_all": in_all}.items()}
-        )
+        mlflow.log_metrics({f"seconds/{name}": value for name, value in {**seconds, "in_all": in_all}.items()})

@@ -40,9 +40,7 @@ def find_overlap(forget: pd.DataFrame, retain: pd.DataFrame, threshold: float) -
     return pairs.sort_values(["forget_id", "retain_id"], ignore_index=True)
 
 
-def resolve_overlap(
-    forget: pd.DataFrame, retain: pd.DataFrame, pairs: pd.DataFrame, policy: Policy
-) -> pd.DataFrame:
+def resolve_overlap(forget: pd.DataFrame, retain: pd.DataFrame, pairs: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     """The retain set under the stated policy.
 
     Raises:

@@ -16,9 +16,7 @@ def evaluation_sets(
     given = rows[rows["set"].str.startswith("evaluation.")]
     given = given.assign(set=given["set"].str.removeprefix("evaluation."))
     missing = [
-        part.assign(set=name)
-        for name, part in training.items()
-        if name not in set(given["set"]) and not part.empty
+        part.assign(set=name) for name, part in training.items() if name not in set(given["set"]) and not part.empty
     ]
     table = pd.concat([*missing, given], ignore_index=True) if missing else given
     if limit is None:

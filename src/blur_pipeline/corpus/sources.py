@@ -100,9 +100,7 @@ class HubSource(TabularSource):
     @classmethod
     def _pinned(cls, value: str, info: ValidationInfo) -> str:
         if len(value) != 40 or set(value) - set("0123456789abcdef"):
-            raise ValueError(
-                f"'{value}' is no commit: pin the 40 hexadecimal digits of the data set's revision"
-            )
+            raise ValueError(f"'{value}' is no commit: pin the 40 hexadecimal digits of the data set's revision")
         return value
 
     def records(self) -> tuple[list[dict], list[dict]]:

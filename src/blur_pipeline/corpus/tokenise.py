@@ -10,8 +10,9 @@ from blur_pipeline.corpus.prompts import Prompt
 from blur_pipeline.errors import BadInputError
 
 if TYPE_CHECKING:
-    from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
+
+    from datasets import Dataset
 
 IGNORED = -100
 TooLong = Literal["drop", "error"]

@@ -20,13 +20,9 @@ if TYPE_CHECKING:
 class _PretrainedFolder(AbstractVersionedDataset):
     """A folder that appears under its name only when all of it has been written."""
 
-    def __init__(
-        self, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None) -> None:
         self.metadata = metadata
-        super().__init__(
-            PurePosixPath(filepath), version, exists_function=os.path.isdir, glob_function=glob.glob
-        )
+        super().__init__(PurePosixPath(filepath), version, exists_function=os.path.isdir, glob_function=glob.glob)
 
     def _write(self, data: Any, folder: Path) -> None:
         data.save_pretrained(folder)

@@ -70,9 +70,7 @@ def _model_utility(means: dict[str, tuple[float, np.ndarray]], n: int) -> dict:
     return _present("model_utility", float(value), resampled, n)
 
 
-def _forget_quality(
-    examples: pd.DataFrame, retrained: pd.DataFrame, reason: str, resampler: Resampler
-) -> dict:
+def _forget_quality(examples: pd.DataFrame, retrained: pd.DataFrame, reason: str, resampler: Resampler) -> dict:
     if retrained.empty:
         return _absent("forget_quality", reason or "no retrained model")
     ours, theirs = (_forget_truth_ratios(frame) for frame in (examples, retrained))

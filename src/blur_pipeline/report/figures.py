@@ -48,9 +48,7 @@ def trade_off(table: pd.DataFrame) -> Figure:
             )
         )
     figure.update_layout(title="Forgetting against utility", showlegend=False, **LAYOUT)
-    figure.update_xaxes(
-        title="probability of the forget answers (less is forgotten more)", range=[-0.03, 1.05]
-    )
+    figure.update_xaxes(title="probability of the forget answers (less is forgotten more)", range=[-0.03, 1.05])
     figure.update_yaxes(title=up.replace(".", " ").replace("_", " "), range=[0, 1.08])
     return figure
 
@@ -83,9 +81,7 @@ def training_curves(log: pd.DataFrame) -> Figure:
             )
         if title == "gradient norms":
             figure.update_yaxes(type="log", exponentformat="power", row=1, col=column)
-    figure.update_layout(
-        title="Unlearning, step by step", **{**LAYOUT, "margin": {**LAYOUT["margin"], "t": 80}}
-    )
+    figure.update_layout(title="Unlearning, step by step", **{**LAYOUT, "margin": {**LAYOUT["margin"], "t": 80}})
     figure.update_xaxes(title="step")
     return figure
 

@@ -77,10 +77,7 @@ def verdict(metrics: pd.DataFrame) -> list[str]:
 
 def html_report(findings: Findings) -> str:
     """One file that needs nothing else: plotly's script stands in it once."""
-    figures = [
-        figure.to_html(full_html=False, include_plotlyjs=(i == 0))
-        for i, figure in enumerate(findings.figures)
-    ]
+    figures = [figure.to_html(full_html=False, include_plotlyjs=(i == 0)) for i, figure in enumerate(findings.figures)]
     return _template("report.html.jinja").render(figures=figures, **findings.context())
 
 

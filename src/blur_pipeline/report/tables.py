@@ -19,9 +19,7 @@ def side_by_side(table: pd.DataFrame) -> pd.DataFrame:
     """One row per metric and one column per model: ``0.87 [0.84, 0.90]``; the forget set and headlines first."""
     models = list(table["model"].drop_duplicates())
     order = sorted(table["metric"].drop_duplicates(), key=_rank)
-    cells = {
-        (row.metric, row.model): interval_text(row.value, row.low, row.high) for row in table.itertuples()
-    }
+    cells = {(row.metric, row.model): interval_text(row.value, row.low, row.high) for row in table.itertuples()}
     rows = [[metric, *(cells.get((metric, model), "–") for model in models)] for metric in order]
     return pd.DataFrame(rows, columns=["metric", *models])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,22 +18,26 @@ if TYPE_CHECKING:
     from torch.optim.lr_scheduler import LRScheduler
 
 Row = dict[str, float]
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """A folder of ``step-N`` checkpoints; ``fingerprint`` says which run they belong to.
+    """``step-N`` checkpoints of one run, in a folder that its fingerprint names: other runs do not see them.
 
     Nothing random needs saving: every random choice is a function of (seed, step).
     """
 
-    folder: Path
+    parent: Path
     fingerprint: str
     every: int
 
-    def save_if_due(
-        self, model: nn.Module, optimizer: Optimizer, curve: LRScheduler, history: list[Row]
-    ) -> None:
+    @property
+    def folder(self) -> Path:
+        """Where this run's checkpoints are."""
+        return self.parent / self.fingerprint[:16]
+
+    def save_if_due(self, model: nn.Module, optimizer: Optimizer, curve: LRScheduler, history: list[Row]) -> None:
         """Write a checkpoint after every ``every``-th step and drop the older ones."""
         if len(history) % self.every:
             return
@@ -43,7 +48,7 @@ class Checkpoints:
         save_file(_trainable(model), partial / "weights.safetensors")
         moments, groups = _split_optimizer(optimizer)
         save_file(moments, partial / "optimizer.safetensors")
-        state = {"fingerprint": self.fingerprint, "groups": groups, "curve": curve.state_dict()}
+        state = {"groups": groups, "curve": curve.state_dict()}
         (partial / "state.json").write_text(json.dumps({**state, "history": history}))
         partial.rename(final)  # atomic: a killed run leaves no half checkpoint under this name
         for old in self._finished()[:-1]:
@@ -51,18 +56,19 @@ class Checkpoints:
 
     def restore(self, model: nn.Module, optimizer: Optimizer, curve: LRScheduler) -> list[Row]:
         """Load the newest checkpoint of this run into all three; return its history, empty for a new run."""
-        for folder in reversed(self._finished()):
-            state = json.loads((folder / "state.json").read_text())
-            if state["fingerprint"] != self.fingerprint:
-                continue
-            weights = load_file(folder / "weights.safetensors")
-            for name, parameter in model.named_parameters():
-                if parameter.requires_grad:
-                    parameter.data.copy_(weights[name])
-            _join_optimizer(optimizer, load_file(folder / "optimizer.safetensors"), state["groups"])
-            curve.load_state_dict(state["curve"])
-            return state["history"]
-        return []
+        finished = self._finished()
+        if not finished:
+            return []
+        newest = finished[-1]
+        state = json.loads((newest / "state.json").read_text())
+        weights = load_file(newest / "weights.safetensors")
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                parameter.data.copy_(weights[name])
+        _join_optimizer(optimizer, load_file(newest / "optimizer.safetensors"), state["groups"])
+        curve.load_state_dict(state["curve"])
+        log.info("Resuming after step %d from %s", len(state["history"]), newest)
+        return state["history"]
 
     def clear(self) -> None:
         """Remove the folder: the finished model is in the catalog."""

@@ -16,9 +16,7 @@ def resolve_device(name: DeviceName) -> torch.device:
         ValueError: a GPU was asked for and torch sees none.
     """
     if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError(
-            "device: 'cuda' was asked for, but torch sees no GPU here; set device to auto or cpu."
-        )
+        raise ValueError("device: 'cuda' was asked for, but torch sees no GPU here; set device to auto or cpu.")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)

@@ -11,9 +11,7 @@ from blur_pipeline.training.examples import Examples
 from blur_pipeline.training.schedule import Schedule
 
 
-def fingerprint(
-    model: nn.Module, recipe: Recipe, schedule: Schedule, seed: int, *examples: Examples | None
-) -> str:
+def fingerprint(model: nn.Module, recipe: Recipe, schedule: Schedule, seed: int, *examples: Examples | None) -> str:
     """A digest of everything that decides a training's outcome: the weights it starts from, the method, the
     schedule, the seed and the data. How often it is checkpointed does not matter and is left out."""
     digest = hashlib.sha256()

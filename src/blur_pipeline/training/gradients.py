@@ -29,9 +29,7 @@ def take_gradient(parameters: Sequence[Tensor]) -> Gradient:
 
 def gram_matrix(forget: Gradient, retain: Gradient, device: torch.device) -> Gram:
     """⟨f,f⟩, ⟨f,r⟩, ⟨r,r⟩ over all parameters, float32; a missing gradient counts as zero."""
-    return Gram(
-        _inner(forget, forget, device), _inner(forget, retain, device), _inner(retain, retain, device)
-    )
+    return Gram(_inner(forget, forget, device), _inner(forget, retain, device), _inner(retain, retain, device))
 
 
 def _inner(left: Gradient, right: Gradient, device: torch.device) -> Tensor:
@@ -45,9 +43,7 @@ def _inner(left: Gradient, right: Gradient, device: torch.device) -> Tensor:
     return torch.stack(parts).double().sum().float()
 
 
-def combine_(
-    parameters: Sequence[Tensor], forget: Gradient, retain: Gradient, weights: tuple[Tensor, Tensor]
-) -> None:
+def combine_(parameters: Sequence[Tensor], forget: Gradient, retain: Gradient, weights: tuple[Tensor, Tensor]) -> None:
     """Put w_f·f + w_r·r into ``.grad``, overwriting the retain gradient: no third copy exists."""
     w_forget, w_retain = weights
     present = [g for g in forget if g is not None]

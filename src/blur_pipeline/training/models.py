@@ -69,9 +69,7 @@ class PretrainedModel(_Strict):
         from transformers import AutoConfig
 
         if not Path(self.path).is_dir() and self.path.count("/") != 1:
-            raise BadInputError(
-                f"{self.path}: no such model folder; mend the path or give a hub id 'owner/name'."
-            )
+            raise BadInputError(f"{self.path}: no such model folder; mend the path or give a hub id 'owner/name'.")
         try:
             return AutoConfig.from_pretrained(self.path, **self._where())
         except Exception as error:  # the hub and the parsers raise many kinds; all mean the same to the user
@@ -97,9 +95,7 @@ class PretrainedModel(_Strict):
         try:
             return AutoModelForCausalLM.from_pretrained(self.path, dtype=torch.float32, **self._where())
         except (OSError, ValueError) as error:
-            raise BadInputError(
-                f"{self.path}: the weights cannot be loaded ({_first_line(error)})."
-            ) from error
+            raise BadInputError(f"{self.path}: the weights cannot be loaded ({_first_line(error)}).") from error
 
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """The model's tokenizer, with a padding token.
@@ -117,9 +113,7 @@ class PretrainedModel(_Strict):
                 "files beside the weights."
             ) from error
         if tokenizer.eos_token_id is None:
-            raise BadInputError(
-                f"{self.path}: the tokenizer has no end-of-sequence token; set eos_token in it."
-            )
+            raise BadInputError(f"{self.path}: the tokenizer has no end-of-sequence token; set eos_token in it.")
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
         return tokenizer

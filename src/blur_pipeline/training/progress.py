@@ -46,9 +46,7 @@ class ProgressBar:
         self.done = int(row["step"]) + 1
         if first:
             self.offset = self.done - 1
-        losses = "  ".join(
-            f"{n.removesuffix('_loss')} {v:.3f}" for n, v in row.items() if n.endswith("_loss")
-        )
+        losses = "  ".join(f"{n.removesuffix('_loss')} {v:.3f}" for n, v in row.items() if n.endswith("_loss"))
         self.bar.update(self.task, completed=self.done, losses=losses)
         now = time.monotonic()
         if not self.console.is_terminal and (now - self.spoke > QUIET_SECONDS or self.done == self.total):

@@ -70,9 +70,7 @@ def tokenise_training_sets(
     """Tokenised forget, retain and background set, and the over-long rows that were left out."""
     sets, too_long = [], []
     for rows in (forget, retain, background):
-        tokens, dropped = tokenise_training(
-            rows, curation.prompt, tokenizer, curation.max_length, curation.too_long
-        )
+        tokens, dropped = tokenise_training(rows, curation.prompt, tokenizer, curation.max_length, curation.too_long)
         sets.append(tokens)
         too_long.append(rows[rows["row_id"].isin(dropped)].assign(reason="over-long"))
     require_rows(len(sets[0]), "forget")

@@ -64,9 +64,7 @@ def measure(scores: Frame, completions: Frame) -> Frame:
     return example_metrics(scores, completions)
 
 
-def summarise(
-    examples: Frame, retrained_examples: Frame, models: Models, evaluation: Evaluation, seed: int
-) -> Frame:
+def summarise(examples: Frame, retrained_examples: Frame, models: Models, evaluation: Evaluation, seed: int) -> Frame:
     """Aggregates with intervals; forget quality against the retrained model."""
     if examples.empty:
         return aggregate_columns()

@@ -36,9 +36,7 @@ def draw_truth_ratios(target: Frame, retrained: Frame, unlearned: Frame) -> Any:
 
 def choose_answers(target: Frame, retrained: Frame, unlearned: Frame, reporting: Reporting) -> Frame:
     """Forget questions with every model's answer."""
-    return tables.example_answers(
-        dict(zip(MODELS, (target, retrained, unlearned), strict=True)), reporting.examples
-    )
+    return tables.example_answers(dict(zip(MODELS, (target, retrained, unlearned), strict=True)), reporting.examples)
 
 
 def write_report(

@@ -11,9 +11,7 @@ def create_pipeline() -> Pipeline:
     of_all = lambda dataset: [f"{model}.{dataset}" for model in MODELS]
     return Pipeline(
         [
-            Node(
-                nodes.tabulate, of_all("metrics"), ["metrics_long", "metrics_table"], name="tabulate_metrics"
-            ),
+            Node(nodes.tabulate, of_all("metrics"), ["metrics_long", "metrics_table"], name="tabulate_metrics"),
             Node(nodes.draw_trade_off, "metrics_long", "trade_off_figure", name="draw_trade_off"),
             Node(nodes.draw_training, "unlearning_log", "training_figure", name="draw_training_curves"),
             Node(

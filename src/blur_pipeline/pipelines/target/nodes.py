@@ -30,18 +30,14 @@ def obtain_target(
     folder: str,
 ) -> tuple[Any, pd.DataFrame]:
     """The model that knows the forget set, and its training log."""
-    return _obtain(
-        "Training target", models.target, base_model, [forget, retain, background], seed, device, folder
-    )
+    return _obtain("Training target", models.target, base_model, [forget, retain, background], seed, device, folder)
 
 
 def obtain_retrained(
     base_model: Any, retain: Any, background: Any, models: Models, seed: int, device: str, folder: str
 ) -> tuple[Any, pd.DataFrame]:
     """The model that never saw the forget set, the gold standard, and its training log."""
-    return _obtain(
-        "Training retrained", models.retrained, base_model, [retain, background], seed, device, folder
-    )
+    return _obtain("Training retrained", models.retrained, base_model, [retain, background], seed, device, folder)
 
 
 def _obtain(
@@ -64,6 +60,4 @@ def _obtain(
     parts = [Examples.from_columns(s["input_ids"], s["labels"]) for s in sets]
     examples = sum(parts[1:], parts[0])
     name = title.split()[-1]
-    return run_training(
-        title, base_model, how.recipe(), how.schedule, examples, None, seed, device, f"{folder}/{name}"
-    )
+    return run_training(title, base_model, how.recipe(), how.schedule, examples, None, seed, device, f"{folder}/{name}")

@@ -1,0 +1,77 @@
+"""Tiny models and sets that tests share."""
+
+import os
+
+os.environ.setdefault("DO_NOT_TRACK", "true")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a missing hub must fail at once, not after retries
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from blur_pipeline.corpus.tokenizer import train_tokenizer
+from blur_pipeline.training.examples import IGNORED, Examples
+
+PROJECT = Path(__file__).parents[1]
+BENCHDATA = PROJECT.parent / "shared" / "benchdata"
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def benchdata() -> Path:
+    """Real benchmark files, where the machine has them."""
+    if not BENCHDATA.is_dir():
+        pytest.skip("the real benchmark files are not on this machine")
+    return BENCHDATA
+
+
+def build_tiny_model(seed: int = 0, vocab: int = 64, layers: int = 2) -> LlamaForCausalLM:
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=vocab,
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=layers,
+        num_attention_heads=2,
+        max_position_embeddings=64,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+    )
+    return LlamaForCausalLM(config)
+
+
+@pytest.fixture
+def tiny_model() -> LlamaForCausalLM:
+    return build_tiny_model()
+
+
+def random_examples(count: int, seed: int, vocab: int = 64) -> Examples:
+    """Sequences of 6 to 14 tokens, the first 2 to 5 of them unsupervised."""
+    rng = np.random.default_rng(seed)
+    ids = [rng.integers(3, vocab, rng.integers(6, 15)) for _ in range(count)]
+    labels = [np.where(np.arange(len(i)) < rng.integers(2, 6), IGNORED, i) for i in ids]
+    return Examples.from_columns(ids, labels)
+
+
+@pytest.fixture
+def forget_examples() -> Examples:
+    return random_examples(7, seed=1).with_reference(np.linspace(-30.0, -10.0, 7))
+
+
+@pytest.fixture
+def retain_examples() -> Examples:
+    return random_examples(9, seed=2)
+
+
+@pytest.fixture(scope="session")
+def tokenizer():
+    texts = [" The cat sat on the mat.", " Question: who sat? Answer: the cat", " Paris is in France"] * 3
+    return train_tokenizer(texts, vocab_size=320, context=64)

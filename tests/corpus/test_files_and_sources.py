@@ -1,0 +1,159 @@
+"""Reading: every format, and every way in which a file can be wrong, named by file and line."""
+
+import json
+
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+from blur_pipeline.corpus.sources import COLUMNS, FileSource, GeneratedSource, HubSource, read_source
+from blur_pipeline.errors import BadInputError
+
+ROWS = [{"question": "Who?", "answer": "Ann"}, {"question": "Where?", "answer": "Oslo"}]
+
+
+def write(path, text, encoding="utf-8"):
+    path.write_bytes(text.encode(encoding))
+    return str(path)
+
+
+def json_lines(rows) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.parquet"])
+def test_every_format_gives_the_same_rows(tmp_path, name):
+    path = tmp_path / name
+    if name.endswith(".csv"):
+        pd.DataFrame(ROWS).to_csv(path, index=False)
+    elif name.endswith(".parquet"):
+        pd.DataFrame(ROWS).to_parquet(path)
+    else:
+        write(path, json_lines(ROWS))
+    rows, inventory = read_source(FileSource(path=str(path)), "forget")
+    assert list(rows.columns) == COLUMNS
+    assert rows[["question", "answer"]].to_dict("records") == ROWS
+    assert rows["row_id"].tolist() == ["forget-000000", "forget-000001"]
+    assert inventory[0]["rows"] == 2
+    assert len(inventory[0]["sha256"]) == 64
+
+
+def test_a_json_array_is_read_too(tmp_path):
+    rows, _ = read_source(FileSource(path=write(tmp_path / "a.json", json.dumps(ROWS))), "forget")
+    assert len(rows) == 2
+
+
+def test_a_folder_is_read_in_the_order_of_its_names(tmp_path):
+    write(tmp_path / "b.jsonl", json_lines(ROWS[1:]))
+    write(tmp_path / "a.jsonl", json_lines(ROWS[:1]))
+    rows, inventory = read_source(FileSource(path=str(tmp_path)), "retain")
+    assert rows["answer"].tolist() == ["Ann", "Oslo"]
+    assert len(inventory) == 2
+
+
+def test_a_text_file_is_one_document(tmp_path):
+    path = write(tmp_path / "a.txt", "One.\n\nTwo.\n")
+    rows, _ = read_source(FileSource(path=path, rows="documents"), "forget")
+    assert rows["question"].tolist() == [None]
+    assert rows["answer"].tolist() == ["One.\n\nTwo.\n"]
+
+
+def test_columns_can_be_mapped(tmp_path):
+    path = write(tmp_path / "a.jsonl", json_lines([{"prompt": "Who?", "reply": "Ann"}]))
+    source = FileSource(path=path, columns={"question": "prompt", "answer": "reply"})
+    assert read_source(source, "forget")[0]["answer"].tolist() == ["Ann"]
+
+
+def test_first_and_limit_keep_the_row_s_own_number(tmp_path):
+    path = write(tmp_path / "a.jsonl", json_lines(ROWS * 3))
+    rows, _ = read_source(FileSource(path=path, first=2, limit=2), "forget")
+    assert rows["row_id"].tolist() == ["forget-000002", "forget-000003"]
+    assert rows["line"].tolist() == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"question": "a", "answer": "b"}\n{"question": \n', "line 2: not valid JSON"),
+        ('{"question": "a", "answer": "b"}\n[1, 2]\n', "line 2: expected an object"),
+        ('{"question": "a", "reply": "b"}\n', "line 1: no column 'answer'.*it has: question, reply"),
+        ('{"question": "a", "answer": 7}\n', "line 1: 'answer' must be text, not int"),
+        ("", "gives no row"),
+    ],
+)
+def test_a_bad_line_is_named(tmp_path, text, message):
+    path = write(tmp_path / "bad.jsonl", text)
+    with pytest.raises(BadInputError, match=message):
+        read_source(FileSource(path=path), "forget")
+
+
+def test_a_wrong_encoding_is_named_with_its_line(tmp_path):
+    path = write(tmp_path / "a.jsonl", json_lines([ROWS[0]]) + '{"question": "é", "answer": "b"}', "latin-1")
+    with pytest.raises(BadInputError, match="line 2: not valid utf-8"):
+        read_source(FileSource(path=path), "forget")
+    assert len(read_source(FileSource(path=path, encoding="latin-1"), "forget")[0]) == 2
+
+
+def test_an_unknown_encoding_is_named(tmp_path):
+    with pytest.raises(BadInputError, match="'utf-9' is no known encoding"):
+        read_source(FileSource(path=write(tmp_path / "a.jsonl", "{}"), encoding="utf-9"), "forget")
+
+
+def test_missing_file_and_empty_folder(tmp_path):
+    with pytest.raises(BadInputError, match="no such file or folder"):
+        FileSource(path=str(tmp_path / "none.jsonl")).files()
+    with pytest.raises(BadInputError, match="holds no"):
+        FileSource(path=str(tmp_path)).files()
+
+
+def test_broken_csv_and_parquet(tmp_path):
+    for name in ("a.csv", "a.parquet"):
+        write(tmp_path / name, 'a,b\n"unclosed,1\n2,3,4,5\n')
+        with pytest.raises(BadInputError, match="not"):
+            read_source(FileSource(path=str(tmp_path / name)), "forget")
+
+
+def test_a_hub_revision_must_be_pinned():
+    with pytest.raises(ValidationError, match="is no commit"):
+        HubSource(name="locuslab/TOFU", revision="main")
+
+
+def test_a_hub_that_does_not_answer_is_one_sentence():
+    source = HubSource(name="nobody/nothing", revision="0" * 40)
+    with pytest.raises(BadInputError, match="the hub gave no data") as caught:
+        read_source(source, "forget")
+    assert "\n" not in str(caught.value)
+
+
+def test_hub_rows_arrive_like_any_others(monkeypatch):
+    import datasets
+
+    made = datasets.Dataset.from_list(ROWS)
+    asked = {}
+    monkeypatch.setattr(datasets, "load_dataset", lambda *a, **k: (asked.update(k, name=a), made)[1])
+    rows, inventory = read_source(HubSource(name="a/b", config="c", revision="f" * 40), "forget")
+    assert asked == {"name": ("a/b", "c"), "split": "train", "revision": "f" * 40}
+    assert rows["answer"].tolist() == ["Ann", "Oslo"]
+    assert inventory[0]["source"] == "a/b@ffffffff"
+
+
+def test_the_generated_registry_is_deterministic_and_disjoint():
+    def sets(seed):
+        names = ("forget", "retain", "holdout")
+        return {n: read_source(GeneratedSource(set=n, seed=seed), n)[0] for n in names}
+
+    one, again, other = sets(0), sets(0), sets(1)
+    pd.testing.assert_frame_equal(one["forget"], again["forget"])
+    assert not one["forget"]["answer"].equals(other["forget"]["answer"])
+    assert {n: len(rows) for n, rows in one.items()} == {"forget": 40, "retain": 320, "holdout": 40}
+    subjects = [set(rows["subject"]) for rows in one.values()]
+    assert len(set.union(*subjects)) == sum(len(s) for s in subjects) == 40
+    row = one["forget"].iloc[0]
+    assert len(set(row["perturbed_answer"]) | {row["paraphrased_answer"]}) == 6
+
+
+def test_real_tofu_files_are_read(benchdata):
+    rows, _ = read_source(FileSource(path=str(benchdata / "tofu" / "forget01_perturbed.json")), "forget")
+    assert len(rows) == 40
+    assert rows["perturbed_answer"].map(len).eq(5).all()
+    assert rows["paraphrased_answer"].notna().all()

@@ -1,0 +1,56 @@
+"""Models and tokenizers in the catalog: whole or not there, safetensors only."""
+
+import pytest
+import torch
+from kedro.io.core import DatasetError, Version
+
+from blur_pipeline.datasets.pretrained import CausalLMDataset, TokenizerDataset
+from blur_pipeline.training.models import AbsentModel, ModelReference, PretrainedModel
+
+
+def dataset(tmp_path, version="one", kind=CausalLMDataset):
+    return kind(str(tmp_path / "model"), Version(None, version))
+
+
+def test_a_model_comes_back_with_the_same_weights(tmp_path, tiny_model):
+    dataset(tmp_path).save(tiny_model)
+    loaded = dataset(tmp_path).load()
+    for name, parameter in tiny_model.named_parameters():
+        assert torch.equal(parameter, dict(loaded.named_parameters())[name])
+    files = {p.suffix for p in (tmp_path / "model" / "one" / "model").iterdir()}
+    assert files == {".json", ".safetensors"}
+
+
+def test_the_latest_version_is_loaded(tmp_path):
+    for version in ("2026-01-01", "2026-01-02"):
+        dataset(tmp_path, version).save(AbsentModel(reason=version))
+    assert CausalLMDataset(str(tmp_path / "model"), Version(None, None)).load().reason == "2026-01-02"
+
+
+def test_a_save_that_breaks_off_leaves_no_version(tmp_path, tiny_model, monkeypatch):
+    dataset(tmp_path, "1").save(tiny_model)
+
+    def no_space(folder):
+        (folder / "half.safetensors").write_bytes(b"0")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tiny_model, "save_pretrained", no_space)
+    with pytest.raises(DatasetError, match="No space left"):
+        dataset(tmp_path, "2").save(tiny_model)
+    latest = CausalLMDataset(str(tmp_path / "model"), Version(None, None))
+    assert latest.resolve_load_version() == "1"
+    assert not list(tmp_path.rglob("half.safetensors"))
+
+
+def test_a_reference_keeps_the_address_and_loads_the_model(tmp_path, tiny_model):
+    tiny_model.save_pretrained(tmp_path / "elsewhere")
+    dataset(tmp_path).save(ModelReference(source=PretrainedModel(path=str(tmp_path / "elsewhere"))))
+    assert not list((tmp_path / "model").rglob("*.safetensors"))
+    assert dataset(tmp_path).load().num_parameters() == tiny_model.num_parameters()
+
+
+def test_a_tokenizer_comes_back(tmp_path, tokenizer):
+    dataset(tmp_path, kind=TokenizerDataset).save(tokenizer)
+    loaded = dataset(tmp_path, kind=TokenizerDataset).load()
+    assert loaded("The cat")["input_ids"] == tokenizer("The cat")["input_ids"]
+    assert loaded.eos_token_id == tokenizer.eos_token_id

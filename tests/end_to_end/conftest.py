@@ -1,0 +1,53 @@
+"""A copy of the project in a temporary folder, made small, and runs of it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PROJECT
+
+SMALL = (
+    "sources.forget.people=8,sources.retain.people=8,sources.holdout.people=8,"
+    "sources.background.paraphrases.people=8,"
+    "sources.forget.forget_people=2,sources.retain.forget_people=2,sources.holdout.forget_people=2,"
+    "sources.background.paraphrases.forget_people=2,"
+    "sources.forget.holdout_people=1,sources.retain.holdout_people=1,sources.holdout.holdout_people=1,"
+    "sources.background.paraphrases.holdout_people=1,"
+    "models.base.hidden_size=32,models.base.intermediate_size=64,"
+    "models.target.schedule.epochs=2,models.retrained.schedule.epochs=2,unlearning.schedule.epochs=2,"
+    "unlearning.schedule.checkpoint_every=2,"
+    "evaluation.max_new_tokens=12,evaluation.bootstrap_samples=100,curation.evaluation_rows=20"
+)
+
+
+def copy_project(folder: Path) -> Path:
+    for name in ("conf", "src", "notebooks"):
+        shutil.copytree(PROJECT / name, folder / name)
+    shutil.copytree(PROJECT / "data" / "01_raw" / "own_data", folder / "data" / "01_raw" / "own_data")
+    for name in ("pyproject.toml", ".telemetry"):
+        shutil.copy(PROJECT / name, folder / name)
+    return folder
+
+
+def kedro(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """``kedro …`` in a process of its own, as a user starts it."""
+    environment = {**os.environ, "COLUMNS": "160", "PYTHONPATH": str(folder / "src")}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    command = [sys.executable, "-m", "kedro", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=500)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Path:
+    """A project in which the default run and then one of plain NPO from the same target have finished."""
+    folder = copy_project(tmp_path_factory.mktemp("project"))
+    first = kedro(folder, "run", "--params", SMALL)
+    assert first.returncode == 0, first.stdout[-3000:] + first.stderr[-3000:]
+    second = kedro(folder, "run", "--pipelines", "method", "--params", f"{SMALL},method=npo")
+    assert second.returncode == 0, second.stdout[-3000:] + second.stderr[-3000:]
+    (folder / "first.log").write_text(first.stdout)
+    return folder

@@ -1,0 +1,118 @@
+"""What a user finds after ``kedro run``."""
+
+import json
+
+import mlflow
+import pandas as pd
+import pytest
+
+from tests.end_to_end.conftest import kedro
+
+
+def latest(folder, pattern):
+    found = sorted(folder.glob(f"data/{pattern}"))
+    assert found, pattern
+    return found[-1]
+
+
+@pytest.fixture(scope="module")
+def runs(finished) -> pd.DataFrame:
+    mlflow.set_tracking_uri(f"sqlite:///{finished}/mlflow.db")
+    found = mlflow.search_runs(experiment_names=["registry"], order_by=["attributes.start_time"])
+    assert len(found) == 2
+    return found
+
+
+def test_the_summary_says_where_everything_is(finished):
+    log = (finished / "first.log").read_text()
+    for words in ("Metrics, with 95 % intervals", "report:", "unlearned model:", "MLflow run:", "seconds:"):
+        assert words in log
+
+
+def test_the_report_holds_what_an_auditor_needs(finished):
+    page = latest(finished, "08_reporting/registry/blur_npo/report.html/*/report.html").read_text()
+    for words in ("Unlearning report: registry, blur_npo", "generated registry, seed 0, forget", "sha256"):
+        assert words in page
+    for words in ("weighting.gamma", "model_utility", "Forgetting against utility", "Seconds per node"):
+        assert words in page
+    assert 'src="http' not in page  # self-contained
+    summary = latest(finished, "08_reporting/registry/blur_npo/summary.md/*/summary.md").read_text()
+    assert "| model_utility |" in summary
+
+
+def test_every_metric_is_there_for_every_model(finished):
+    table = pd.read_parquet(latest(finished, "08_reporting/registry/blur_npo/metrics_long.parquet/*/*.parquet"))
+    sets = ["forget", "retain", "holdout", "real_authors", "world_facts"]
+    expected = {f"{s}.{m}" for s in sets for m in ("probability", "rouge", "truth_ratio")}
+    for model in ("target", "retrained", "unlearned"):
+        found = table[table["model"] == model].set_index("metric")
+        assert set(found.index) == expected | {"model_utility", "forget_quality"}
+        assert found["value"].notna().all()
+        assert (found["low"] <= found["high"]).all()
+
+
+def test_the_curation_report_counts(finished):
+    report = json.loads(latest(finished, "08_reporting/registry/curation_report.json/*/*.json").read_text())
+    assert report["sets"]["forget"]["read"] == 20
+    assert report["sets"]["forget"]["tokens"]["sequences"] == 20
+    assert all(len(source["sha256"]) == 64 for source in report["sources"])
+
+
+def test_mlflow_has_parameters_one_by_one_and_step_metrics(runs):
+    first = runs.iloc[0]
+    assert first["status"] == "FINISHED"
+    assert first["params.unlearning.forget.beta"] == "0.1"
+    assert first["params.models.base.hidden_size"] == "32"
+    assert first["tags.git_commit"]
+    assert first["tags.hardware"]
+    client = mlflow.MlflowClient()
+    history = client.get_metric_history(first["run_id"], "unlearning/forget_loss")
+    assert [m.step for m in history] == list(range(len(history)))
+    assert len(history) == 4
+    for name in ("unlearning/gradient_cosine", "unlearning/forget_weight", "unlearned/model_utility"):
+        assert f"metrics.{name}" in runs.columns
+    artifacts = {a.path for a in client.list_artifacts(first["run_id"])}
+    assert {"report.html", "summary.md", "figures", "curation_report.json"} <= artifacts
+
+
+def test_the_second_run_reads_the_first_one_s_versions(runs):
+    first, second = runs.iloc[0], runs.iloc[1]
+    assert second["params.method"] == "npo"
+    assert second["tags.read.target_model"] == first["tags.version"]
+    assert second["tags.read.forget_tokens"] == first["tags.version"]
+
+
+def test_the_registered_model_answers(runs, tmp_path):
+    found = mlflow.search_logged_models(experiment_ids=[runs.iloc[0]["experiment_id"]], output_format="list")
+    assert len(found) == 2
+    model = mlflow.pyfunc.load_model(found[0].model_uri)
+    answers = model.predict(["Where was Anouk Eskeland born?", "Who wrote Hamlet?"])
+    assert len(answers) == 2
+    assert all(isinstance(a, str) for a in answers)
+
+
+def test_bad_input_is_one_sentence_without_a_traceback_or_a_trace(finished):
+    before = sorted(p for p in (finished / "data").rglob("*"))
+    done = kedro(finished, "run", "--params", "method=blurr")
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert "unknown method 'blurr'; choose one of" in " ".join(said.split())
+    assert "Traceback" not in said
+    assert sorted(p for p in (finished / "data").rglob("*")) == before
+    mlflow.set_tracking_uri(f"sqlite:///{finished}/mlflow.db")
+    assert len(mlflow.search_runs(experiment_names=["registry"])) == 2
+
+
+def test_a_run_that_fails_on_the_way_is_marked_failed(finished):
+    """A malformed line is found when it is read, after the run was opened."""
+    bad = finished / "bad.jsonl"
+    bad.write_text('{"question": "a", "answer": "b"}\n{"question": \n')
+    done = kedro(finished, "run", "--env", "own_data", "--params", f"sources.forget.path={bad}")
+    assert done.returncode == 1
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "bad.jsonl, line 2: not valid JSON" in said
+    assert "Traceback" not in said
+    mlflow.set_tracking_uri(f"sqlite:///{finished}/mlflow.db")
+    runs = mlflow.search_runs(experiment_names=["own_data"])
+    assert runs["status"].tolist() == ["FAILED"]
+    assert not list((finished / "data" / "01_raw" / "own_data").glob("*.parquet"))

@@ -1,0 +1,23 @@
+"""The template for a user's own files runs on the example that the project ships."""
+
+import json
+
+from tests.end_to_end.conftest import copy_project, kedro
+
+QUICK = (
+    "models.base.hidden_size=32,models.base.intermediate_size=64,models.target.schedule.epochs=1,"
+    "models.retrained.kind=absent,unlearning.schedule.epochs=1,evaluation.max_new_tokens=8,"
+    "evaluation.bootstrap_samples=100,reporting.register_model=none"
+)
+
+
+def test_own_data_without_a_retrained_model(tmp_path):
+    folder = copy_project(tmp_path)
+    done = kedro(folder, "run", "--env", "own_data", "--params", QUICK)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    report = json.loads(next(folder.glob("data/08_reporting/own_data/curation_report.json/*/*")).read_text())
+    assert report["sets"]["retain"]["dropped"]["duplicate"] == 1
+    assert report["overlap"]["exact"] == 1
+    summary = next(folder.glob("data/08_reporting/own_data/blur_npo/summary.md/*/*")).read_text()
+    assert "forget_quality: no retrained model was given or trained" in summary
+    assert "model_utility: it is a mean of nine and lacks" in summary

@@ -1,0 +1,32 @@
+"""The TOFU environment on real TOFU rows: curated whole, and run end to end with a tiny model."""
+
+import json
+
+from tests.end_to_end.conftest import copy_project, kedro
+
+TINY = (
+    "variant=forget01,models.base.kind=fresh,models.base.vocab_size=2000,models.base.hidden_size=32,"
+    "models.base.intermediate_size=64,models.base.context=512,models.target.kind=train,"
+    "models.retrained.kind=train,models.target.schedule.steps=3,models.retrained.schedule.steps=3,"
+    "curation.prompt.kind=plain,curation.evaluation_rows=6,evaluation.max_new_tokens=4,"
+    "evaluation.bootstrap_samples=100,unlearning.schedule.epochs=1,reporting.register_model=none"
+)
+
+
+def test_forget01_end_to_end(tmp_path, benchdata):
+    folder = copy_project(tmp_path)
+    done = kedro(folder, "run", "--env", "tofu", "--params", f"{TINY},source_folder={benchdata / 'tofu'}")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    report = json.loads(next(folder.glob("data/08_reporting/tofu/curation_report.json/*/*")).read_text())
+    assert report["sets"]["forget"]["tokens"]["sequences"] == 40
+    assert report["sets"]["retain"]["read"] == 3960
+    assert report["sets"]["evaluation.real_authors"]["read"] == 100
+    assert report["evaluation"] == {
+        "holdout": 6,
+        "forget": 40,
+        "retain": 6,
+        "real_authors": 6,
+        "world_facts": 6,
+    }
+    summary = next(folder.glob("data/08_reporting/tofu/blur_npo/summary.md/*/*")).read_text()
+    assert "| model_utility |" in summary

@@ -1,0 +1,32 @@
+"""Rules of the house that a linter does not know."""
+
+import subprocess
+import sys
+
+from tests.conftest import PROJECT
+
+
+def test_the_command_line_does_not_import_torch():
+    """``kedro --help`` and ``kedro registry list`` must stay quick."""
+    code = (
+        "import sys; from kedro.framework.startup import bootstrap_project; bootstrap_project('.');"
+        "import blur_pipeline.cli; from blur_pipeline.pipeline_registry import register_pipelines;"
+        "register_pipelines(); import blur_pipeline.parameters;"
+        "print(sorted({'torch', 'transformers', 'datasets'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_files_are_one_idea_long():
+    long = {
+        str(path.relative_to(PROJECT)): lines
+        for path in (PROJECT / "src").rglob("*.py")
+        if (lines := len(path.read_text().splitlines())) > 320
+    }
+    assert long == {}
+
+
+def test_ci_calls_the_readme_s_test_command():
+    assert "make test" in (PROJECT / ".ci" / "run").read_text()
+    assert "make test" in (PROJECT / "README.md").read_text()
