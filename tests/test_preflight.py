@@ -7,7 +7,7 @@ import torch
 
 from blur_pipeline.errors import BadInputError
 from blur_pipeline.parameters import check_parameters
-from blur_pipeline.preflight import preflight
+from blur_pipeline.preflight import preflight, require_inputs
 from tests.test_parameters import changed, load
 
 
@@ -95,3 +95,9 @@ def test_a_data_folder_that_cannot_be_written(raw, tmp_path):
 def test_a_read_only_data_folder(raw, tmp_path):
     (tmp_path / "data").mkdir(mode=0o500)
     refuse(raw, tmp_path, "cannot be written")
+
+
+def test_a_part_of_the_protocol_without_what_comes_before():
+    require_inputs([])
+    with pytest.raises(BadInputError, match="starts from target_model, which no earlier run"):
+        require_inputs(["target_model"])

@@ -30,11 +30,13 @@ class DoorCheck:
         self.parameters = check_parameters(context.config_loader["parameters"])
 
     @hook_impl(tryfirst=True)
-    def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
-        """Look at files, folder, device and models."""
-        from blur_pipeline.preflight import preflight
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Look at files, folder, device and models, and at what an earlier run should have left."""
+        from blur_pipeline.preflight import preflight, require_inputs
 
         preflight(self.parameters, self.project / "data")
+        wanted = [name for name in pipeline.inputs() if not name.startswith("params:")]
+        require_inputs([name for name in wanted if not catalog.exists(name)])
 
 
 class RunRecord:

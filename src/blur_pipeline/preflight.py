@@ -28,6 +28,15 @@ def preflight(parameters: Parameters, data_folder: Path) -> None:
     _models(parameters)
 
 
+def require_inputs(missing: list[str]) -> None:
+    """Raises BadInputError where a part of the protocol is run whose inputs no earlier run has left."""
+    if missing:
+        raise BadInputError(
+            f"This run starts from {', '.join(sorted(missing))}, which no earlier run of this benchmark has left; "
+            "do a whole `kedro run` (with the same --env) first."
+        )
+
+
 def _writable(folder: Path) -> None:
     probe = folder / f".write-test-{uuid.uuid4().hex}"
     try:

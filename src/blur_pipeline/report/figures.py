@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 COLOURS = {"target": "#7a7f87", "retrained": "#2a7f62", "unlearned": "#c2410c"}
+# The unlearned model should come to lie on the retrained one: their labels must not.
+LABEL_PLACES = {"target": "top left", "retrained": "top right", "unlearned": "bottom right"}
 LAYOUT = {
     "template": "simple_white",
     "font": {"family": "system-ui, sans-serif", "size": 13},
@@ -42,7 +44,7 @@ def trade_off(table: pd.DataFrame) -> Figure:
                 error_y=_bars(y),
                 mode="markers+text",
                 text=[model],
-                textposition="top right",
+                textposition=LABEL_PLACES[model],
                 marker={"size": 12, "color": COLOURS[model]},
                 name=model,
             )

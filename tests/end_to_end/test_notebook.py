@@ -1,0 +1,21 @@
+"""notebooks/compare_runs.ipynb runs from top to bottom on finished runs."""
+
+import nbformat
+from nbclient import NotebookClient
+
+
+def test_the_notebook_compares_both_runs(finished, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(finished / "src"))
+    notebook = nbformat.read(finished / "notebooks" / "compare_runs.ipynb", as_version=4)
+    client = NotebookClient(notebook, timeout=200, resources={"metadata": {"path": str(finished / "notebooks")}})
+    client.execute()
+    shown = [
+        output["data"]["text/plain"]
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if "text/plain" in output.get("data", {})
+    ]
+    table = next(text for text in shown if "forget probability" in text)
+    assert "blur_npo" in table
+    assert " npo" in table
+    assert any("application/vnd.plotly.v1+json" in o.get("data", {}) for c in notebook.cells for o in c.get("outputs", []))
