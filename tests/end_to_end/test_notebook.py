@@ -18,4 +18,6 @@ def test_the_notebook_compares_both_runs(finished, monkeypatch):
     table = next(text for text in shown if "forget probability" in text)
     assert "blur_npo" in table
     assert " npo" in table
-    assert any("application/vnd.plotly.v1+json" in o.get("data", {}) for c in notebook.cells for o in c.get("outputs", []))
+    assert any(
+        "application/vnd.plotly.v1+json" in o.get("data", {}) for c in notebook.cells for o in c.get("outputs", [])
+    )

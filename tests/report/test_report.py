@@ -1,0 +1,86 @@
+"""Tables, sentences and pages say what the metrics say, and nothing where there is nothing."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from blur_pipeline.metrics.aggregate import METRIC_COLUMNS
+from blur_pipeline.report import figures, pages, tables
+
+
+def metrics(**values) -> pd.DataFrame:
+    rows = [
+        {"metric": m.replace("__", "."), "value": v, "low": v - 0.1, "high": v + 0.1, "n": 4, "reason": ""}
+        if math.isfinite(v)
+        else {"metric": m.replace("__", "."), "value": v, "low": v, "high": v, "n": 0, "reason": "it is not there"}
+        for m, v in values.items()
+    ]
+    return pd.DataFrame(rows, columns=METRIC_COLUMNS)
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    return tables.long_table(
+        {
+            "target": metrics(forget__probability=0.9, model_utility=0.8, forget_quality=1e-9),
+            "retrained": pd.DataFrame(columns=METRIC_COLUMNS),
+            "unlearned": metrics(forget__probability=0.2, model_utility=0.6, forget_quality=math.nan),
+        }
+    )
+
+
+def test_headlines_come_first_and_absent_models_have_no_column(table):
+    shown = tables.side_by_side(table)
+    assert shown.columns.tolist() == ["metric", "target", "unlearned"]
+    assert shown["metric"].tolist() == ["model_utility", "forget_quality", "forget.probability"]
+    assert shown.loc[0].tolist() == ["model_utility", "0.800 [0.700, 0.900]", "0.600 [0.500, 0.700]"]
+    assert shown.loc[1, "unlearned"] == "–"
+
+
+def test_small_p_values_keep_their_size():
+    assert tables.interval_text(1.9e-10, 0.0, 0.5) == "1.9e-10 [0.000, 0.500]"
+
+
+def test_reasons_are_said_once(table):
+    assert tables.reasons(table) == ["forget_quality: it is not there"]
+
+
+def test_the_verdict_claims_no_more_than_there_is(table):
+    said = " ".join(pages.verdict(table))
+    assert "from 0.900 to 0.200." in said
+    assert "never saw" not in said  # there is no retrained model
+    assert "Forget quality" not in said
+    assert "0.600, 75% of the target model's 0.800" in said
+
+
+def test_the_trade_off_draws_each_model_with_its_interval(table):
+    figure = figures.trade_off(table)
+    assert [trace.name for trace in figure.data] == ["target", "unlearned"]
+    assert figure.data[1].x[0] == 0.2
+    assert figure.data[1].error_x.array[0] == pytest.approx(0.1)
+
+
+def test_without_utility_the_trade_off_shows_the_retain_probability():
+    found = figures.trade_off(tables.long_table({"target": metrics(forget__probability=0.9, retain__probability=0.7)}))
+    assert found.layout.yaxis.title.text == "retain probability"
+    assert found.data[0].y[0] == 0.7
+
+
+def test_flatten_joins_keys():
+    assert pages.flatten({"a": {"b": 1, "c": {}}, "d": [2]}) == {"a.b": 1, "d": [2]}
+
+
+def test_text_of_the_data_is_escaped(table):
+    findings = pages.Findings(
+        title="t",
+        parameters={},
+        method={},
+        curation={"sources": [], "overlap": {"exact": 0, "near": 0}},
+        curation_table=pd.DataFrame({"set": ["forget"]}),
+        metrics=table,
+        answers=pd.DataFrame({"question": ["<script>alert(1)</script>"]}),
+        record={"facts": {}, "read": {}, "written": {}, "seconds": {}},
+    )
+    assert "<script>alert" not in pages.html_report(findings)
+    assert "model_utility" in pages.markdown_summary(findings)
