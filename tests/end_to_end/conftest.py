@@ -27,7 +27,7 @@ SMALL = (
 def copy_project(folder: Path) -> Path:
     for name in ("conf", "src", "notebooks"):
         shutil.copytree(PROJECT / name, folder / name)
-    shutil.copytree(PROJECT / "data" / "01_raw" / "own_data", folder / "data" / "01_raw" / "own_data")
+    shutil.copytree(PROJECT / "data" / "01_raw" / "example_own_data", folder / "data" / "01_raw" / "example_own_data")
     for name in ("pyproject.toml", ".telemetry"):
         shutil.copy(PROJECT / name, folder / name)
     return folder
