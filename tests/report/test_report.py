@@ -54,6 +54,12 @@ def test_the_verdict_claims_no_more_than_there_is(table):
     assert "0.600, 75% of the target model's 0.800" in said
 
 
+@pytest.mark.parametrize(("target", "said"), [(1e-9, "at the 5 % level."), (0.4, "the test says nothing here")])
+def test_a_blind_test_of_forgetting_is_called_so(target, said):
+    found = tables.long_table({"target": metrics(forget_quality=target), "unlearned": metrics(forget_quality=0.5)})
+    assert said in pages.verdict(found)[0]
+
+
 def test_the_trade_off_draws_each_model_with_its_interval(table):
     figure = figures.trade_off(table)
     assert [trace.name for trace in figure.data] == ["target", "unlearned"]

@@ -62,9 +62,11 @@ def verdict(metrics: pd.DataFrame) -> list[str]:
     quality = get("forget_quality", "unlearned")
     if quality is not None:
         told = "cannot be told" if quality >= 0.05 else "can be told"
+        # A test that does not notice the forget set in the target model proves nothing of the unlearned one.
+        blind = (get("forget_quality", "target") or 0.0) >= 0.05
         said.append(
             f"Forget quality is {quality:.3g}: by its truth ratios the unlearned model {told} from the retrained "
-            "one at the 5 % level."
+            f"one at the 5 % level{', but neither can the target model: the test says nothing here' if blind else ''}."
         )
     kept, had = get("model_utility", "unlearned"), get("model_utility", "target")
     if kept is not None and had:
