@@ -109,9 +109,8 @@ class RunRecord:
 
 def _quiet_bars() -> None:
     """Libraries' bars for work of milliseconds hide the ones that people wait for."""
-    import transformers
-
     import datasets
+    import transformers
 
     datasets.disable_progress_bars()
     transformers.utils.logging.disable_progress_bar()

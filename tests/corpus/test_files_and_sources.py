@@ -135,6 +135,7 @@ def test_hub_rows_arrive_like_any_others(monkeypatch):
     assert asked == {"name": ("a/b", "c"), "split": "train", "revision": "f" * 40}
     assert rows["answer"].tolist() == ["Ann", "Oslo"]
     assert inventory[0]["source"] == "a/b@ffffffff"
+    assert len(inventory[0]["sha256"]) == 64
 
 
 def test_the_generated_registry_is_deterministic_and_disjoint():

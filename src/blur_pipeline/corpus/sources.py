@@ -119,9 +119,10 @@ class HubSource(TabularSource):
                 f"{where}: the hub gave no data ({type(error).__name__}: {str(error).splitlines()[0]}); check "
                 "name, config, split and connection, or use a source of kind 'files'."
             ) from error
-        records = [{**row, "_source": where, "_line": i + 1} for i, row in enumerate(loaded)]
-        entry = {"source": where, "sha256": loaded._fingerprint, "rows": len(records)}
-        return records, [entry]
+        rows = loaded.to_list()
+        records = [{**row, "_source": where, "_line": i + 1} for i, row in enumerate(rows)]
+        digest = hashlib.sha256(repr(rows).encode()).hexdigest()
+        return records, [{"source": where, "sha256": digest, "rows": len(records)}]
 
 
 class GeneratedSource(BaseModel):

@@ -10,9 +10,8 @@ from blur_pipeline.corpus.prompts import Prompt
 from blur_pipeline.errors import BadInputError
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
     from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase
 
 IGNORED = -100
 TooLong = Literal["drop", "error"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from blur_pipeline.metrics.aggregate import aggregate
+from blur_pipeline.metrics.aggregate import METRIC_COLUMNS, aggregate
 from blur_pipeline.metrics.tofu import example_metrics
 from blur_pipeline.parameters import Evaluation, Models
 
@@ -67,13 +67,6 @@ def measure(scores: Frame, completions: Frame) -> Frame:
 def summarise(examples: Frame, retrained_examples: Frame, models: Models, evaluation: Evaluation, seed: int) -> Frame:
     """Aggregates with intervals; forget quality against the retrained model."""
     if examples.empty:
-        return aggregate_columns()
+        return pd.DataFrame(columns=METRIC_COLUMNS)
     reason = getattr(models.retrained, "reason", "")
     return aggregate(examples, retrained_examples, reason, evaluation.bootstrap_samples, seed)
-
-
-def aggregate_columns() -> Frame:
-    """The empty table of an absent model."""
-    from blur_pipeline.metrics.aggregate import METRIC_COLUMNS
-
-    return pd.DataFrame(columns=METRIC_COLUMNS)
