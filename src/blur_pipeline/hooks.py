@@ -42,12 +42,13 @@ class DoorCheck:
 class RunRecord:
     """The run in MLflow and in the report: parameters one by one, versions, commit, hardware, durations."""
 
-    @hook_impl
-    def after_context_created(self, context: KedroContext) -> None:
-        from blur_pipeline.parameters import check_parameters
+    def __init__(self, door: DoorCheck) -> None:
+        self.door = door  # has checked the parameters before any of the following is called
 
-        self.project = Path(context.project_path)
-        self.parameters: Parameters = check_parameters(context.config_loader["parameters"])
+    @property
+    def parameters(self) -> Parameters:
+        """The checked parameters of this run."""
+        return self.door.parameters
 
     @hook_impl
     def after_catalog_created(self, catalog: DataCatalog, save_version: str | None) -> None:
@@ -72,7 +73,7 @@ class RunRecord:
 
         _quiet_bars()
         self.started = time.perf_counter()
-        self.record["facts"] |= run_facts(self.project, self.save_version)
+        self.record["facts"] |= run_facts(self.door.project, self.save_version)
         self.record["read"] |= versions_read(pipeline, catalog)
         log_parameters(self.parameters)
         set_tags({**self.record["facts"], **{f"read.{n}": v for n, v in self.record["read"].items()}})

@@ -6,7 +6,8 @@ from omegaconf.resolvers import oc
 from blur_pipeline.hooks import DoorCheck, RunRecord
 
 # Registered in this order, called in the reverse one.
-HOOKS = (RunRecord(), DoorCheck())
+door = DoorCheck()
+HOOKS = (RunRecord(door), door)
 
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
