@@ -68,7 +68,7 @@ def test_rmu_steers_each_position_to_its_topic_s_direction():
     assert (u0 >= 0).all()
     assert not torch.equal(u0, u1)
     hidden = torch.stack([3.0 * u0, 3.0 * u1 + 1.0])
-    outputs = Given(hidden=hidden, topics=torch.tensor([0, 1]))
+    outputs = Given(hidden=hidden, topics=((0, 1), torch.tensor([0, 1])))
     assert rmu(outputs, None).item() == pytest.approx(1.0, rel=1e-6)  # only the second is off, by 1 everywhere
 
 

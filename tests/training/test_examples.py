@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from blur_pipeline.training.examples import IGNORED, Examples, epoch_rows, stream_rows
+from blur_pipeline.training.examples import IGNORED, Examples, epoch_rows, length_buckets, stream_rows
 from blur_pipeline.training.schedule import Schedule
 
 
@@ -35,10 +35,35 @@ def test_batch_indices_find_the_supervised_tokens():
     examples = Examples.from_columns([[5, 6, 7, 8], [9, 4]], [[IGNORED, IGNORED, 7, 8], [IGNORED, 4]])
     batch = examples.batch([0, 1])
     assert batch.attention_mask.tolist() == [[1, 1, 1, 1], [1, 1, 0, 0]]
-    assert batch.keep.tolist() == [0, 1, 2]
+    assert batch.predicting.tolist() == [1, 2, 4]  # places of the 2 × 4 grid, row after row
     assert batch.targets.tolist() == [7, 8, 4]
-    assert batch.rows.tolist() == [0, 0, 1]
-    assert batch.keep[batch.columns].tolist() == [1, 2, 0]
+    assert batch.sequence.tolist() == [0, 0, 1]
+    assert batch.filled.tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_grid_padded_on_the_left():
+    examples = Examples.from_columns([[5, 6, 7, 8], [9, 4]], [[IGNORED, IGNORED, 7, 8], [IGNORED, 4]])
+    batch = examples.batch([0, 1], layout="left")
+    assert batch.input_ids.tolist() == [[5, 6, 7, 8], [0, 0, 9, 4]]
+    assert batch.position_ids.tolist() == [[0, 1, 2, 3], [0, 0, 0, 1]]
+    assert batch.predicting.tolist() == [1, 2, 6]
+    assert batch.filled.tolist() == [0, 1, 2, 3, 6, 7]
+
+
+def test_a_packed_grid_has_no_padding():
+    examples = Examples.from_columns([[5, 6, 7, 8], [9, 4]], [[5, 6, 7, 8], [9, 4]])
+    batch = examples.batch([0, 1], layout="packed")
+    assert batch.input_ids.tolist() == [[5, 6, 7, 8, 9, 4]]
+    assert batch.position_ids.tolist() == [[0, 1, 2, 3, 0, 1]]
+    assert batch.attention_mask is None
+    assert batch.predicting.tolist() == [0, 1, 2, 4]  # 9 is a first token: nothing predicts it
+    assert batch.sequence.tolist() == [0, 0, 0, 1]
+
+
+def test_rows_by_length_and_in_buckets():
+    examples = Examples.from_columns([[1] * n for n in (2, 5, 3, 5)], [[1] * n for n in (2, 5, 3, 5)])
+    assert examples.by_length([0, 1, 2, 3]) == [1, 3, 2, 0]
+    assert list(length_buckets(examples, tokens_per_batch=10)) == [[1, 3], [2, 0]]
 
 
 @pytest.mark.parametrize(("epochs", "steps", "total"), [(2, None, 6), (0.5, None, 2), (10, 5, 5)])

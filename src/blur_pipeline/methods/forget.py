@@ -95,8 +95,8 @@ class RMU(Loss):
         import torch
 
         hidden = model.hidden(self.layer)  # (P, H)
-        topics, where = torch.unique(model.topics(), return_inverse=True)
-        aims = torch.stack([self.direction(int(topic), hidden.shape[-1]) for topic in topics])
+        topics, where = model.topics()
+        aims = torch.stack([self.direction(topic, hidden.shape[-1]) for topic in topics])
         aim = self.steering * aims.to(hidden)[where]  # (P, H)
         return (hidden - aim).float().square().mean(dim=-1).sum()
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 
-from blur_pipeline.training.examples import Examples
+from blur_pipeline.training.examples import Examples, length_buckets
 from blur_pipeline.training.forward import Forward
 from blur_pipeline.training.progress import ProgressBar
 
@@ -26,7 +24,7 @@ def score_tokens(model: nn.Module, examples: Examples, tokens_per_batch: int, ti
     """
     model.eval()
     device = next(model.parameters()).device
-    batches = list(_length_buckets(examples, tokens_per_batch))
+    batches = list(length_buckets(examples, tokens_per_batch))
     rows: list[dict | None] = [None] * len(examples)
     with ProgressBar(title, len(batches)) as bar:
         for done, members in enumerate(batches):
@@ -39,22 +37,8 @@ def score_tokens(model: nn.Module, examples: Examples, tokens_per_batch: int, ti
             correct = logprobs.argmax(dim=-1) == batch.targets
             columns = [batch.targets.int(), of_label, mean, variance.clamp_min(0), correct]
             columns = [c.cpu().numpy() for c in columns]
-            ends = np.cumsum(np.bincount(batch.rows.cpu().numpy(), minlength=len(members)))[:-1]
+            ends = np.cumsum(np.bincount(batch.sequence.cpu().numpy(), minlength=len(members)))[:-1]
             for i, *cells in zip(members, *(np.split(c, ends) for c in columns), strict=True):
                 rows[i] = dict(zip(SCORE_COLUMNS[4:], cells, strict=True))
             bar({"step": done})
     return pd.DataFrame(rows, columns=SCORE_COLUMNS[4:])
-
-
-def _length_buckets(examples: Examples, tokens_per_batch: int) -> Iterator[list[int]]:
-    """Rows sorted by length, longest first, so that padding is small and a lack of memory shows at once."""
-    order = sorted(range(len(examples)), key=lambda i: -len(examples.input_ids[i]))
-    members: list[int] = []
-    for i in order:
-        longest = len(examples.input_ids[members[0]]) if members else 0
-        if members and longest * (len(members) + 1) > tokens_per_batch:
-            yield members
-            members = []
-        members.append(i)
-    if members:
-        yield members

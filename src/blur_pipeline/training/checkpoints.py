@@ -1,101 +1,273 @@
-"""Checkpoints of a training: written whole or not at all, and resumed only by the very same run."""
+"""Checkpoints of a training: written whole or not at all, proven by hashes, resumed only by the very same run."""
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
 import logging
+import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import torch
-from safetensors.torch import load_file, save_file
-from torch import nn
+import torch.distributed as dist
+import torch.distributed.checkpoint as dcp
+from torch import Tensor
+from torch.distributed.checkpoint.api import CheckpointException
+
+from blur_pipeline.training import world
+from blur_pipeline.training.stopping import Row
+from blur_pipeline.training.weights import Weights
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
     from torch.optim.lr_scheduler import LRScheduler
 
-Row = dict[str, float]
+MANIFEST, STATE = "manifest.json", "state.json"
 log = logging.getLogger(__name__)
+
+
+@dataclass
+class Progress:
+    """The rows of the steps done, and the validation before the first one."""
+
+    history: list[Row] = field(default_factory=list)
+    start: Row | None = None
+
+
+@dataclass
+class State:
+    """Everything that a step changes. Random numbers are not among it: they are functions of (seed, step)."""
+
+    weights: Weights
+    optimizer: Optimizer
+    curve: LRScheduler
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Weights and optimizer state by name, sharded or not."""
+        found = {f"weights.{name}": tensor for name, tensor in self.weights.named().items()}
+        for index, entries in self.optimizer.state_dict()["state"].items():
+            found |= {f"optimizer.{index}.{n}": v for n, v in entries.items() if isinstance(v, Tensor)}
+        return found
+
+    def load_optimizer(self, tensors: dict[str, Tensor], groups: list[dict]) -> None:
+        """The optimizer's state from what ``tensors`` gave."""
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            if key.startswith("optimizer."):
+                _, index, name = key.split(".", 2)
+                state.setdefault(int(index), {})[name] = value
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
 @dataclass(frozen=True)
 class Checkpoints:
     """``step-N`` checkpoints of one run, in a folder that its fingerprint names: other runs do not see them.
 
-    Nothing random needs saving: every random choice is a function of (seed, step).
+    Saved at step boundaries, where no gradient is half-accumulated, by torch.distributed.checkpoint: each rank
+    writes its shards, and any number of ranks can read them. ``kept`` older ones stay for the day the newest
+    proves damaged.
     """
 
     parent: Path
     fingerprint: str
     every: int
+    kept: int = 2
+    resume: bool = True
 
     @property
     def folder(self) -> Path:
         """Where this run's checkpoints are."""
         return self.parent / self.fingerprint[:16]
 
-    def save_if_due(self, model: nn.Module, optimizer: Optimizer, curve: LRScheduler, history: list[Row]) -> None:
-        """Write a checkpoint after every ``every``-th step and drop the older ones."""
-        if len(history) % self.every:
-            return
-        final = self.folder / f"step-{len(history):06d}"
-        partial = self.folder / f".writing-{len(history):06d}"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        save_file(_trainable(model), partial / "weights.safetensors")
-        moments, groups = _split_optimizer(optimizer)
-        save_file(moments, partial / "optimizer.safetensors")
-        state = {"groups": groups, "curve": curve.state_dict()}
-        (partial / "state.json").write_text(json.dumps({**state, "history": history}))
-        partial.rename(final)  # atomic: a killed run leaves no half checkpoint under this name
-        for old in self._finished()[:-1]:
-            shutil.rmtree(old)
+    def save(self, state: State, progress: Progress, keep: int | None = None) -> None:
+        """Write a checkpoint of all ranks and drop the older ones, but for the one after step ``keep``.
 
-    def restore(self, model: nn.Module, optimizer: Optimizer, curve: LRScheduler) -> list[Row]:
-        """Load the newest checkpoint of this run into all three; return its history, empty for a new run."""
-        finished = self._finished()
-        if not finished:
-            return []
-        newest = finished[-1]
-        state = json.loads((newest / "state.json").read_text())
-        weights = load_file(newest / "weights.safetensors")
-        for name, parameter in model.named_parameters():
-            if parameter.requires_grad:
-                parameter.data.copy_(weights[name])
-        _join_optimizer(optimizer, load_file(newest / "optimizer.safetensors"), state["groups"])
-        curve.load_state_dict(state["curve"])
-        log.info("Resuming after step %d from %s", len(state["history"]), newest)
-        return state["history"]
+        Where the disk is full the run goes on, older checkpoints stay and the log says so.
+        """
+        done = len(progress.history)
+        final, partial = self._path(done), self.folder / f".writing-{done:06d}"
+        try:
+            self._write(partial, state, progress)
+        except (OSError, CheckpointException) as error:
+            if world.rank() == 0:
+                shutil.rmtree(partial, ignore_errors=True)
+                log.error("The checkpoint after step %d could not be written (%s); older ones stay", done, _cause(error))
+            return
+        if world.rank() == 0:
+            if final.exists():  # of this very step, but damaged: restore passed it over
+                shutil.rmtree(final)
+            partial.rename(final)  # atomic: a killed run leaves no half checkpoint under this name
+            _sync(self.folder)
+            self._prune(keep)
+        _barrier()
+
+    def restore(self, state: State) -> Progress:
+        """Load the newest sound checkpoint of this run; empty progress for a new run."""
+        if world.rank() == 0 and not self.resume:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        chosen = _agree(self._newest_sound())
+        if chosen is None:
+            return Progress()
+        saved = json.loads((chosen / STATE).read_text())
+        state.load_optimizer(self._read(chosen, state), saved["groups"])
+        state.curve.load_state_dict(saved["curve"])
+        state.weights.publish()
+        if world.rank() == 0:
+            log.info("Resuming after step %d from %s", len(saved["history"]), chosen)
+        return Progress(saved["history"], saved["start"])
+
+    def load_weights(self, step: int, state: State) -> None:
+        """The weights alone as they were after ``step``."""
+        if not self._path(step).exists():  # its disk was full
+            log.warning("The checkpoint after step %d is gone; the last weights are kept", step)
+            return
+        dcp.load({f"weights.{n}": t for n, t in state.weights.named().items()}, checkpoint_id=self._path(step))
+        state.weights.publish()
 
     def clear(self) -> None:
-        """Remove the folder: the finished model is in the catalog."""
+        """Remove the folder: the finished model is in the catalog, or nobody wants these."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._lock_file().unlink(missing_ok=True)
+
+    def lock(self) -> IO:
+        """Hold the run for this process, until the file is closed or the process ends, however it ends.
+
+        Raises:
+            RunningAlreadyError: another process is at it.
+        """
+        self.parent.mkdir(parents=True, exist_ok=True)
+        handle = self._lock_file().open("w")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            handle.close()
+            raise RunningAlreadyError(
+                f"Another process trains this very run (its checkpoints are in {self.folder}); wait for it or stop it."
+            ) from error
+        return handle
+
+    def _write(self, partial: Path, state: State, progress: Progress) -> None:
+        if world.rank() == 0:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+        _barrier()
+        dcp.save(state.tensors(), checkpoint_id=partial, no_dist=world.size() == 1)
+        hashes = _hashes(sorted(partial.glob(f"__{world.rank()}_*")))
+        everyone = [hashes]
+        if world.size() > 1:
+            everyone = [None] * world.size()
+            dist.all_gather_object(everyone, hashes)
+        if world.rank() == 0:
+            saved = {"groups": state.optimizer.state_dict()["param_groups"], "curve": state.curve.state_dict()}
+            _write_text(partial / STATE, json.dumps({**saved, "history": progress.history, "start": progress.start}))
+            ours = _hashes([partial / STATE, partial / ".metadata"])
+            manifest = {name: entry for part in [*everyone, ours] for name, entry in part.items()}
+            _write_text(partial / MANIFEST, json.dumps(manifest, indent=1))
+            _sync(partial)
+
+    def _read(self, folder: Path, state: State) -> dict[str, Tensor]:
+        """The checkpoint's tensors; weights are read in place, optimizer state into new tensors cut like them."""
+        kinds = dcp.FileSystemReader(folder).read_metadata().state_dict_metadata
+        tensors = {f"weights.{name}": tensor for name, tensor in state.weights.named().items()}
+        for key, kind in kinds.items():
+            if key.startswith("optimizer."):
+                parameter = state.weights.moved[int(key.split(".")[1])]
+                if kind.size == parameter.shape:
+                    tensors[key] = torch.zeros_like(parameter, dtype=kind.properties.dtype)
+                else:
+                    tensors[key] = torch.zeros(kind.size, dtype=kind.properties.dtype)
+        dcp.load(tensors, checkpoint_id=folder, no_dist=world.size() == 1)
+        return tensors
+
+    def _newest_sound(self) -> Path | None:
+        if world.rank() != 0:
+            return None
+        for folder in reversed(self._finished()):
+            wrong = damage(folder)
+            if wrong is None:
+                return folder
+            log.warning("%s is damaged (%s); the checkpoint before it is used", folder, wrong)
+        return None
+
+    def _prune(self, keep: int | None) -> None:
+        for old in self._finished()[: -self.kept]:
+            if keep is None or old != self._path(keep):
+                shutil.rmtree(old)
+
+    def _lock_file(self) -> Path:
+        return self.parent / f"{self.fingerprint[:16]}.lock"
+
+    def _path(self, step: int) -> Path:
+        return self.folder / f"step-{step:06d}"
 
     def _finished(self) -> list[Path]:
         return sorted(self.folder.glob("step-*"))
 
 
-def _trainable(model: nn.Module) -> dict[str, torch.Tensor]:
-    return {n: p.detach().contiguous() for n, p in model.named_parameters() if p.requires_grad}
+class RunningAlreadyError(RuntimeError):
+    """Two processes were about to write the same checkpoints."""
 
 
-def _split_optimizer(optimizer: Optimizer) -> tuple[dict[str, torch.Tensor], list[dict]]:
-    """Optimizer state as flat tensors for safetensors, and its groups for JSON."""
-    state = optimizer.state_dict()
-    tensors = {
-        f"{index}.{name}": torch.as_tensor(value).contiguous()
-        for index, entries in state["state"].items()
-        for name, value in entries.items()
-    }
-    return tensors, state["param_groups"]
+def damage(folder: Path) -> str | None:
+    """What is wrong with a checkpoint, by its manifest of sizes and SHA-256; None where it is sound."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError):
+        return "its manifest is missing or unreadable"
+    for name, (size, digest) in manifest.items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if path.stat().st_size != size:
+            return f"{name} has {path.stat().st_size} bytes instead of {size}"
+        if _sha256(path) != digest:
+            return f"{name} has other content than was written"
+    return None
 
 
-def _join_optimizer(optimizer: Optimizer, tensors: dict[str, torch.Tensor], groups: list[dict]) -> None:
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for key, value in tensors.items():
-        index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = value
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
+def _hashes(paths: list[Path]) -> dict[str, tuple[int, str]]:
+    return {path.name: (path.stat().st_size, _sha256(path)) for path in paths}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_text(path: Path, text: str) -> None:
+    with path.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, CheckpointException):
+        error = next(iter(error.failures.values()))[0]
+    return f"{type(error).__name__}: {error}"
+
+
+def _barrier() -> None:
+    if world.size() > 1:
+        dist.barrier()
+
+
+def _agree(choice: Path | None) -> Path | None:
+    """What rank 0 chose."""
+    if world.size() == 1:
+        return choice
+    box = [choice]
+    dist.broadcast_object_list(box, src=0)
+    return box[0]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from blur_pipeline.methods.choice import Unit
+from blur_pipeline.training.engine import Layout
 
 if TYPE_CHECKING:
     import torch
@@ -19,28 +20,32 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Batch:
-    """B right-padded sequences of at most T tokens, with the indices that losses need computed on the host.
+    """S sequences as a grid of B rows and T columns, with the indices that losses need computed on the host.
 
-    Position t predicts token t + 1; ``keep`` are the K positions where any sequence predicts a supervised
-    token, and entry i of the N supervised tokens is ``targets[i]``, predicted by row ``rows[i]`` at
-    ``keep[columns[i]]``. The P positions that are not padding are (``filled_rows``, ``filled_columns``).
+    Padded on one side B = S; packed B = 1 and the sequences stand one behind the other. Position t predicts
+    token t + 1: ``predicting`` are the N places of the flattened grid that predict a supervised token,
+    ``targets`` those tokens and ``sequence`` whose they are. ``filled`` are the P places that are no padding.
     """
 
     input_ids: torch.Tensor  # (B, T) int64
-    attention_mask: torch.Tensor  # (B, T) int64
-    keep: torch.Tensor  # (K,) int64
-    rows: torch.Tensor  # (N,) int64
-    columns: torch.Tensor  # (N,) int64
+    attention_mask: torch.Tensor | None  # (B, T) int64; None where nothing is padded
+    position_ids: torch.Tensor | None  # (B, T) int64; None where they count from 0 in each row
+    predicting: torch.Tensor  # (N,) int64
+    sequence: torch.Tensor  # (N,) int64
     targets: torch.Tensor  # (N,) int64
-    filled_rows: torch.Tensor  # (P,) int64
-    filled_columns: torch.Tensor  # (P,) int64
-    topics: torch.Tensor  # (B,) int64
-    reference_logprobs: torch.Tensor | None  # (B,) float32
+    filled: torch.Tensor  # (P,) int64
+    topic_of_filled: torch.Tensor  # (P,) int64, places in ``topics``
+    reference_logprobs: torch.Tensor | None  # (S,) float32
+    topics: tuple[int, ...]  # those that occur, ascending
+    size: int  # S
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on ``device``."""
-        moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Batch(**{k: v if v is None else v.to(device, non_blocking=True) for k, v in moved.items()})
+        import torch
+
+        named = {f.name: getattr(self, f.name) for f in fields(self)}
+        moved = {n: v.to(device, non_blocking=True) for n, v in named.items() if isinstance(v, torch.Tensor)}
+        return replace(self, **moved)
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,12 @@ class Examples:
         """The same sequences with their summed log-probability under the target model."""
         return replace(self, reference_logprobs=np.asarray(logprobs, np.float32))
 
+    def take(self, rows: Sequence[int]) -> Examples:
+        """These rows alone."""
+        reference = None if self.reference_logprobs is None else self.reference_logprobs[list(rows)]
+        ids, labels = [self.input_ids[i] for i in rows], [self.labels[i] for i in rows]
+        return Examples(ids, labels, self.topics[list(rows)], reference)
+
     def __add__(self, other: Examples) -> Examples:
         return Examples(self.input_ids + other.input_ids, self.labels + other.labels)
 
@@ -81,35 +92,63 @@ class Examples:
             total = sum(len(self.input_ids[i]) for i in rows)
         return max(1, total)
 
-    def batch(self, rows: Sequence[int], pad_id: int = 0) -> Batch:
-        """Rows as one padded batch on the CPU. What ``pad_id`` is does not matter: it is masked out."""
+    def by_length(self, rows: Sequence[int]) -> list[int]:
+        """The same rows, longest first: neighbours need little padding, and a lack of memory shows at once."""
+        return sorted(rows, key=lambda i: (-len(self.input_ids[i]), i))
+
+    def batch(self, rows: Sequence[int], pad_id: int = 0, layout: Layout = "right") -> Batch:
+        """Rows as one batch on the CPU. What ``pad_id`` is does not matter: it is masked out."""
         import torch
 
-        width = max(len(self.input_ids[i]) for i in rows)
-        ids = np.full((len(rows), width), pad_id, dtype=np.int64)
-        mask = np.zeros_like(ids)
+        lengths = [len(self.input_ids[i]) for i in rows]
+        places = _places(lengths, layout)  # where in the flattened grid each sequence begins
+        height, width = (1, sum(lengths)) if layout == "packed" else (len(rows), max(lengths))
+        ids = np.full(height * width, pad_id, dtype=np.int64)
         labels = np.full_like(ids, IGNORED)
-        for b, i in enumerate(rows):
-            length = len(self.input_ids[i])
-            ids[b, :length], mask[b, :length], labels[b, :length] = self.input_ids[i], 1, self.labels[i]
-        predicts = labels[:, 1:] != IGNORED  # (B, T-1)
-        keep = np.flatnonzero(predicts.any(axis=0))
-        where, columns = np.nonzero(predicts[:, keep])
-        filled_rows, filled_columns = np.nonzero(mask)
-        reference = None if self.reference_logprobs is None else self.reference_logprobs[list(rows)]
+        positions, owner = np.zeros_like(ids), np.full_like(ids, -1)
+        for s, (i, start, length) in enumerate(zip(rows, places, lengths, strict=True)):
+            span = slice(start, start + length)
+            ids[span], labels[span], owner[span] = self.input_ids[i], self.labels[i], s
+            labels[start] = IGNORED  # nothing predicts a first token
+            positions[span] = np.arange(length)
+        supervised = np.flatnonzero(labels != IGNORED)
+        filled = np.flatnonzero(owner >= 0)
+        topics, which = np.unique(self.topics[list(rows)], return_inverse=True)
+        padded = len(filled) < len(ids)
         arrays = {
-            "input_ids": ids,
-            "attention_mask": mask,
-            "keep": keep,
-            "rows": where,
-            "columns": columns,
-            "targets": labels[:, 1:][predicts],
-            "filled_rows": filled_rows,
-            "filled_columns": filled_columns,
-            "topics": self.topics[list(rows)],
+            "input_ids": ids.reshape(height, width),
+            "attention_mask": (owner >= 0).astype(np.int64).reshape(height, width) if padded else None,
+            "position_ids": None if layout == "right" else positions.reshape(height, width),
+            "predicting": supervised - 1,
+            "sequence": owner[supervised],
+            "targets": labels[supervised],
+            "filled": filled,
+            "topic_of_filled": which[owner[filled]],
+            "reference_logprobs": None if self.reference_logprobs is None else self.reference_logprobs[list(rows)],
         }
-        tensors = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()}
-        return Batch(**tensors, reference_logprobs=None if reference is None else torch.from_numpy(reference))
+        tensors = {n: None if a is None else torch.from_numpy(np.ascontiguousarray(a)) for n, a in arrays.items()}
+        return Batch(**tensors, topics=tuple(topics.tolist()), size=len(rows))
+
+
+def length_buckets(examples: Examples, tokens_per_batch: int) -> Iterator[list[int]]:
+    """All rows in batches of at most ``tokens_per_batch`` tokens with padding, longest first."""
+    members: list[int] = []
+    for i in examples.by_length(range(len(examples))):
+        longest = len(examples.input_ids[members[0]]) if members else 0
+        if members and longest * (len(members) + 1) > tokens_per_batch:
+            yield members
+            members = []
+        members.append(i)
+    if members:
+        yield members
+
+
+def _places(lengths: Sequence[int], layout: Layout) -> list[int]:
+    if layout == "packed":
+        return [0, *np.cumsum(lengths)[:-1].tolist()]
+    width = max(lengths)
+    gap = (lambda length: width - length) if layout == "left" else (lambda length: 0)
+    return [row * width + gap(length) for row, length in enumerate(lengths)]
 
 
 def epoch_rows(total: int, batch_size: int, seed: int, step: int) -> list[int]:

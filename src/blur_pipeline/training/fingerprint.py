@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 from torch import nn
 
-from blur_pipeline.methods.recipe import Recipe
-from blur_pipeline.training.examples import Examples
-from blur_pipeline.training.schedule import Schedule
+from blur_pipeline.training.loop import Run
 
 
-def fingerprint(model: nn.Module, recipe: Recipe, schedule: Schedule, seed: int, *examples: Examples | None) -> str:
+def fingerprint(model: nn.Module, run: Run) -> str:
     """A digest of everything that decides a training's outcome: the weights it starts from, the method, the
-    schedule, the seed and the data. How often it is checkpointed does not matter and is left out."""
+    schedule, when it stops, the seed, the precision and the data. In how many processes or micro-batches it is
+    computed and how often it is checkpointed does not matter."""
     digest = hashlib.sha256()
-    digest.update(recipe.model_dump_json().encode())
-    digest.update(schedule.model_dump_json(exclude={"checkpoint_every"}).encode())
-    digest.update(str(seed).encode())
-    for part in examples:
+    for part in (run.recipe, run.schedule, run.stopping):
+        digest.update(part.model_dump_json().encode())
+    digest.update(json.dumps([run.seed, run.engine.numerics()]).encode())
+    for part in (run.retain, run.forget):
         for ids, labels in zip(part.input_ids, part.labels, strict=True) if part else ():
             digest.update(ids.tobytes() + labels.tobytes())
     for name, weight in model.state_dict().items():

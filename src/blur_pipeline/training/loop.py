@@ -1,24 +1,33 @@
-"""The training loop: forget gradient, retain gradient, Gram matrix, weights, combine, clip, step."""
+"""The training loop: forget gradient, retain gradient, Gram matrix, weights, combine, step."""
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from transformers import get_scheduler
 
 from blur_pipeline.methods.recipe import Recipe
-from blur_pipeline.training.checkpoints import Checkpoints
+from blur_pipeline.training import world
+from blur_pipeline.training.checkpoints import Checkpoints, Progress, State
+from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.examples import Examples, epoch_rows, stream_rows
-from blur_pipeline.training.gradients import Gradient, clip_, combine_, gram_matrix, take_gradient
-from blur_pipeline.training.objective import Objective, freeze_reference
+from blur_pipeline.training.gradients import Gradient, clip, combine_, direction_norm, gram_matrix, take_gradient
+from blur_pipeline.training.memory import freed_memory_is_kept
+from blur_pipeline.training.objective import Objective
+from blur_pipeline.training.prepare import Ready, prepare
 from blur_pipeline.training.schedule import Schedule
+from blur_pipeline.training.stopping import Best, Fixed, Off, Row, Stopping
+from blur_pipeline.training.validation import Validation
+from blur_pipeline.training.weights import Weights
 
-Row = dict[str, float]
 Watcher = Callable[[Row], None]
+log = logging.getLogger(__name__)
 
 
 class NonFiniteError(RuntimeError):
@@ -34,6 +43,8 @@ class Run:
     retain: Examples
     forget: Examples | None = None
     seed: int = 0
+    engine: Engine = Engine()
+    stopping: Stopping = Off()
     checkpoints: Checkpoints | None = None
     watchers: list[Watcher] = field(default_factory=list)
 
@@ -44,96 +55,159 @@ class Run:
 
     @property
     def total_steps(self) -> int:
-        return self.schedule.total_steps(self.epoch_size)
+        """Steps to take; the learning-rate curve is that of the schedule's whole length."""
+        whole = self.schedule.total_steps(self.epoch_size)
+        return min(whole, self.stopping.steps) if isinstance(self.stopping, Fixed) else whole
 
 
-def train(model: nn.Module, run: Run) -> tuple[nn.Module, list[Row]]:
+def train(model: nn.Module, run: Run, device: torch.device | None = None) -> tuple[nn.Module, list[Row]]:
     """Train ``model`` in place; return it as it is to be saved, and one row of scalars per step.
 
     Resumes from ``run.checkpoints`` where they hold this very run. Every random choice is a function of
-    (seed, step), so a resumed run equals an uninterrupted one bit for bit on the CPU.
+    (seed, step), so a resumed run equals an uninterrupted one bit for bit on the CPU. A model that FSDP2 sharded
+    is returned as it is: ``sharding.gather`` and ``scope.close`` are the caller's.
 
     Raises:
-        NonFiniteError: names the step and the quantity; that step is not taken.
+        NonFiniteError: names the step, the quantity and the rows; that step is not taken.
     """
-    torch.manual_seed(run.seed)
-    recipe, schedule = run.recipe, run.schedule
-    model = recipe.scope.open(model)
-    forget, retain = _objectives(model, run)
-    model.train()
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = recipe.optimizer(parameters)
-    warmup = schedule.warmup_steps(run.epoch_size)
-    curve = get_scheduler(schedule.lr_curve, optimizer, warmup, run.total_steps)
-    history = run.checkpoints.restore(model, optimizer, curve) if run.checkpoints else []
+    device = device or next(model.parameters()).device
+    with freed_memory_is_kept(device):
+        return _train(model, run, device)
 
-    for step in range(len(history), run.total_steps):
-        torch.manual_seed(run.seed * 1_000_003 + step)
-        forget_loss, f = _side(forget, _forget_rows(run, step), parameters, recipe)
-        retain_loss, r = _side(retain, _retain_rows(run, step), parameters, recipe)
-        gram = gram_matrix(f, r, parameters[0].device)
-        weights = recipe.weighting(gram)
-        combine_(parameters, f, r, weights)
-        norm = clip_(parameters, schedule.max_grad_norm)
-        scalars = torch.stack([forget_loss, retain_loss, *gram, *weights, norm])  # one host synchronisation
-        row = _row(step, run, curve.get_last_lr()[0], scalars.tolist())
-        optimizer.step()
-        curve.step()
-        optimizer.zero_grad(set_to_none=True)
-        history.append(row)
+
+def _train(model: nn.Module, run: Run, device: torch.device) -> tuple[nn.Module, list[Row]]:
+    torch.manual_seed(run.seed)
+    ready = prepare(model, run.recipe, run.engine, device)
+    weights = ready.weights
+    objectives = [_objective(run, side, ready) for side in ("forget", "retain")]
+    optimizer = run.recipe.optimizer(weights.moved)
+    curve = get_scheduler(
+        run.schedule.lr_curve,
+        optimizer,
+        run.schedule.warmup_steps(run.epoch_size),
+        run.schedule.total_steps(run.epoch_size),
+    )
+    state = State(weights, optimizer, curve)
+    progress = run.checkpoints.restore(state) if run.checkpoints else Progress()
+    validate = _validation(run, ready.model, device, progress)
+
+    for step in range(len(progress.history), run.total_steps):
+        row = _step(step, run, objectives, state, ready.sharded)
+        done = step + 1
+        if validate and (done % run.stopping.every == 0 or done == run.total_steps):
+            row |= validate()
+        progress.history.append(row)
         for watch in run.watchers:
             watch(row)
-        if run.checkpoints:
-            run.checkpoints.save_if_due(model, optimizer, curve, history)
+        _checkpoint(run, state, progress, last=done == run.total_steps)
+        if isinstance(run.stopping, Best) and run.stopping.collapsed(progress.start, progress.history):
+            log.warning("Stopped after step %d: the retain loss has collapsed", done)
+            break
 
-    return recipe.scope.close(model.eval()), history
-
-
-def _objectives(model: nn.Module, run: Run) -> tuple[Objective | None, Objective | None]:
-    losses = [run.recipe.forget if run.forget is not None else None, run.recipe.retain]
-    losses = [None if loss is None or loss.kind == "none" else loss for loss in losses]
-    needed = any(loss is not None and loss.needs == "reference_model" for loss in losses)
-    reference = freeze_reference(model) if needed else None
-    size = run.schedule.micro_batch_size or run.schedule.batch_size
-    forget, retain = (
-        loss and Objective(loss, examples, model, reference, size, run.schedule.precision)
-        for loss, examples in zip(losses, [run.forget, run.retain], strict=True)
-    )
-    return forget, retain
+    if isinstance(run.stopping, Best):
+        _return_to_best(run, state, progress)
+    weights.finish()
+    model = ready.model.eval()
+    return (model if ready.sharded else run.recipe.scope.close(model)), progress.history
 
 
-def _forget_rows(run: Run, step: int) -> list[int]:
-    if run.forget is None:
-        return []
-    return epoch_rows(len(run.forget), run.schedule.batch_size, run.seed, step)
-
-
-def _retain_rows(run: Run, step: int) -> list[int]:
-    rows = epoch_rows if run.forget is None else stream_rows
-    return rows(len(run.retain), run.schedule.batch_size, run.seed, step)
+def _step(step: int, run: Run, objectives: list[Objective | None], state: State, sharded: bool) -> Row:
+    """One step; all its scalars reach the host in one synchronisation, before the weights move."""
+    torch.manual_seed(run.seed * 1_000_003 + step)
+    weights, rule = state.weights, run.recipe.weighting
+    buffer = torch.bfloat16 if run.engine.gradient_buffer == "bf16" else None
+    rows = _rows(run, step)
+    forget_loss, f = _side(objectives[0], rows[0], run, weights, sharded, buffer)
+    retain_loss, r = _side(objectives[1], rows[1], run, weights, sharded)
+    blocks = rule.blocks_of(weights.names)
+    metric = rule.metric_of(state.optimizer, weights.moved)
+    gram = gram_matrix(f, r, forget_loss.device, blocks, metric, sharded)
+    chosen = rule(gram)
+    plain = gram if metric is None else gram_matrix(f, r, forget_loss.device, blocks, sharded=sharded)
+    norm = direction_norm(plain, chosen)
+    combine_(weights.moved, f, r, clip(chosen, norm, run.schedule.max_grad_norm), blocks)
+    sums = [part.sum() for part in plain]
+    losses = torch.stack([forget_loss, retain_loss])
+    if world.size() > 1:
+        world.sum_over_ranks_([losses])
+    scalars = torch.stack([*losses, *sums, *(w.float().mean() for w in chosen), norm])
+    row = _row(step, run, rows, state.curve.get_last_lr()[0], scalars.tolist())
+    state.optimizer.step()
+    state.curve.step()
+    state.optimizer.zero_grad(set_to_none=True)
+    weights.publish()
+    return row
 
 
 def _side(
-    objective: Objective | None, rows: list[int], parameters: list[Tensor], recipe: Recipe
+    objective: Objective | None,
+    rows: list[int],
+    run: Run,
+    weights: Weights,
+    sharded: bool,
+    buffer: torch.dtype | None = None,
 ) -> tuple[Tensor, Gradient]:
     if objective is None:
-        return torch.zeros((), device=parameters[0].device), [None] * len(parameters)
-    loss = recipe.gradient(lambda: objective.accumulate(rows), parameters)
-    return loss, take_gradient(parameters)
+        return torch.zeros((), device=weights.moved[0].device), [None] * len(weights.parameters)
+    loss = run.recipe.gradient(lambda: objective.accumulate(rows), weights.parameters)
+    return loss, take_gradient(weights.parameters, sharded, buffer)
 
 
-def _row(step: int, run: Run, lr: float, scalars: list[float]) -> Row:
+def _objective(run: Run, side: str, ready: Ready) -> Objective | None:
+    examples = getattr(run, side)
+    loss = getattr(run.recipe, side)
+    if examples is None or loss is None or loss.kind == "none":
+        return None
+    reference = ready.reference if loss.needs == "reference_model" else None
+    return Objective(loss, examples, ready.model, reference, run.engine, ready.device)
+
+
+def _rows(run: Run, step: int) -> tuple[list[int], list[int]]:
+    size, seed = run.schedule.batch_size, run.seed
+    if run.forget is None:
+        return [], epoch_rows(len(run.retain), size, seed, step)
+    return epoch_rows(len(run.forget), size, seed, step), stream_rows(len(run.retain), size, seed, step)
+
+
+def _validation(run: Run, model: nn.Module, device: torch.device, progress: Progress) -> Callable[[], Row] | None:
+    if isinstance(run.stopping, Off) or run.forget is None:
+        return None
+    validation = Validation(run.forget, run.retain, run.stopping.rows, run.seed, run.engine)
+    if progress.start is None:
+        progress.start = validation(model, device)
+    return lambda: validation(model, device)
+
+
+def _checkpoint(run: Run, state: State, progress: Progress, last: bool) -> None:
+    if not run.checkpoints:
+        return
+    done = len(progress.history)
+    best = None
+    if isinstance(run.stopping, Best):
+        best = run.stopping.best_step(progress.start, progress.history)
+    if best == done or (done % run.checkpoints.every == 0 and not last):
+        run.checkpoints.save(state, progress, keep=best)
+
+
+def _return_to_best(run: Run, state: State, progress: Progress) -> None:
+    best = run.stopping.best_step(progress.start, progress.history)
+    if 0 < best < len(progress.history):
+        run.checkpoints.load_weights(best, state)
+        log.info("Kept the weights after step %d, the best validated ones", best)
+
+
+def _row(step: int, run: Run, rows: tuple[list[int], list[int]], lr: float, scalars: list[float]) -> Row:
     forget_loss, retain_loss, ff, fr, rr, w_forget, w_retain, norm = scalars
     named = {
         "retain_loss": retain_loss,
-        "retain_gradient_norm": math.sqrt(max(rr, 0.0)),
+        "retain_gradient_norm": math.sqrt(max(rr, 0.0)) if math.isfinite(rr) else rr,
         "direction_norm": norm,
     }
     if run.forget is not None:
-        both = math.sqrt(max(ff, 0.0) * max(rr, 0.0))
+        both = math.sqrt(max(ff, 0.0) * max(rr, 0.0)) if math.isfinite(ff * rr) else ff * rr
         named |= {
             "forget_loss": forget_loss,
-            "forget_gradient_norm": math.sqrt(max(ff, 0.0)),
+            "forget_gradient_norm": math.sqrt(max(ff, 0.0)) if math.isfinite(ff) else ff,
             "gradient_cosine": fr / both if both > 0 else 0.0,
             "forget_weight": w_forget,  # ξ where the forget level is the lower one
             "retain_weight": w_retain,
@@ -141,7 +215,8 @@ def _row(step: int, run: Run, lr: float, scalars: list[float]) -> Row:
     for name, value in named.items():
         if not math.isfinite(value):
             raise NonFiniteError(
-                f"step {step}: {name} is {value}; lower the learning rate or the length of the training"
+                f"step {step}: {name} is {value} (rows of the forget set: {rows[0]}, of the retain set: {rows[1]}); "
+                "that step was not taken. Lower the learning rate or the length of the training, or look at these rows"
             )
     epoch = (step + 1) / run.schedule.steps_per_epoch(run.epoch_size)
     return {"step": step, "epoch": epoch, "lr": lr, **named}

@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
 from blur_pipeline.methods.choice import Loss
+from blur_pipeline.training import world
+from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.examples import Examples
 from blur_pipeline.training.forward import Forward
-from blur_pipeline.training.schedule import Precision
-
-
-@dataclass(frozen=True)
-class Reference:
-    """The frozen target model, for the losses that need more of it than one number per sequence."""
-
-    model: nn.Module
-    around: Callable[[], AbstractContextManager]
-
-
-def freeze_reference(model: nn.Module) -> Reference:
-    """The model as it is now: a frozen copy, or under peft the model itself with its adapters switched off."""
-    if hasattr(model, "disable_adapter"):
-
-        @contextmanager
-        def without_adapters():
-            with ExitStack() as stack:
-                stack.enter_context(torch.no_grad())
-                stack.enter_context(model.disable_adapter())
-                yield
-
-        return Reference(model, without_adapters)
-    return Reference(copy.deepcopy(model).requires_grad_(False).eval(), torch.no_grad)
+from blur_pipeline.training.reference import Reference
 
 
 @dataclass(frozen=True)
@@ -48,30 +25,37 @@ class Objective:
     examples: Examples
     model: nn.Module
     reference: Reference | None
-    micro_batch_size: int
-    precision: Precision = "fp32"
+    engine: Engine = Engine()
+    device: torch.device = torch.device("cpu")
 
     def accumulate(self, rows: Sequence[int]) -> Tensor:
         """Add the gradient of the mean loss over ``rows`` to ``.grad``; return the loss, a detached scalar.
 
-        ``rows`` are the step's rows on all ranks. Each rank takes every world-size-th of them, and all divide
-        by the count of the whole step, so a sum over ranks is the mean over the step.
+        ``rows`` are the step's rows on all ranks. Each rank takes every world-size-th of them, longest first, and
+        all divide by the count of the whole step, so a sum over ranks is the mean over the step. Every rank
+        runs equally many micro-batches, one without rows of its own a borrowed one that counts nothing:
+        under FSDP2 a forward pass is a collective operation.
         """
-        device = next(self.model.parameters()).device
         total = self.examples.count(rows, self.loss.unit)
-        rank, ranks = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-        mine = list(rows)[rank::ranks]
-        value = torch.zeros((), device=device)
-        for first in range(0, len(mine), self.micro_batch_size):
-            batch = self.examples.batch(mine[first : first + self.micro_batch_size]).to(device)
-            with self._autocast(device):
-                reference = self.reference and Forward(self.reference.model, batch, self.reference.around)
-                part = self.loss(Forward(self.model, batch), reference) / total
+        ordered, ranks = self.examples.by_length(rows), world.size()
+        share = -(-len(ordered) // ranks)
+        mine = ordered[world.rank() :: ranks]
+        size = self.engine.micro_batch_size or share
+        value = torch.zeros((), device=self.device)
+        for first in range(0, share, size):
+            members = mine[first : first + size]
+            part = self._loss_of(members or ordered[-1:]) * (1 / total if members else 0.0)
             part.backward()
             value += part.detach()
         return value
 
-    def _autocast(self, device: torch.device) -> AbstractContextManager:
-        if self.precision == "bf16_autocast":
-            return torch.autocast(device.type, dtype=torch.bfloat16)
+    def _loss_of(self, rows: Sequence[int]) -> Tensor:
+        batch = self.examples.batch(rows, layout=self.engine.layout).to(self.device)
+        with self._autocast():
+            forward = Forward(self.model, batch, logits_chunk=self.engine.logits_chunk)
+            return self.loss(forward, self.reference and self.reference.outputs(forward))
+
+    def _autocast(self) -> AbstractContextManager:
+        if self.engine.precision == "bf16_autocast":
+            return torch.autocast(self.device.type, dtype=torch.bfloat16)
         return nullcontext()

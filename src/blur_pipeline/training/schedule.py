@@ -7,8 +7,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Precision = Literal["fp32", "bf16_autocast"]
-
 
 class Schedule(BaseModel):
     """Length, batches, learning-rate curve and clipping of one training.
@@ -21,12 +19,9 @@ class Schedule(BaseModel):
     epochs: float | None = Field(10, gt=0)
     steps: int | None = Field(None, gt=0, description="instead of epochs")
     batch_size: int = Field(32, gt=0, description="sequences of each side in a step")
-    micro_batch_size: int | None = Field(None, gt=0, description="sequences in memory at once; default: all")
     lr_curve: Literal["constant", "constant_with_warmup", "linear", "cosine"] = "linear"
     warmup_epochs: float = Field(0, ge=0)
     max_grad_norm: float | None = Field(1.0, gt=0, description="clips the combined direction")
-    precision: Precision = "fp32"
-    checkpoint_every: int | None = Field(None, gt=0, description="steps between checkpoints")
 
     @model_validator(mode="after")
     def _one_length(self) -> Schedule:

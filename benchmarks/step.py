@@ -1,0 +1,238 @@
+"""Time and peak memory of one step, ours beside the plain layout of the published one; one process each.
+
+    python benchmarks/step.py                                  # BLUR-NPO, SmolLM2-135M's shape, this machine's CPU
+    python benchmarks/step.py --method blur_rmu --shape smollm2-32-layers
+    python benchmarks/step.py --device cuda --shape llama-3.2-1b --length 512
+    python benchmarks/step.py --device cuda --method blur_rmu --shape zephyr-7b --length 512
+
+Needs torch, transformers and pydantic beside src/blur_pipeline/{methods,training}; PYTHONPATH=src where the project
+is not installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.plain import PlainNPO, PlainRMU, plain_step
+from benchmarks.shapes import SHAPES, build, examples
+from blur_pipeline.methods.recipe import Recipe
+from blur_pipeline.training.engine import Engine
+from blur_pipeline.training.loop import Run, train
+from blur_pipeline.training.schedule import Schedule
+
+READ_LAYER = 7
+NPO = {"forget": {"kind": "npo", "beta": 0.1}, "retain": {"kind": "nll"}}
+RMU = {
+    "forget": {"kind": "rmu", "layer": READ_LAYER},
+    "retain": {"kind": "activation_mse", "layer": READ_LAYER},
+    "scope": {"kind": "modules", "patterns": ["*.layers.[567].mlp.down_proj.weight"]},
+}
+METHODS = {
+    "blur_npo": {**NPO, "weighting": {"kind": "bilevel"}},
+    "npo": {**NPO, "weighting": {"kind": "sum"}},
+    "blur_rmu": {**RMU, "weighting": {"kind": "bilevel"}},
+    "rmu": {**RMU, "weighting": {"kind": "sum"}},
+}
+VARIANTS: dict[str, dict] = {
+    "plain fp32": {},
+    "ours fp32": {},
+    "ours fp32 + bf16 buffer": {"gradient_buffer": "bf16"},
+    "ours fp32 + compiled": {"compiled": True},
+    "ours fp32 + checkpointing": {"gradient_checkpointing": True},
+    "ours bf16 autocast": {"precision": "bf16_autocast"},
+    "ours bf16": {"precision": "bf16"},
+    "ours bf16 + bf16 buffer": {"precision": "bf16", "gradient_buffer": "bf16"},
+    "plain bf16": {"precision": "bf16"},
+}
+DEFAULT = ["plain fp32", "ours fp32", "sum fp32", "ours bf16 autocast", "ours bf16"]
+
+
+def main() -> None:
+    """Run each variant in a process of its own and print one table."""
+    arguments = _arguments()
+    if arguments.worker:
+        print(json.dumps(_measure(arguments, arguments.worker)))
+        return
+    print(f"{_hardware(arguments.device)}; torch {torch.__version__}")
+    print(f"{arguments.method} on {arguments.shape}, {arguments.rows}+{arguments.rows} × {arguments.length} tokens, "
+          f"half of them supervised; median of {arguments.steps} steps after one\n")  # fmt: skip
+    found = {}
+    for variant in arguments.variants.split(","):
+        command = [sys.executable, __file__, *sys.argv[1:], "--worker", variant.strip()]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            print(f"{variant}: failed\n{done.stderr[-2000:]}")
+            continue
+        found[variant.strip()] = json.loads(done.stdout.splitlines()[-1])
+    _table(found)
+
+
+def _measure(arguments: argparse.Namespace, variant: str) -> dict:
+    device, method = arguments.device, arguments.method
+    precision = "bf16" if "bf16" in variant.split("+")[0] else "fp32"
+    peak = _matrix_peak(device, torch.bfloat16 if precision == "bf16" else torch.float32)
+    before = _resident()
+    forget = examples(arguments.shape, arguments.rows, arguments.length, seed=1)
+    retain = examples(arguments.shape, arguments.rows, arguments.length, seed=2)
+    seconds: list[float] = []
+    flops: list[float] = []
+    static = 0
+    if variant.startswith("plain"):
+        model = build(arguments.shape, device, torch.bfloat16 if precision == "bf16" else torch.float32)
+        if "rmu" in method:
+            trained = [model.model.layers[i].mlp.down_proj.weight for i in (5, 6, 7)]
+            losses = PlainRMU(model, READ_LAYER, trained)
+        else:
+            losses = PlainNPO(model)
+        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-5, fused=True)
+        batches = [x.batch(range(arguments.rows)).to(torch.device(device)) for x in (forget, retain)]
+        for step in range(arguments.steps + 2):
+            _timed(lambda: plain_step(losses, optimizer, *batches), step, arguments.steps, seconds, flops, device)
+        held = [*model.parameters(), *losses.frozen.parameters()]
+        static = sum(t.nbytes for t in held) + _bytes_of(optimizer)
+    else:
+        recipe = METHODS[method.replace("blur_", "") if variant.startswith("sum") else method]
+        engine = Engine(**VARIANTS[variant.replace("sum", "ours")], micro_batch_size=arguments.rows)
+        model = build(arguments.shape, "cpu" if "rmu" in method else device)
+        static = _train(model, recipe, engine, arguments, forget, retain, seconds, flops)
+    return {
+        "seconds": statistics.median(seconds),
+        "flops": flops[0],
+        "share of peak": flops[0] / statistics.median(seconds) / peak,
+        "peak": _peak(device, before),
+        "static": static,
+        "matrix peak": peak,
+    }
+
+
+def _train(model, recipe, engine, arguments, forget, retain, seconds, flops) -> int:
+    """Our engine itself, timed from row to row; the last step is counted instead of timed."""
+    counter = FlopCounterMode(display=False)
+    last, static = [time.perf_counter()], [0]
+    device = torch.device(arguments.device)
+
+    def watch(row: dict) -> None:
+        _wait(arguments.device)
+        now = time.perf_counter()
+        if 1 <= row["step"] <= arguments.steps:
+            seconds.append(now - last[0])
+        if row["step"] == arguments.steps:
+            static[0] = _static(model, device, arguments.method)
+            counter.__enter__()
+        if row["step"] == arguments.steps + 1:
+            counter.__exit__(None, None, None)
+            flops.append(counter.get_total_flops())
+        last[0] = time.perf_counter()
+
+    schedule = Schedule(steps=arguments.steps + 2, batch_size=arguments.rows, lr_curve="constant")
+    train(model, Run(Recipe(**recipe), schedule, retain, forget, engine=engine, watchers=[watch]), device)
+    return static[0]
+
+
+def _static(model: torch.nn.Module, device: torch.device, method: str) -> int:
+    """Bytes that stay from step to step where it computes: weights that run, θ₀'s, the optimizer's.
+
+    On a GPU this is what is allocated there; on a CPU the layers above the read layer lie in the same memory and
+    are not counted, since nothing of them is touched.
+    """
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated()
+    idle = 0
+    if "rmu" in method:
+        idle = sum(p.nbytes for layer in model.model.layers[READ_LAYER + 1 :] for p in layer.parameters())
+    trained = [p for p in model.parameters() if p.requires_grad]
+    extra = sum(p.numel() for p in trained) * 4 * (3 if "rmu" in method else 2)
+    return sum(p.nbytes for p in model.parameters()) - idle + extra
+
+
+def _timed(step, number, steps, seconds, flops, device) -> None:
+    if number == steps + 1:
+        with FlopCounterMode(display=False) as counter:
+            step()
+        flops.append(counter.get_total_flops())
+        return
+    start = time.perf_counter()
+    step()
+    _wait(device)
+    if number:
+        seconds.append(time.perf_counter() - start)
+
+
+def _matrix_peak(device: str, dtype: torch.dtype) -> float:
+    """Operations a second of a large matrix product in this precision, the machine's practical peak."""
+    size = 8192 if device == "cuda" else 2048
+    a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
+    best = 0.0
+    for _ in range(5):
+        start = time.perf_counter()
+        a @ b
+        _wait(device)
+        best = max(best, 2 * size**3 / (time.perf_counter() - start))
+    return best
+
+
+def _bytes_of(optimizer: torch.optim.Optimizer) -> int:
+    return sum(v.nbytes for s in optimizer.state.values() for v in s.values() if isinstance(v, torch.Tensor))
+
+
+def _wait(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def _resident() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _peak(device: str, before: int) -> int:
+    return torch.cuda.max_memory_allocated() if device == "cuda" else _resident() - before
+
+
+def _hardware(device: str) -> str:
+    if device == "cuda":
+        return torch.cuda.get_device_name(0)
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return f"{name}, {torch.get_num_threads()} threads"
+
+
+def _table(found: dict[str, dict]) -> None:
+    first = next(iter(found.values()))
+    print("| step | seconds | faster | peak memory, MiB | of plain | static, MiB | of plain | TFLOP | of matrix peak |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    for name, row in found.items():
+        print(
+            f"| {name} | {row['seconds']:.3f} | {first['seconds'] / row['seconds']:.2f}× | {row['peak'] / 2**20:.0f} "
+            f"| {row['peak'] / first['peak']:.2f}× | {row['static'] / 2**20:.0f} | {row['static'] / first['static']:.2f}× "
+            f"| {row['flops'] / 1e12:.3f} | {row['share of peak']:.0%} of {row['matrix peak'] / 1e12:.2f} TFLOP/s |"
+        )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--method", choices=[m for m in METHODS if m.startswith("blur")], default="blur_npo")
+    parser.add_argument("--shape", choices=SHAPES, default="smollm2-135m")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--rows", type=int, default=4, help="sequences of each side in a step")
+    parser.add_argument("--length", type=int, default=128, help="tokens of each")
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--variants", default=",".join(DEFAULT), help="by comma")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""A model made ready to train: scope opened, θ₀ frozen, placed, compiled, sharded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from blur_pipeline.methods.choice import Loss
+from blur_pipeline.methods.recipe import Recipe
+from blur_pipeline.training.anatomy import base_of, decoder_layers, plain_head
+from blur_pipeline.training.engine import Engine
+from blur_pipeline.training.reference import Reference, WholeCopy, freeze_reference
+from blur_pipeline.training.weights import Weights
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The model in training mode, and θ₀ where a loss needs more of it than one number per sequence."""
+
+    model: nn.Module
+    weights: Weights
+    reference: Reference | None
+    device: torch.device
+    sharded: bool
+
+
+def prepare(model: nn.Module, recipe: Recipe, engine: Engine, device: torch.device) -> Ready:
+    """Raises ValueError where the model has no such layers, or the engine's options do not fit it."""
+    losses = [loss for loss in (recipe.forget, recipe.retain) if isinstance(loss, Loss)]
+    sharded = engine.sharding == "fsdp"
+    if engine.logits_chunk:
+        plain_head(model)
+    for parameter in model.parameters():
+        parameter.data = parameter.data.float()  # what the optimizer moves is float32; see weights.py
+    _place(model, losses, device)
+    model = recipe.scope.open(model)
+    if engine.gradient_checkpointing:
+        base_of(model).gradient_checkpointing_enable({"use_reentrant": False})
+        base_of(model).enable_input_require_grads()  # or frozen embeddings would cut the graph
+    weights = None if sharded else Weights(model, engine.precision)
+    needed = any(loss.needs == "reference_model" for loss in losses)
+    reference = freeze_reference(model, sharded) if needed else None
+    if engine.compiled:
+        for layer in decoder_layers(model):
+            layer.compile(dynamic=True)
+    if sharded:
+        from blur_pipeline.training.sharding import shard
+
+        shard(model, engine.precision, device)
+        if isinstance(reference, WholeCopy):
+            shard(reference.model, engine.precision, device)
+    return Ready(model.train(), weights or Weights(model, engine.precision, sharded), reference, device, sharded)
+
+
+def _place(model: nn.Module, losses: list[Loss], device: torch.device) -> None:
+    """Move to the device what will run: where every loss reads a layer, those above it and the head stay away."""
+    layers = list(decoder_layers(model))
+    depths = [loss.reads_layer for loss in losses]
+    deepest = None if not depths or None in depths else max(depths)
+    if deepest is None:
+        model.to(device)
+        return
+    if deepest >= len(layers):
+        raise ValueError(f"layer {deepest} does not exist: this model has layers 0 to {len(layers) - 1}")
+    idle = {id(p) for layer in layers[deepest + 1 :] for p in layer.parameters()}
+    tied = base_of(model).get_input_embeddings().weight
+    idle |= {id(p) for p in base_of(model).get_output_embeddings().parameters() if p is not tied}
+    for parameter in model.parameters():
+        if id(parameter) not in idle:
+            parameter.data = parameter.data.to(device)
+    for buffer in model.buffers():
+        buffer.data = buffer.data.to(device)

@@ -1,0 +1,107 @@
+"""The frozen target model θ₀, at the least cost that the scope allows."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from blur_pipeline.methods.choice import Outputs
+from blur_pipeline.training.anatomy import decoder_layers, first_trained_layer
+from blur_pipeline.training.forward import Forward
+
+
+class Reference(Protocol):
+    """Gives the outputs of θ₀ on a batch that the trained model sees too."""
+
+    def outputs(self, forward: Forward) -> Outputs:
+        """``forward`` is the trained model's."""
+
+
+def freeze_reference(model: nn.Module, sharded: bool = False) -> Reference:
+    """θ₀ as the model is now. Under peft its adapters are switched off; a sharded model is copied whole (the
+    copy is sharded like it); otherwise frozen copies are kept of the trainable weights alone."""
+    if hasattr(model, "disable_adapter"):
+        return WithoutAdapters(model)
+    if sharded:
+        return WholeCopy(copy.deepcopy(model).requires_grad_(False).eval())
+    return FrozenWeights(model)
+
+
+class WithoutAdapters:
+    """θ₀ is the model itself with peft's adapters off: no copy at all."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+
+    def outputs(self, forward: Forward) -> Outputs:
+        return Forward(self.model, forward.batch, self._around)
+
+    @contextmanager
+    def _around(self) -> Iterator[None]:
+        with torch.no_grad(), self.model.disable_adapter():
+            yield
+
+
+class WholeCopy:
+    """θ₀ is a second model."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+
+    def outputs(self, forward: Forward) -> Outputs:
+        return Forward(self.model, forward.batch, torch.no_grad)
+
+
+class FrozenWeights:
+    """θ₀ is the model with the trainable weights put back as they were; the rest is shared.
+
+    Where only decoder layers train, θ₀'s pass to a read layer begins at the first trained one, from the trained
+    model's own state there: below it the two models are one.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.trainable = [p for p in model.parameters() if p.requires_grad]
+        self.frozen = [p.detach().clone() for p in self.trainable]
+        self.first = first_trained_layer(model)
+
+    def outputs(self, forward: Forward) -> Outputs:
+        if self.first is None or forward.model is not self.model:
+            return Forward(self.model, forward.batch, self.around)
+        return _FromFirstTrained(self, forward)
+
+    @contextmanager
+    def around(self) -> Iterator[None]:
+        """Without gradient, and with the frozen weights in place; no value is copied."""
+        with torch.no_grad(), ExitStack() as stack:
+            _exchange(self.trainable, self.frozen)
+            stack.callback(_exchange, self.trainable, self.frozen)
+            yield
+
+
+def _exchange(parameters: Sequence[Tensor], tensors: list[Tensor]) -> None:
+    for i, parameter in enumerate(parameters):
+        parameter.data, tensors[i] = tensors[i], parameter.data
+
+
+class _FromFirstTrained(Forward):
+    def __init__(self, reference: FrozenWeights, trained: Forward) -> None:
+        super().__init__(reference.model, trained.batch, reference.around)
+        self.first, self.trained = reference.first, trained
+
+    def _hidden_states(self, layer: int) -> Tensor:
+        layers = list(decoder_layers(self.model))[self.first : layer + 1]
+        if not layers:  # the read layer lies below every trained one
+            return self.trained._hidden_states(layer).detach()
+        calls = self.trained.calls_of(self.first, layer)
+        hidden = calls[0][0][0]
+        with self.around():
+            for module, (inputs, named) in zip(layers, calls, strict=True):
+                output = module(hidden, *inputs[1:], **named)
+                hidden = output if isinstance(output, Tensor) else output[0]
+        return hidden

@@ -1,0 +1,52 @@
+"""Which of how many processes this is; alone where torch.distributed was not started."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+BUCKET_BYTES = 64 * 2**20
+
+
+def rank() -> int:
+    """This process's number, from 0."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def size() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def sum_over_ranks_(tensors: Sequence[Tensor]) -> None:
+    """Sum each tensor over all ranks in place, in buckets: few large messages instead of many small ones."""
+    bucket: list[Tensor] = []
+    for tensor in tensors:
+        if bucket and (tensor.dtype != bucket[0].dtype or sum(t.nbytes for t in bucket) + tensor.nbytes > BUCKET_BYTES):
+            _reduce_bucket(bucket)
+            bucket = []
+        bucket.append(tensor)
+    if bucket:
+        _reduce_bucket(bucket)
+
+
+def _reduce_bucket(bucket: list[Tensor]) -> None:
+    if len(bucket) == 1:
+        dist.all_reduce(bucket[0])
+        return
+    flat = torch.cat([t.flatten() for t in bucket])
+    dist.all_reduce(flat)
+    torch._foreach_copy_(bucket, [p.view_as(t) for p, t in zip(flat.split([t.numel() for t in bucket]), bucket, strict=True)])
+
+
+def is_sharded(model: nn.Module) -> bool:
+    """Whether FSDP2 holds this model's weights."""
+    return any(hasattr(p, "to_local") for p in model.parameters())
+
+
+def local(tensor: Tensor) -> Tensor:
+    """The part of a tensor that this process holds: all of it, but for FSDP2's."""
+    return tensor.to_local() if hasattr(tensor, "to_local") else tensor
