@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.plain import PlainNPO, PlainRMU, plain_step
 from benchmarks.shapes import SHAPES, build, examples
+
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.loop import Run, train

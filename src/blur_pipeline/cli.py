@@ -10,7 +10,7 @@ import click
 from kedro.framework.cli.project import project_group
 from kedro.framework.cli.project import run as kedro_run
 
-from blur_pipeline.errors import BadInputError
+from blur_pipeline.errors import BadInputError, TrainingFailedError
 
 
 def _speaks_plainly(callback: Callable[..., Any]) -> Callable[..., Any]:
@@ -18,7 +18,7 @@ def _speaks_plainly(callback: Callable[..., Any]) -> Callable[..., Any]:
     def call(*arguments: Any, **options: Any) -> Any:
         try:
             return callback(*arguments, **options)
-        except BadInputError as error:
+        except (BadInputError, TrainingFailedError) as error:
             raise click.ClickException(str(error)) from error
 
     return call

@@ -6,3 +6,7 @@ class BadInputError(ValueError):
 
     The command line prints it without a traceback (``cli.py``); everything else is a defect of ours.
     """
+
+
+class TrainingFailedError(RuntimeError):
+    """A training ended before its end for a reason worth one sentence; its last checkpoint is kept."""

@@ -18,8 +18,10 @@ from blur_pipeline.errors import BadInputError
 from blur_pipeline.methods.optimizer import AdamW, OptimizerChoice
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.methods.scope import AllWeights, Scope
+from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.models import FreshModel, ModelSource, PretrainedModel
 from blur_pipeline.training.schedule import Schedule
+from blur_pipeline.training.stopping import Best, Fixed, Off, Stopping
 
 
 class Block(BaseModel):
@@ -156,6 +158,7 @@ class Unlearning(Block):
     method: str
     methods: dict[str, Preset]
     schedule: Schedule = Schedule()
+    stopping: Annotated[Stopping, _switched(Off, Fixed, Best)] = Off()
 
     @model_validator(mode="after")
     def _known(self) -> Unlearning:
@@ -206,6 +209,7 @@ class Parameters(Block):
     curation: Curation = Curation()
     models: Models
     unlearning: Unlearning
+    training: Engine = Engine()
     evaluation: Evaluation = Evaluation()
     reporting: Reporting = Reporting()
 

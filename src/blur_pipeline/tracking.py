@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,14 @@ def log_parameters(parameters: Parameters) -> None:
     tree["unlearning"]["schedule"] = unlearning.schedule_of(unlearning.method).model_dump()
     flat = {name: str(value)[:MAX_VALUE] for name, value in flatten(tree).items()}
     mlflow.log_params(flat)
+
+
+def log_folder(folder: Path, name: str) -> None:
+    """Every file of a folder as artifacts under ``name``."""
+    import mlflow
+
+    if mlflow.active_run() and folder.is_dir():
+        mlflow.log_artifacts(str(folder), name)
 
 
 def set_tags(tags: dict[str, str]) -> None:

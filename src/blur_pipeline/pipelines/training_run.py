@@ -1,51 +1,84 @@
-"""What every training node does around the loop: device, checkpoints, progress, tracking."""
+"""What every training node does around the loop: processes, checkpoints, progress, tracking."""
 
 from __future__ import annotations
 
 import logging
+import os
+import shutil
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from blur_pipeline.tracking import StepMetrics
+from blur_pipeline.errors import BadInputError
+from blur_pipeline.tracking import StepMetrics, log_folder
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from blur_pipeline.methods.recipe import Recipe
-    from blur_pipeline.training.examples import Examples
-    from blur_pipeline.training.schedule import Schedule
+    from blur_pipeline.training.loop import Run
 
 log = logging.getLogger(__name__)
 
 
-def run_training(
-    title: str,
-    model: nn.Module,
-    recipe: Recipe,
-    schedule: Schedule,
-    retain: Examples,
-    forget: Examples | None,
-    seed: int,
-    device: str,
-    checkpoint_folder: str,
-) -> tuple[nn.Module, pd.DataFrame]:
-    """The trained model on the CPU, and one row of scalars per step."""
-    from blur_pipeline.training.checkpoints import Checkpoints
-    from blur_pipeline.training.devices import resolve_device
+def run_training(title: str, model: nn.Module, run: Run, device: str, folder: str) -> tuple[nn.Module, pd.DataFrame]:
+    """The trained model on the CPU, and one row of scalars per step.
+
+    ``folder`` is where the checkpoints of this kind of training are; those of this run go when it is done.
+    """
+    from dataclasses import replace
+
+    from blur_pipeline.training.checkpoints import Checkpoints, RunningAlreadyError
     from blur_pipeline.training.fingerprint import fingerprint
-    from blur_pipeline.training.loop import Run, train
     from blur_pipeline.training.progress import ProgressBar
 
-    checkpoints = None
-    if schedule.checkpoint_every:
-        run_name = fingerprint(model, recipe, schedule, seed, retain, forget)
-        checkpoints = Checkpoints(Path(checkpoint_folder), run_name, schedule.checkpoint_every)
-    run = Run(recipe, schedule, retain, forget, seed, checkpoints)
-    with ProgressBar(title, run.total_steps) as bar, StepMetrics(title.lower().replace(" ", "_")) as metrics:
-        run.watchers.extend([bar, metrics])
-        model, history = train(model.to(resolve_device(device)), run)
-    if checkpoints:
+    engine = run.engine
+    checkpoints = Checkpoints(
+        Path(folder), fingerprint(model, run), engine.checkpoint_every, engine.checkpoints_kept, engine.resume == "auto"
+    )
+    try:
+        lock = checkpoints.lock()
+    except RunningAlreadyError as error:
+        raise BadInputError(str(error)) from error
+    with lock, ProgressBar(title, run.total_steps) as bar, StepMetrics(title.lower().replace(" ", "_")) as metrics:
+        run = replace(run, checkpoints=checkpoints, watchers=[bar, metrics])
+        _mention_leftovers(checkpoints)
+        here = _in_workers if engine.distributed else _in_this_process
+        model, history = here(model, run, device)
         checkpoints.clear()
     return model.cpu(), pd.DataFrame(history)
+
+
+def _in_this_process(model: nn.Module, run: Run, device: str) -> tuple[nn.Module, list[dict]]:
+    from blur_pipeline.training.devices import resolve_device
+    from blur_pipeline.training.loop import train
+
+    return train(model, run, resolve_device(device))
+
+
+def _in_workers(model: nn.Module, run: Run, device: str) -> tuple[nn.Module, list[dict]]:
+    """The logs of each rank stay beside the checkpoints and go to MLflow; the job's own files are removed."""
+    from blur_pipeline.training.job import Job
+    from blur_pipeline.training.launch import launch
+
+    name = run.checkpoints.fingerprint[:16]
+    job = Job(run.checkpoints.parent / f"{name}.job")
+    logs = run.checkpoints.parent / "logs" / f"{name}-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
+    shutil.rmtree(job.folder, ignore_errors=True)
+    if not run.checkpoints.resume:
+        shutil.rmtree(run.checkpoints.folder, ignore_errors=True)
+    job.write(model, run, device)
+    try:
+        return launch(job, run.watchers, logs)
+    finally:
+        log_folder(logs, "worker_logs")
+        shutil.rmtree(job.folder, ignore_errors=True)
+
+
+def _mention_leftovers(checkpoints) -> None:
+    others = [p for p in checkpoints.parent.glob("*") if p.is_dir() and len(p.name) == 16 and p != checkpoints.folder]
+    size = sum(f.stat().st_size for p in others for f in p.rglob("*") if f.is_file())
+    if others:
+        log.info("%s holds checkpoints of %d other run(s) that did not end, %.1f MB; delete them if they are not wanted",
+                 checkpoints.parent, len(others), size / 1e6)  # fmt: skip

@@ -54,9 +54,7 @@ def head_sees(model: nn.Module, places: Tensor) -> Iterator[None]:
     Done by index, not by mask: a mask would wait for the GPU to count its places.
     """
     head = base_of(model).get_output_embeddings()
-    handle = head.register_forward_pre_hook(
-        lambda _module, inputs: (inputs[0].flatten(0, 1).index_select(0, places),)
-    )
+    handle = head.register_forward_pre_hook(lambda _module, inputs: (inputs[0].flatten(0, 1).index_select(0, places),))
     try:
         yield
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,6 +70,21 @@ class Examples:
         """From the two list columns of a tokenised Arrow set."""
         return cls([np.asarray(i, np.int64) for i in input_ids], [np.asarray(x, np.int64) for x in labels])
 
+    def save(self, path: Path) -> None:
+        """As one ``.npz`` of flat arrays; no pickle."""
+        arrays = {"ids": np.concatenate(self.input_ids), "labels": np.concatenate(self.labels), "topics": self.topics}
+        if self.reference_logprobs is not None:
+            arrays["reference"] = self.reference_logprobs
+        np.savez(path, lengths=[len(ids) for ids in self.input_ids], **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> Examples:
+        """What ``save`` wrote."""
+        with np.load(path, allow_pickle=False) as stored:
+            ends = np.cumsum(stored["lengths"])[:-1]
+            ids, labels = np.split(stored["ids"], ends), np.split(stored["labels"], ends)
+            return cls(ids, labels, stored["topics"], stored["reference"] if "reference" in stored else None)
+
     def with_reference(self, logprobs: Sequence[float]) -> Examples:
         """The same sequences with their summed log-probability under the target model."""
         return replace(self, reference_logprobs=np.asarray(logprobs, np.float32))
@@ -80,7 +96,8 @@ class Examples:
         return Examples(ids, labels, self.topics[list(rows)], reference)
 
     def __add__(self, other: Examples) -> Examples:
-        return Examples(self.input_ids + other.input_ids, self.labels + other.labels)
+        topics = np.concatenate([self.topics, other.topics])
+        return Examples(self.input_ids + other.input_ids, self.labels + other.labels, topics)
 
     def count(self, rows: Sequence[int], unit: Unit) -> int:
         """What a mean over these rows divides by, at least 1."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 from transformers import get_scheduler
 
+from blur_pipeline.errors import TrainingFailedError
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.training import world
 from blur_pipeline.training.checkpoints import Checkpoints, Progress, State
@@ -30,7 +30,7 @@ Watcher = Callable[[Row], None]
 log = logging.getLogger(__name__)
 
 
-class NonFiniteError(RuntimeError):
+class NonFiniteError(TrainingFailedError):
     """A loss or gradient became infinite or not a number; the weights of the step before are kept."""
 
 

@@ -39,7 +39,9 @@ def _reduce_bucket(bucket: list[Tensor]) -> None:
         return
     flat = torch.cat([t.flatten() for t in bucket])
     dist.all_reduce(flat)
-    torch._foreach_copy_(bucket, [p.view_as(t) for p, t in zip(flat.split([t.numel() for t in bucket]), bucket, strict=True)])
+    torch._foreach_copy_(
+        bucket, [p.view_as(t) for p, t in zip(flat.split([t.numel() for t in bucket]), bucket, strict=True)]
+    )
 
 
 def is_sharded(model: nn.Module) -> bool:

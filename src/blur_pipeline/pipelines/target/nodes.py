@@ -8,6 +8,7 @@ import pandas as pd
 
 from blur_pipeline.parameters import Absent, Given, Models, Training
 from blur_pipeline.pipelines.training_run import run_training
+from blur_pipeline.training.engine import Engine
 
 
 def prepare_base_model(models: Models, tokenizer: Any, seed: int) -> Any:
@@ -25,19 +26,29 @@ def obtain_target(
     retain: Any,
     background: Any,
     models: Models,
+    training: Engine,
     seed: int,
     device: str,
     folder: str,
 ) -> tuple[Any, pd.DataFrame]:
     """The model that knows the forget set, and its training log."""
-    return _obtain("Training target", models.target, base_model, [forget, retain, background], seed, device, folder)
+    sets = [forget, retain, background]
+    return _obtain("Training target", models.target, base_model, sets, training, seed, device, folder)
 
 
 def obtain_retrained(
-    base_model: Any, retain: Any, background: Any, models: Models, seed: int, device: str, folder: str
+    base_model: Any,
+    retain: Any,
+    background: Any,
+    models: Models,
+    training: Engine,
+    seed: int,
+    device: str,
+    folder: str,
 ) -> tuple[Any, pd.DataFrame]:
     """The model that never saw the forget set, the gold standard, and its training log."""
-    return _obtain("Training retrained", models.retrained, base_model, [retain, background], seed, device, folder)
+    sets = [retain, background]
+    return _obtain("Training retrained", models.retrained, base_model, sets, training, seed, device, folder)
 
 
 def _obtain(
@@ -45,11 +56,13 @@ def _obtain(
     how: Training | Given | Absent,
     base_model: Any,
     sets: list,
+    training: Engine,
     seed: int,
     device: str,
     folder: str,
 ) -> tuple[Any, pd.DataFrame]:
     from blur_pipeline.training.examples import Examples
+    from blur_pipeline.training.loop import Run
     from blur_pipeline.training.models import AbsentModel, ModelReference
 
     no_log = pd.DataFrame(columns=["step", "epoch", "lr", "retain_loss"])
@@ -59,5 +72,5 @@ def _obtain(
         return ModelReference(source=how.source()), no_log
     parts = [Examples.from_columns(s["input_ids"], s["labels"]) for s in sets]
     examples = sum(parts[1:], parts[0])
-    name = title.split()[-1]
-    return run_training(title, base_model, how.recipe(), how.schedule, examples, None, seed, device, f"{folder}/{name}")
+    run = Run(how.recipe(), how.schedule, examples, seed=seed, engine=training)
+    return run_training(title, base_model, run, device, f"{folder}/{title.split()[-1]}")

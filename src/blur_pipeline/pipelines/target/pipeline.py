@@ -7,7 +7,7 @@ from blur_pipeline.pipelines.target import nodes
 
 def create_pipeline() -> Pipeline:
     """The target pipeline."""
-    how = ["params:models", "params:seed", "params:device", "params:checkpoint_folder"]
+    how = ["params:models", "params:training", "params:seed", "params:device", "params:checkpoint_folder"]
     return Pipeline(
         [
             Node(

@@ -8,6 +8,7 @@ import pandas as pd
 
 from blur_pipeline.parameters import Evaluation, Unlearning
 from blur_pipeline.pipelines.training_run import run_training
+from blur_pipeline.training.engine import Engine
 
 
 def score_reference(target_model: Any, forget: Any, evaluation: Evaluation, device: str) -> pd.DataFrame:
@@ -34,22 +35,23 @@ def unlearn(
     retain: Any,
     reference: pd.DataFrame,
     unlearning: Unlearning,
+    training: Engine,
     seed: int,
     device: str,
     folder: str,
 ) -> tuple[Any, pd.DataFrame]:
     """The unlearned model, and one row of scalars per step."""
     from blur_pipeline.training.examples import Examples
+    from blur_pipeline.training.loop import Run
 
     logprobs = reference.set_index("row_id")["logprob"].loc[list(forget["row_id"])]
-    return run_training(
-        "Unlearning",
-        target_model,
+    run = Run(
         unlearning.recipe,
         unlearning.schedule_of(unlearning.method),
         Examples.from_columns(retain["input_ids"], retain["labels"]),
         Examples.from_columns(forget["input_ids"], forget["labels"]).with_reference(logprobs),
         seed,
-        device,
-        f"{folder}/{unlearning.method}",
+        training,
+        unlearning.stopping,
     )
+    return run_training("Unlearning", target_model, run, device, f"{folder}/{unlearning.method}")

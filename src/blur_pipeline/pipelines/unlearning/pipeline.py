@@ -23,6 +23,7 @@ def create_pipeline() -> Pipeline:
                     "retain_tokens",
                     "reference_logprobs",
                     "params:unlearning",
+                    "params:training",
                     "params:seed",
                     "params:device",
                     "params:checkpoint_folder",

@@ -1,0 +1,184 @@
+"""Killed at any moment and started again, a run ends in the same weights; damage is found, a full disk survived."""
+
+import json
+import os
+import random
+import resource
+import signal
+import time
+
+import pytest
+import torch
+
+from blur_pipeline.methods.recipe import Recipe
+from blur_pipeline.training.checkpoints import Checkpoints, RunningAlreadyError, damage
+from blur_pipeline.training.loop import Run, train
+from blur_pipeline.training.schedule import Schedule
+from tests.conftest import build_tiny_model, random_examples
+from tests.workers import start
+
+RECIPE = Recipe(
+    forget={"kind": "npo"}, weighting={"kind": "bilevel", "gamma": 0.5}, optimizer={"kind": "adamw", "lr": 1e-3}
+)
+KILLS = int(os.environ.get("BLUR_KILLS", "20"))
+
+
+def run_in(folder, steps=24, every=2, watchers=()) -> Run:
+    forget = random_examples(7, seed=1).with_reference(torch.linspace(-30, -10, 7))
+    checkpoints = Checkpoints(folder, "the run", every)
+    schedule = Schedule(steps=steps, batch_size=4)
+    retain = random_examples(9, seed=2)
+    return Run(RECIPE, schedule, retain, forget, 3, checkpoints=checkpoints, watchers=list(watchers))
+
+
+def train_to_the_end(folder, result, **how) -> None:
+    """What the killed process does: train, and leave the weights as a whole file."""
+    model, history = train(build_tiny_model(), run_in(folder, **how))
+    torch.save((model.state_dict(), history), f"{result}.part")
+    os.rename(f"{result}.part", result)
+
+
+def write_slowly() -> None:
+    """Lengthen each checkpoint's writing, so that a kill often falls into it."""
+    import blur_pipeline.training.checkpoints as module
+
+    write = module._write_text
+    module._write_text = lambda path, text: (time.sleep(0.02), write(path, text))
+
+
+def train_with_slow_writes(folder, result) -> None:
+    write_slowly()
+    train_to_the_end(folder, result)
+
+
+def test_kills_at_random_moments_change_nothing(tmp_path):
+    """Twenty real SIGKILLs, each at a random moment of what is left, checkpoint writes among them."""
+    torch.set_num_threads(1)
+    train_to_the_end(tmp_path / "uninterrupted", tmp_path / "expected")
+    rng, result = random.Random(0), tmp_path / "result"
+    killed = during_write = 0
+    for attempt in range(KILLS):
+        folder = tmp_path / f"killed-{attempt}"
+        for _ in range(50):
+            process = start(train_with_slow_writes, folder, result)
+            process.join(rng.uniform(0.05, 0.6))
+            if process.exitcode is not None:
+                break
+            os.kill(process.pid, signal.SIGKILL)
+            process.join()
+            killed += 1
+            during_write += any(folder.rglob(".writing-*"))
+        else:
+            process = start(train_with_slow_writes, folder, result)
+            process.join()
+        assert process.exitcode == 0
+        weights, history = torch.load(result, weights_only=False)
+        expected, expected_history = torch.load(tmp_path / "expected", weights_only=False)
+        assert history == expected_history
+        assert all(torch.equal(weights[name], expected[name]) for name in expected)
+        result.unlink()
+    print(f"{killed} kills, {during_write} of them during the writing of a checkpoint, over {KILLS} runs")
+    assert killed >= KILLS
+    assert during_write > 0
+
+
+@pytest.fixture
+def stopped(tmp_path, tiny_model) -> Run:
+    """A run that broke off after step 7 with the checkpoints of steps 4 and 6."""
+
+    def power_cut(row):
+        if row["step"] == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny_model, run_in(tmp_path, watchers=[power_cut]))
+    run = run_in(tmp_path)
+    assert [p.name for p in sorted(run.checkpoints.folder.iterdir())] == ["step-000004", "step-000006"]
+    return run
+
+
+def flip_a_byte(path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lambda f: flip_a_byte(next(f.glob("__0_*"))), "has other content than was written"),
+        (lambda f: os.truncate(next(f.glob("__0_*")), 100), "has 100 bytes instead of"),
+        (lambda f: (f / "state.json").unlink(), "state.json is missing"),
+        (lambda f: (f / "manifest.json").write_text("{"), "its manifest is missing or unreadable"),
+        (lambda f: flip_a_byte(f / ".metadata"), "has other content"),
+    ],
+)
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(harm, said, stopped, caplog):
+    newest = stopped.checkpoints.folder / "step-000006"
+    harm(newest)
+    assert said in damage(newest)
+    with caplog.at_level("INFO", logger="blur_pipeline"):
+        model, history = train(build_tiny_model(), stopped)
+    assert "step-000006 is damaged" in caplog.text
+    assert "Resuming after step 4" in caplog.text
+    whole, expected = train(build_tiny_model(), run_in(stopped.checkpoints.parent / "whole"))
+    assert history == expected
+    assert all(torch.equal(w, whole.state_dict()[n]) for n, w in model.state_dict().items())
+    assert all(damage(p) is None for p in stopped.checkpoints.folder.glob("step-*"))
+
+
+def test_when_all_are_damaged_it_starts_anew(stopped, caplog):
+    for folder in stopped.checkpoints.folder.iterdir():
+        flip_a_byte(folder / "state.json")
+    _, history = train(build_tiny_model(), stopped)
+    assert "Resuming" not in caplog.text
+    assert [row["step"] for row in history] == list(range(24))
+
+
+def test_resume_never_starts_anew(stopped, caplog):
+    again = run_in(stopped.checkpoints.parent)
+    never = Checkpoints(**{**vars(again.checkpoints), "resume": False})
+    with caplog.at_level("INFO", logger="blur_pipeline"):
+        train(build_tiny_model(), Run(**{**vars(again), "checkpoints": never}))
+    assert "Resuming" not in caplog.text
+
+
+def _train_with_small_files(folder, result) -> None:
+    """The system refuses to write files beyond 4 KB: real short writes, as on a full disk."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    seen = []
+
+    def fill_the_disk(row):
+        if row["step"] == 4:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+            seen.append(sorted(p.name for p in (folder / "the run").iterdir()))
+
+    train(build_tiny_model(), run_in(folder, steps=8, watchers=[fill_the_disk]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    left = sorted(p.name for p in (folder / "the run").iterdir())
+    result.write_text(json.dumps([seen[0], left]))
+
+
+def test_a_full_disk_loses_nothing_older(tmp_path):
+    process = start(_train_with_small_files, tmp_path, tmp_path / "result")
+    process.join(60)
+    before, after = json.loads((tmp_path / "result").read_text())
+    assert before == after == ["step-000002", "step-000004"]
+    assert all(damage(p) is None for p in (tmp_path / "the run").glob("step-*"))
+
+
+def _hold(folder, held) -> None:
+    with Checkpoints(folder, "the run", 2).lock():
+        held.touch()
+        time.sleep(60)
+
+
+def test_two_processes_cannot_train_the_same_run(tmp_path):
+    process = start(_hold, tmp_path, tmp_path / "held")
+    while not (tmp_path / "held").exists():
+        time.sleep(0.01)
+    with pytest.raises(RunningAlreadyError, match="Another process trains this very run"):
+        Checkpoints(tmp_path, "the run", 2).lock()
+    process.kill()
+    process.join()
+    Checkpoints(tmp_path, "the run", 2).lock().close()  # a killed process holds nothing
