@@ -217,7 +217,8 @@ def _table(found: dict[str, dict]) -> None:
     for name, row in found.items():
         print(
             f"| {name} | {row['seconds']:.3f} | {first['seconds'] / row['seconds']:.2f}× | {row['peak'] / 2**20:.0f} "
-            f"| {row['peak'] / first['peak']:.2f}× | {row['static'] / 2**20:.0f} | {row['static'] / first['static']:.2f}× "
+            f"| {row['peak'] / first['peak']:.2f}× | {row['static'] / 2**20:.0f} "
+            f"| {row['static'] / first['static']:.2f}× "
             f"| {row['flops'] / 1e12:.3f} | {row['share of peak']:.0%} of {row['matrix peak'] / 1e12:.2f} TFLOP/s |"
         )
 

@@ -39,12 +39,9 @@ def write(folder, run, model=None) -> Job:
 
 def worker_pids() -> list[int]:
     """This process's workers, not their launcher."""
-    found = [p for p in psutil.Process().children(recursive=True) if p.is_running()]
-    return [
-        p.pid
-        for p in found
-        if "blur_pipeline.training.worker" in p.cmdline() and "torch.distributed.run" not in p.cmdline()
-    ]
+    living = [p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE]
+    commands = {p.pid: " ".join(p.cmdline()) for p in living}
+    return [pid for pid, c in commands.items() if "training.worker" in c and "torch.distributed.run" not in c]
 
 
 @pytest.mark.parametrize("sharding", ["ddp", "fsdp"])
@@ -118,5 +115,5 @@ def test_a_port_that_is_taken(tmp_path):
 def test_what_does_not_go_together_is_refused():
     with pytest.raises(ValueError, match=r"training\.rendezvous"):
         Engine(nodes=2)
-    with pytest.raises(ValueError, match="'fsdp' needs training.processes"):
+    with pytest.raises(ValueError, match=r"'fsdp' needs training\.processes"):
         Engine(sharding="fsdp")

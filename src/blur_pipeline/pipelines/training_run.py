@@ -80,5 +80,5 @@ def _mention_leftovers(checkpoints) -> None:
     others = [p for p in checkpoints.parent.glob("*") if p.is_dir() and len(p.name) == 16 and p != checkpoints.folder]
     size = sum(f.stat().st_size for p in others for f in p.rglob("*") if f.is_file())
     if others:
-        log.info("%s holds checkpoints of %d other run(s) that did not end, %.1f MB; delete them if they are not wanted",
+        log.info("%s also holds checkpoints of %d unfinished run(s), %.1f MB; delete those you do not want to resume",
                  checkpoints.parent, len(others), size / 1e6)  # fmt: skip

@@ -95,9 +95,7 @@ class Checkpoints:
         except (OSError, CheckpointException) as error:
             if world.rank() == 0:
                 shutil.rmtree(partial, ignore_errors=True)
-                log.error(
-                    "The checkpoint after step %d could not be written (%s); older ones stay", done, _cause(error)
-                )
+                log.error("The checkpoint after step %d was not written (%s); older ones stay", done, _cause(error))
             return
         if world.rank() == 0:
             if final.exists():  # of this very step, but damaged: restore passed it over

@@ -83,7 +83,7 @@ class Examples:
         with np.load(path, allow_pickle=False) as stored:
             ends = np.cumsum(stored["lengths"])[:-1]
             ids, labels = np.split(stored["ids"], ends), np.split(stored["labels"], ends)
-            return cls(ids, labels, stored["topics"], stored["reference"] if "reference" in stored else None)
+            return cls(ids, labels, stored["topics"], stored.get("reference"))
 
     def with_reference(self, logprobs: Sequence[float]) -> Examples:
         """The same sequences with their summed log-probability under the target model."""

@@ -95,7 +95,8 @@ def _relay(job: Job, workers: subprocess.Popen, watchers: Sequence[Callable[[Row
     position, done = 0, -1
     while True:
         ended = workers.poll() is not None
-        for position, message in job.messages(position):  # noqa: B007  (read on from here the next time)
+        for behind, message in job.messages(position):
+            position = behind
             if "log" in message:
                 log.log(message["level"], "%s", message["log"])
             elif message["step"] > done:

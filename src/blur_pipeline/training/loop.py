@@ -43,8 +43,8 @@ class Run:
     retain: Examples
     forget: Examples | None = None
     seed: int = 0
-    engine: Engine = Engine()
-    stopping: Stopping = Off()
+    engine: Engine = field(default_factory=Engine)
+    stopping: Stopping = field(default_factory=Off)
     checkpoints: Checkpoints | None = None
     watchers: list[Watcher] = field(default_factory=list)
 

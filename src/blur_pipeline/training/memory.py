@@ -1,4 +1,4 @@
-"""Keep freed memory for the next step: on the CPU, giving it back and getting it zeroed again costs a sixth of a step."""
+"""Keep freed memory for the next step: on the CPU, giving it back and fetching it anew costs a sixth of a step."""
 
 from __future__ import annotations
 

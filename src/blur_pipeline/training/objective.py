@@ -25,8 +25,8 @@ class Objective:
     examples: Examples
     model: nn.Module
     reference: Reference | None
-    engine: Engine = Engine()
-    device: torch.device = torch.device("cpu")
+    engine: Engine
+    device: torch.device
 
     def accumulate(self, rows: Sequence[int]) -> Tensor:
         """Add the gradient of the mean loss over ``rows`` to ``.grad``; return the loss, a detached scalar.
