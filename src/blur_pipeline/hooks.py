@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,13 +70,15 @@ class RunRecord:
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Collect the facts; kedro-mlflow has opened the run already."""
         from blur_pipeline.provenance import run_facts, versions_read
-        from blur_pipeline.tracking import log_parameters, set_tags
+        from blur_pipeline.tracking import close_dead_runs, log_parameters, set_tags
 
         _quiet_bars()
         self.started = time.perf_counter()
         self.record["facts"] |= run_facts(self.door.project, self.save_version)
         self.record["read"] |= versions_read(pipeline, catalog)
         log_parameters(self.parameters)
+        close_dead_runs()
+        set_tags({"host": socket.gethostname(), "pid": str(os.getpid())})
         set_tags({**self.record["facts"], **{f"read.{n}": v for n, v in self.record["read"].items()}})
 
     @hook_impl

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def preflight(parameters: Parameters, data_folder: Path) -> None:
             source.files()
     if parameters.device == "cuda":
         _gpu()
+    _engine(parameters)
     _models(parameters)
 
 
@@ -56,6 +58,21 @@ def _gpu() -> None:
         resolve_device("cuda")
     except ValueError as error:
         raise BadInputError(str(error)) from error
+
+
+def _engine(parameters: Parameters) -> None:
+    engine = parameters.training
+    if engine.compiled and not any(shutil.which(name) for name in ("c++", "g++", "clang++")):
+        raise BadInputError("Parameter 'training.compiled' needs a C++ compiler, and none is here; install g++.")
+    if engine.distributed and parameters.device != "cpu":
+        import torch
+
+        gpus = torch.cuda.device_count()
+        if 0 < gpus < engine.processes:
+            raise BadInputError(
+                f"Parameter 'training.processes' is {engine.processes}, but this machine has {gpus} GPU(s); lower it "
+                "or set device to cpu."
+            )
 
 
 def _models(parameters: Parameters) -> None:

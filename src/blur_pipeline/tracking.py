@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import socket
 import time
 from pathlib import Path
 from types import TracebackType
@@ -76,6 +77,24 @@ def log_parameters(parameters: Parameters) -> None:
     tree["unlearning"]["schedule"] = unlearning.schedule_of(unlearning.method).model_dump()
     flat = {name: str(value)[:MAX_VALUE] for name, value in flatten(tree).items()}
     mlflow.log_params(flat)
+
+
+def close_dead_runs() -> None:
+    """Mark as killed the runs of this machine that are still called running although their process is gone.
+
+    A process that gets SIGKILL cannot say so itself.
+    """
+    import mlflow
+    import psutil
+
+    run = mlflow.active_run()
+    if not run:
+        return
+    client, here = mlflow.MlflowClient(), socket.gethostname()
+    still_running = "attributes.status = 'RUNNING' and tags.host = '" + here + "'"
+    for other in client.search_runs([run.info.experiment_id], still_running):
+        if not psutil.pid_exists(int(other.data.tags["pid"])):
+            client.set_terminated(other.info.run_id, "KILLED")
 
 
 def log_folder(folder: Path, name: str) -> None:

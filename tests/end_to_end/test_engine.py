@@ -1,0 +1,107 @@
+"""`kedro run` killed with SIGKILL resumes by itself, in as many processes as one likes."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mlflow
+import psutil
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.end_to_end.conftest import SMALL, kedro
+
+LONG = SMALL.replace("unlearning.schedule.epochs=2", "unlearning.schedule.epochs=150")
+
+
+@pytest.fixture(scope="module")
+def project(finished, tmp_path_factory) -> Path:
+    """The finished project once more, to unlearn in."""
+    return shutil.copytree(finished, tmp_path_factory.mktemp("engine") / "project")
+
+
+def newest_weights(project: Path) -> dict[str, torch.Tensor]:
+    found = sorted(project.glob("data/06_models/registry/blur_npo/unlearned_model/*/*/model.safetensors"))
+    return load_file(found[-1])
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(project) -> dict[str, torch.Tensor]:
+    done = kedro(project, "run", "--pipelines", "unlearning", "--params", LONG)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return newest_weights(project)
+
+
+def kill_after_a_checkpoint(project: Path, parameters: str) -> list[int]:
+    """SIGKILL to `kedro run` as soon as a checkpoint is there; the pids of what it had started."""
+    environment = {**os.environ, "PYTHONPATH": str(project / "src")}
+    command = [sys.executable, "-m", "kedro", "run", "--pipelines", "unlearning", "--params", parameters]
+    process = subprocess.Popen(
+        command, cwd=project, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while process.poll() is None:
+        if any(project.glob("data/06_models/registry/checkpoints/blur_npo/*/step-*")):
+            children = [p.pid for p in psutil.Process(process.pid).children(recursive=True)]
+            process.send_signal(signal.SIGKILL)
+            break
+        time.sleep(0.02)
+    assert process.wait() == -signal.SIGKILL
+    return children
+
+
+def test_a_killed_run_resumes_bit_for_bit(project, uninterrupted):
+    kill_after_a_checkpoint(project, LONG)
+    again = kedro(project, "run", "--pipelines", "unlearning", "--params", LONG)
+    assert again.returncode == 0, again.stdout[-3000:] + again.stderr[-3000:]
+    assert "Resuming after step" in again.stdout
+    weights = newest_weights(project)
+    assert all(torch.equal(weights[name], uninterrupted[name]) for name in uninterrupted)
+    assert not list(project.glob("data/06_models/registry/checkpoints/blur_npo/*/step-*"))
+    mlflow.set_tracking_uri(f"sqlite:///{project}/mlflow.db")
+    states = mlflow.search_runs(search_all_experiments=True)["status"].tolist()
+    assert states[:2] == ["FINISHED", "KILLED"]  # the newest first; the killed one could not say so itself
+
+
+def test_a_run_killed_in_two_processes_resumes_in_one(project, uninterrupted):
+    """The workers end with their parent; their rows, logs and checkpoints are one process's as well."""
+    children = kill_after_a_checkpoint(project, f"{LONG},training.processes=2")
+    assert len(children) >= 3  # the launcher and two workers
+    deadline = time.monotonic() + 40
+    while any(psutil.pid_exists(pid) for pid in children) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(psutil.pid_exists(pid) for pid in children)
+    again = kedro(project, "run", "--pipelines", "unlearning", "--params", f"{LONG},training.micro_batch_size=3")
+    assert again.returncode == 0, again.stdout[-3000:] + again.stderr[-3000:]
+    assert "Resuming after step" in again.stdout
+    # Other sums round otherwise, and hundreds of Adam's steps magnify that: alike, not equal.
+    one, other = (torch.cat([w[n].flatten() for n in uninterrupted]) for w in (newest_weights(project), uninterrupted))
+    assert torch.cosine_similarity(one, other, dim=0) > 0.999
+
+
+def test_a_run_in_two_processes_is_one_mlflow_run(project):
+    done = kedro(project, "run", "--pipelines", "unlearning", "--params", f"{SMALL},training.processes=2,seed=5")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    mlflow.set_tracking_uri(f"sqlite:///{project}/mlflow.db")
+    run = mlflow.search_runs(search_all_experiments=True, output_format="list")[0]
+    client = mlflow.MlflowClient()
+    steps = [m.step for m in client.get_metric_history(run.info.run_id, "unlearning/forget_loss")]
+    assert steps == list(range(len(steps)))
+    assert steps
+    logged = [f.path for f in client.list_artifacts(run.info.run_id, "worker_logs")]
+    assert any(path.endswith("launcher.log") for path in logged)
+
+
+def test_too_high_a_learning_rate_ends_in_a_sentence_and_a_failed_run(project):
+    wild = f"{SMALL},unlearning.methods.blur_npo.optimizer.lr=1e30,unlearning.schedule.epochs=9"
+    done = kedro(project, "run", "--pipelines", "unlearning", "--params", wild)
+    assert done.returncode == 1
+    assert "Error: step " in done.stderr
+    assert "rows of the forget set" in done.stderr
+    assert "Traceback" not in done.stderr
+    mlflow.set_tracking_uri(f"sqlite:///{project}/mlflow.db")
+    assert mlflow.search_runs(search_all_experiments=True)["status"][0] == "FAILED"
