@@ -31,6 +31,7 @@ METHODS = {
         "weighting": {"kind": "bilevel", "gamma": 0.1},
     },
     "lora": {**BLUR_NPO, "scope": {"kind": "lora", "rank": 2}},
+    "eight_bits": {**BLUR_NPO, "optimizer": {"kind": "adamw_8bit", "lr": 1e-3}},
     "modules": {**BLUR_NPO, "scope": {"kind": "modules", "patterns": ["*.mlp.*"]}},
 }
 
@@ -123,7 +124,7 @@ def test_the_same_seed_gives_the_same_weights_twice(name, tiny_model, forget_exa
     assert_same(one, other, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("name", ["blur_npo", "lora", "modules", "blur_rmu"])
+@pytest.mark.parametrize("name", ["blur_npo", "lora", "modules", "blur_rmu", "eight_bits"])
 def test_resuming_equals_not_stopping_bit_for_bit(name, tmp_path, tiny_model, forget_examples, retain_examples):
     def run(folder, *watchers):
         made = run_of(METHODS[name], forget_examples, retain_examples, steps=6)

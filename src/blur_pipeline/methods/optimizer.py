@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -13,14 +13,17 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 
-class AdamW(Choice):
-    """Adam with decoupled weight decay (Loshchilov & Hutter, arXiv 1711.05101), torch's fused kernels."""
-
-    kind: Literal["adamw"] = "adamw"
+class _Adam(Choice):
     lr: float = Field(1e-5, gt=0)
     weight_decay: float = Field(0.01, ge=0)
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = Field(1e-8, gt=0)
+
+
+class AdamW(_Adam):
+    """Adam with decoupled weight decay (Loshchilov & Hutter, arXiv 1711.05101), torch's fused kernels."""
+
+    kind: Literal["adamw"] = "adamw"
 
     def __call__(self, parameters: list[Tensor]) -> Optimizer:
         """An optimizer over ``parameters``."""
@@ -36,4 +39,25 @@ class AdamW(Choice):
         )
 
 
-OptimizerChoice = AdamW
+class AdamW8bit(_Adam):
+    """AdamW with both moments in 8 bits, block by block (Dettmers et al., arXiv 2110.02861), by bitsandbytes.
+
+    Two bytes a weight instead of eight. Tensors below 4096 numbers keep float32 moments.
+    """
+
+    kind: Literal["adamw_8bit"] = "adamw_8bit"
+
+    def __call__(self, parameters: list[Tensor]) -> Optimizer:
+        """An optimizer over ``parameters``.
+
+        Raises:
+            ValueError: FSDP2 holds them; bitsandbytes cannot see into its shards.
+        """
+        from bitsandbytes.optim import AdamW8bit as BitsAdamW8bit
+
+        if any(hasattr(p, "to_local") for p in parameters):
+            raise ValueError("optimizer 'adamw_8bit' does not work on FSDP2's shards; use 'adamw' or sharding 'ddp'")
+        return BitsAdamW8bit(parameters, lr=self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay)
+
+
+OptimizerChoice = Annotated[AdamW | AdamW8bit, Field(discriminator="kind")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import model_validator
+
 from blur_pipeline.methods.choice import Choice
 from blur_pipeline.methods.forget import ForgetLoss
 from blur_pipeline.methods.gradient import Backprop, GradientEstimator
@@ -20,3 +22,9 @@ class Recipe(Choice):
     weighting: Weighting = Sum()
     scope: Scope = AllWeights()
     optimizer: OptimizerChoice = AdamW()
+
+    @model_validator(mode="after")
+    def _metric_exists(self) -> Recipe:
+        if getattr(self.weighting, "metric", "plain") == "adam" and self.optimizer.kind != "adamw":
+            raise ValueError(f"weighting.metric 'adam' needs the optimizer 'adamw', not '{self.optimizer.kind}'")
+        return self

@@ -8,9 +8,10 @@ import json
 import logging
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
@@ -49,18 +50,32 @@ class State:
     def tensors(self) -> dict[str, Tensor]:
         """Weights and optimizer state by name, sharded or not."""
         found = {f"weights.{name}": tensor for name, tensor in self.weights.named().items()}
-        for index, entries in self.optimizer.state_dict()["state"].items():
-            found |= {f"optimizer.{index}.{n}": v for n, v in entries.items() if isinstance(v, Tensor)}
-        return found
+        return found | {key: value for key, value in self._optimizer_state() if isinstance(value, Tensor)}
 
-    def load_optimizer(self, tensors: dict[str, Tensor], groups: list[dict]) -> None:
-        """The optimizer's state from what ``tensors`` gave."""
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in tensors.items():
+    def numbers(self) -> dict[str, Any]:
+        """What is no tensor: the rest of the optimizer's state, its groups, the learning-rate curve."""
+        rest = {key: value for key, value in self._optimizer_state() if not isinstance(value, Tensor)}
+        return {"state": rest, "groups": self._groups(), "curve": self.curve.state_dict()}
+
+    def load(self, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
+        """What ``tensors`` and ``numbers`` gave; the weights are in place already."""
+        for key, value in {**tensors, **numbers["state"]}.items():
             if key.startswith("optimizer."):
                 _, index, name = key.split(".", 2)
-                state.setdefault(int(index), {})[name] = value
-        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+                self.optimizer.state[self.weights.moved[int(index)]][name] = value
+        for group, saved in zip(self.optimizer.param_groups, numbers["groups"], strict=True):
+            group.update(saved)
+        self.curve.load_state_dict(numbers["curve"])
+        self.weights.publish()
+
+    def _optimizer_state(self) -> Iterator[tuple[str, Any]]:
+        # Read off the optimizer itself: bitsandbytes' state_dict wraps its tensors.
+        for index, parameter in enumerate(self.weights.moved):
+            for name, value in self.optimizer.state.get(parameter, {}).items():
+                yield f"optimizer.{index}.{name}", value
+
+    def _groups(self) -> list[dict[str, Any]]:
+        return [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
 
 
 @dataclass(frozen=True)
@@ -113,9 +128,7 @@ class Checkpoints:
         if chosen is None:
             return Progress()
         saved = json.loads((chosen / STATE).read_text())
-        state.load_optimizer(self._read(chosen, state), saved["groups"])
-        state.curve.load_state_dict(saved["curve"])
-        state.weights.publish()
+        state.load(self._read(chosen, state), saved["numbers"])
         if world.rank() == 0:
             log.info("Resuming after step %d from %s", len(saved["history"]), chosen)
         return Progress(saved["history"], saved["start"])
@@ -162,8 +175,8 @@ class Checkpoints:
             everyone = [None] * world.size()
             dist.all_gather_object(everyone, hashes)
         if world.rank() == 0:
-            saved = {"groups": state.optimizer.state_dict()["param_groups"], "curve": state.curve.state_dict()}
-            _write_text(partial / STATE, json.dumps({**saved, "history": progress.history, "start": progress.start}))
+            saved = {"numbers": state.numbers(), "history": progress.history, "start": progress.start}
+            _write_text(partial / STATE, json.dumps(saved))
             ours = _hashes([partial / STATE, partial / ".metadata"])
             manifest = {name: entry for part in [*everyone, ours] for name, entry in part.items()}
             _write_text(partial / MANIFEST, json.dumps(manifest, indent=1))
@@ -179,7 +192,7 @@ class Checkpoints:
                 if kind.size == parameter.shape:
                     tensors[key] = torch.zeros_like(parameter, dtype=kind.properties.dtype)
                 else:
-                    tensors[key] = torch.zeros(kind.size, dtype=kind.properties.dtype)
+                    tensors[key] = torch.zeros(kind.size, dtype=kind.properties.dtype, device=parameter.device)
         dcp.load(tensors, checkpoint_id=folder, no_dist=world.size() == 1)
         return tensors
 
