@@ -16,7 +16,8 @@ from safetensors.torch import load_file
 
 from tests.end_to_end.conftest import SMALL, kedro
 
-LONG = SMALL.replace("unlearning.schedule.epochs=2", "unlearning.schedule.epochs=150")
+LONG = SMALL.replace("unlearning.schedule.epochs=2", "unlearning.schedule.epochs=60")
+LONG = LONG.replace("training.checkpoint_every=2", "training.checkpoint_every=10")
 
 
 @pytest.fixture(scope="module")

@@ -74,12 +74,16 @@ def training_curves(log: pd.DataFrame) -> Figure:
         "gradient norms": ["forget_gradient_norm", "retain_gradient_norm", "direction_norm"],
         "cosine and forget weight ξ": ["gradient_cosine", "forget_weight"],
     }
+    validated = [name for name in ("validation_forget_nll", "validation_retain_nll") if name in log]
+    if validated:
+        panels["validation, nats a token"] = validated
     figure = make_subplots(rows=1, cols=len(panels), subplot_titles=list(panels))
     for column, (title, names) in enumerate(panels.items(), start=1):
         for name in [n for n in names if n in log]:
             colour = "#c2410c" if "forget" in name else "#2a7f62" if "retain" in name else "#3b5b92"
+            seen = log[log[name].notna()]  # validated now and then
             figure.add_scatter(
-                x=log["step"], y=log[name], name=name.replace("_", " "), line_color=colour, row=1, col=column
+                x=seen["step"], y=seen[name], name=name.replace("_", " "), line_color=colour, row=1, col=column
             )
         if title == "gradient norms":
             figure.update_yaxes(type="log", exponentformat="power", row=1, col=column)

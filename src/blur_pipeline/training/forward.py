@@ -54,8 +54,9 @@ class Forward:
     def _token_logprobs(self) -> Tensor:
         if self.logits_chunk and len(self.batch.targets) > self.logits_chunk:
             return self._chunked_logprobs()
+        logits = self._supervised_logits
         with self.around():
-            return -cross_entropy(self._supervised_logits, self.batch.targets, reduction="none")
+            return -cross_entropy(logits, self.batch.targets, reduction="none")
 
     def _chunked_logprobs(self) -> Tensor:
         head = plain_head(self.model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Protocol
 
 import torch
@@ -69,6 +69,7 @@ class FrozenWeights:
         self.trainable = [p for p in model.parameters() if p.requires_grad]
         self.frozen = [p.detach().clone() for p in self.trainable]
         self.first = first_trained_layer(model)
+        self.in_place = False
 
     def outputs(self, forward: Forward) -> Outputs:
         if self.first is None or forward.model is not self.model:
@@ -77,11 +78,16 @@ class FrozenWeights:
 
     @contextmanager
     def around(self) -> Iterator[None]:
-        """Without gradient, and with the frozen weights in place; no value is copied."""
-        with torch.no_grad(), ExitStack() as stack:
+        """Without gradient, and with the frozen weights in place; no value is copied. Not to be nested."""
+        assert not self.in_place, "a second exchange would bring the trained weights back"
+        _exchange(self.trainable, self.frozen)
+        self.in_place = True
+        try:
+            with torch.no_grad():
+                yield
+        finally:
             _exchange(self.trainable, self.frozen)
-            stack.callback(_exchange, self.trainable, self.frozen)
-            yield
+            self.in_place = False
 
 
 def _exchange(parameters: Sequence[Tensor], tensors: list[Tensor]) -> None:

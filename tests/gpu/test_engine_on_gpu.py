@@ -1,0 +1,57 @@
+"""What only a GPU shows. Needs torch, transformers and pydantic alone: `pytest -m gpu tests/gpu` on a bare machine."""
+
+import copy
+import itertools
+import warnings
+
+import pytest
+import torch
+
+from blur_pipeline.training.engine import Engine
+from blur_pipeline.training.loop import train
+from tests.conftest import build_tiny_model
+from tests.training.test_every_cut import CUTS, RECIPES, assert_same_steps, cut_run
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")]
+CUDA = torch.device("cuda")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_step_on_the_gpu_is_the_step_on_the_cpu(name):
+    _, expected = train(build_tiny_model(), cut_run(name))
+    _, rows = train(build_tiny_model(), cut_run(name), CUDA)
+    assert_same_steps(rows, expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_cuts_on_the_gpu(cut):
+    _, expected = train(build_tiny_model(), cut_run("blur_npo"), CUDA)
+    _, rows = train(build_tiny_model(), cut_run("blur_npo", Engine(**CUTS[cut])), CUDA)
+    assert_same_steps(rows, expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["blur_npo", "blur_rmu"])
+def test_the_host_waits_once_a_step(name):
+    """Synchronisations of a step after the first, by torch's own watch: reading the scalars, nothing else."""
+    counts = []
+
+    def watch(row):
+        counts.append(len(caught))
+        if row["step"] == 0:
+            torch.cuda.set_sync_debug_mode("warn")
+
+    run = cut_run(name, steps=4)
+    run.watchers.append(watch)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            train(copy.deepcopy(build_tiny_model()), run, CUDA)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    assert [b - a for a, b in itertools.pairwise(counts[1:])] == [1, 1]
+
+
+def test_compiled_layers_give_the_same_step():
+    _, expected = train(build_tiny_model(), cut_run("blur_npo"), CUDA)
+    _, rows = train(build_tiny_model(), cut_run("blur_npo", Engine(compiled=True)), CUDA)
+    assert_same_steps(rows, expected, rel=1e-4)

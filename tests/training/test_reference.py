@@ -1,0 +1,112 @@
+"""θ₀ costs what the scope makes it cost, and says what a whole copy would say."""
+
+import copy
+
+import pytest
+import torch
+
+from blur_pipeline.methods.recipe import Recipe
+from blur_pipeline.training.engine import Engine
+from blur_pipeline.training.forward import Forward
+from blur_pipeline.training.prepare import prepare
+from blur_pipeline.training.reference import FrozenWeights, WithoutAdapters, freeze_reference
+from tests.conftest import build_tiny_model
+
+CPU = torch.device("cpu")
+DOWN = "*.layers.{}.mlp.down_proj.weight"
+SCOPES = {
+    "one layer": {"kind": "modules", "patterns": [DOWN.format(2)]},
+    "the first layer": {"kind": "modules", "patterns": [DOWN.format(0)]},
+    "layer and head": {"kind": "modules", "patterns": [DOWN.format(1), "lm_head.weight"]},
+    "all": {"kind": "all"},
+    "lora": {"kind": "lora", "rank": 2},
+}
+
+
+def shaken(model):
+    """The model as if training had moved it; weights that were zero too, as LoRA's are."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.add_(torch.randn_like(parameter), alpha=0.3)
+    return model
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("engine", [Engine(), Engine(gradient_checkpointing=True)])
+def test_the_frozen_model_is_the_one_before(scope, engine, retain_examples):
+    before = build_tiny_model(layers=4)
+    recipe = Recipe(scope=SCOPES[scope], retain={"kind": "kl"})
+    ready = prepare(copy.deepcopy(before), recipe, engine, CPU)
+    shaken(ready.model)
+    batch = retain_examples.batch([0, 3, 5])
+    trained = Forward(ready.model, batch)
+    frozen, expected = ready.reference.outputs(trained), Forward(before.train(), batch)
+    for layer in (3, 1, 2, 0):
+        assert not frozen.hidden(layer).requires_grad
+        torch.testing.assert_close(frozen.hidden(layer), expected.hidden(layer), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(frozen.token_logprobs(), expected.token_logprobs(), rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(trained.token_logprobs(), expected.token_logprobs(), atol=1e-3)
+    trained.hidden(3).square().mean().backward()  # the exchange of weights has not harmed the trained graph
+
+
+def test_the_gradient_is_not_disturbed_by_the_frozen_pass(retain_examples):
+    """Weights are exchanged while a graph is alive that will read them again."""
+    scope = {"kind": "modules", "patterns": ["*.layers.[12].*"]}
+    gradients = []
+    for with_reference in (False, True):
+        model = build_tiny_model(layers=4)
+        ready = prepare(model, Recipe(scope=scope, retain={"kind": "kl"}), Engine(), CPU)
+        shaken_by = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            for p in ready.weights.parameters:
+                p.add_(torch.randn(p.shape, generator=shaken_by), alpha=0.3)
+        trained = Forward(ready.model, retain_examples.batch([0, 1]))
+        loss = trained.hidden(3).square().mean()
+        if with_reference:
+            ready.reference.outputs(trained).hidden(3)
+        loss.backward()
+        gradients.append([p.grad for p in ready.weights.parameters])
+    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
+
+
+def test_only_trained_matrices_are_copied_and_only_their_layers_run_again(retain_examples):
+    model = build_tiny_model(layers=6)
+    recipe = Recipe(scope={"kind": "modules", "patterns": [DOWN.format(2), DOWN.format(3)]}, retain={"kind": "kl"})
+    ready = prepare(model, recipe, Engine(), CPU)
+    assert isinstance(ready.reference, FrozenWeights)
+    assert sum(t.numel() for t in ready.reference.frozen) == 2 * 16 * 32
+    ran = []
+    for number, layer in enumerate(model.model.layers):
+        layer.register_forward_hook(lambda *_, number=number: ran.append(number))
+    trained = Forward(ready.model, retain_examples.batch([0, 1]))
+    trained.hidden(4)
+    assert ran == [0, 1, 2, 3, 4]  # 5 and the head do not run
+    ready.reference.outputs(trained).hidden(4)
+    assert ran[5:] == [2, 3, 4]  # 0 and 1 are shared
+
+
+def test_layers_below_the_first_trained_one_keep_no_graph(retain_examples):
+    recipe = Recipe(scope=SCOPES["one layer"], retain={"kind": "activation_mse", "layer": 3})
+    ready = prepare(build_tiny_model(layers=4), recipe, Engine(), CPU)
+    trained = Forward(ready.model, retain_examples.batch([0, 1]))
+    assert trained.hidden(3).requires_grad
+    assert not trained.calls_of(2, 3)[0][0][0].requires_grad
+
+
+def test_adapters_are_switched_off_instead_of_copied():
+    model = Recipe(scope=SCOPES["lora"]).scope.open(build_tiny_model())
+    assert isinstance(freeze_reference(model), WithoutAdapters)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_layers_above_the_read_layer_stay_off_the_gpu():
+    recipe = Recipe(
+        forget={"kind": "rmu", "layer": 1},
+        retain={"kind": "activation_mse", "layer": 1},
+        scope={"kind": "modules", "patterns": [DOWN.format(1)]},
+    )
+    ready = prepare(build_tiny_model(layers=4), recipe, Engine(), torch.device("cuda"))
+    places = [{p.device.type for p in layer.parameters()} for layer in ready.model.model.layers]
+    assert places == [{"cuda"}, {"cuda"}, {"cpu"}, {"cpu"}]
