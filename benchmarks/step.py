@@ -19,6 +19,7 @@ import statistics
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -32,6 +33,7 @@ from benchmarks.shapes import SHAPES, build, examples
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.loop import Run, train
+from blur_pipeline.training.memory import freed_memory_is_kept
 from blur_pipeline.training.schedule import Schedule
 
 READ_LAYER = 7
@@ -56,6 +58,7 @@ VARIANTS: dict[str, dict] = {
     "ours bf16 autocast": {"precision": "bf16_autocast"},
     "ours bf16": {"precision": "bf16"},
     "ours bf16 + bf16 buffer": {"precision": "bf16", "gradient_buffer": "bf16"},
+    "plain fp32 + memory kept": {},
     "plain bf16": {"precision": "bf16"},
 }
 DEFAULT = ["plain fp32", "ours fp32", "sum fp32", "ours bf16 autocast", "ours bf16"]
@@ -100,8 +103,10 @@ def _measure(arguments: argparse.Namespace, variant: str) -> dict:
             losses = PlainNPO(model)
         optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-5, fused=True)
         batches = [x.batch(range(arguments.rows)).to(torch.device(device)) for x in (forget, retain)]
-        for step in range(arguments.steps + 2):
-            _timed(lambda: plain_step(losses, optimizer, *batches), step, arguments.steps, seconds, flops, device)
+        kept = freed_memory_is_kept(torch.device(device)) if "kept" in variant else nullcontext()
+        with kept:
+            for step in range(arguments.steps + 2):
+                _timed(lambda: plain_step(losses, optimizer, *batches), step, arguments.steps, seconds, flops, device)
         held = [*model.parameters(), *losses.frozen.parameters()]
         static = sum(t.nbytes for t in held) + _bytes_of(optimizer)
     else:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
+from importlib.util import find_spec
 from pathlib import Path
 
 from blur_pipeline.corpus.prompts import ChatPrompt
 from blur_pipeline.corpus.sources import FileSource
 from blur_pipeline.errors import BadInputError
-from blur_pipeline.parameters import Given, Parameters
+from blur_pipeline.parameters import Given, Parameters, Training
 from blur_pipeline.training.models import PretrainedModel
 
 
@@ -64,6 +65,12 @@ def _engine(parameters: Parameters) -> None:
     engine = parameters.training
     if engine.compiled and not any(shutil.which(name) for name in ("c++", "g++", "clang++")):
         raise BadInputError("Parameter 'training.compiled' needs a C++ compiler, and none is here; install g++.")
+    optimizers = [parameters.unlearning.recipe.optimizer]
+    optimizers += [
+        m.optimizer for m in (parameters.models.target, parameters.models.retrained) if isinstance(m, Training)
+    ]
+    if any(o.kind == "adamw_8bit" for o in optimizers) and find_spec("bitsandbytes") is None:
+        raise BadInputError("The optimizer 'adamw_8bit' needs bitsandbytes; install the project's extra [eight_bit].")
     if engine.distributed and parameters.device != "cpu":
         import torch
 
