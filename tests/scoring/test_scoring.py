@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from blur_pipeline.scoring.completions import complete
+from blur_pipeline.scoring.gradient_norms import gradient_norms
 from blur_pipeline.scoring.token_scores import score_tokens
 from tests.conftest import build_tiny_model
 
@@ -38,3 +39,19 @@ def test_completions_do_not_depend_on_the_batch(tokenizer):
     one, all_at_once = (complete(model, tokenizer, prompts, 12, size, "test") for size in (1, 4))
     assert one == all_at_once
     assert any(one)
+
+
+def test_gradient_norms_equal_a_backward_pass_of_each_example(tiny_model, retain_examples):
+    expected = []
+    for i in range(3):
+        tiny_model.zero_grad()
+        ids, labels = retain_examples.input_ids[i], retain_examples.labels[i]
+        logprobs = tiny_model(input_ids=torch.as_tensor(ids)[None]).logits[0].log_softmax(-1)
+        places = [t for t in range(1, len(ids)) if labels[t] >= 0]
+        (-torch.stack([logprobs[t - 1, ids[t]] for t in places]).mean()).backward()
+        expected.append(np.mean([p.grad.norm().item() for p in tiny_model.parameters()]))
+    tiny_model.zero_grad(set_to_none=True)
+    tiny_model.lm_head.weight.requires_grad_(False)
+    assert gradient_norms(tiny_model, retain_examples.take([0, 1, 2]), "x") == pytest.approx(expected, rel=1e-4)
+    assert not tiny_model.lm_head.weight.requires_grad
+    assert all(p.grad is None for p in tiny_model.parameters())

@@ -75,12 +75,13 @@ def tokenise_evaluation(
     """Everything to score: one line per row and variant of its answer.
 
     ``variant`` is ``answer``, ``paraphrase`` or ``perturbed_k``. Columns: ``set, row_id, variant, text,
-    input_ids, labels``. A document is scored by its first ``max_length`` tokens.
+    input_ids, labels, ends``, the last whether the end-of-sequence token is there. A document is scored by its
+    first ``max_length`` tokens.
 
     Raises:
         BadInputError: a question and answer together are over ``max_length`` tokens.
     """
-    out: dict[str, list] = {n: [] for n in ("set", "row_id", "variant", "text", "input_ids", "labels")}
+    out: dict[str, list] = {n: [] for n in ("set", "row_id", "variant", "text", "input_ids", "labels", "ends")}
     for row in rows.itertuples():
         question = None if pd.isna(row.question) else row.question
         variants = [("answer", row.answer), ("paraphrase", row.paraphrased_answer)]
@@ -95,11 +96,11 @@ def tokenise_evaluation(
                     f"curation.max_length = {max_length}; shorten the row or raise the limit."
                 )
             ids, labels = ids[:max_length], labels[:max_length]
-            values = (row.set, row.row_id, variant, text, ids, labels)
+            values = (row.set, row.row_id, variant, text, ids, labels, ids[-1] == tokenizer.eos_token_id)
             for name, value in zip(out, values, strict=True):
                 out[name].append(value)
     strings = dict.fromkeys(("set", "row_id", "variant", "text"), "string")
-    return _arrow(out, {**strings, "input_ids": ["int32"], "labels": ["int32"]})
+    return _arrow(out, {**strings, "input_ids": ["int32"], "labels": ["int32"], "ends": "bool"})
 
 
 def _arrow(columns: dict[str, list], types: dict[str, str | list[str]]) -> Dataset:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from blur_pipeline.report.tables import reasons, side_by_side
+from blur_pipeline.report.tables import main_metrics, reasons, side_by_side
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -35,7 +35,8 @@ class Findings:
             "method": flatten(self.method),
             "curation": self.curation,
             "curation_rows": _records(self.curation_table),
-            "table": _records(side_by_side(self.metrics)),
+            "table": _records(side_by_side(main_metrics(self.metrics))),
+            "all_metrics": _records(side_by_side(self.metrics)),
             "reasons": reasons(self.metrics),
             "verdict": verdict(self.metrics),
             "answers": _records(self.answers),

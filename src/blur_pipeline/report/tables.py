@@ -6,13 +6,29 @@ import math
 
 import pandas as pd
 
-HEADLINES = ["model_utility", "forget_quality"]
+HEADLINES = ["model_utility", "forget_quality", "privacy_leakage"]
+MAIN = [
+    *HEADLINES,
+    "forget.exact_memorisation",
+    "forget.extraction_strength",
+    "membership.min_k",
+    "verbmem",
+    "knowmem.forget",
+    "knowmem.retain",
+]
+MAIN_MEANS = (".probability", ".rouge", ".truth_ratio")
 
 
 def long_table(metrics: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """All models' aggregates in one table, with a column ``model``; absent models have no rows."""
     parts = [frame.assign(model=model) for model, frame in metrics.items() if not frame.empty]
     return pd.concat(parts, ignore_index=True)[["model", "metric", "value", "low", "high", "n", "reason"]]
+
+
+def main_metrics(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that a reader looks at first; the rest stands below them."""
+    names = table["metric"]
+    return table[names.isin(MAIN) | names.str.endswith(MAIN_MEANS)]
 
 
 def side_by_side(table: pd.DataFrame) -> pd.DataFrame:
@@ -35,7 +51,8 @@ def interval_text(value: float, low: float, high: float) -> str:
 def reasons(table: pd.DataFrame) -> list[str]:
     """Why metrics are absent, each said once."""
     absent = table[table["reason"] != ""]
-    return list(dict.fromkeys(f"{row.metric}: {row.reason}" for row in absent.itertuples()))
+    by_reason = absent.groupby("reason", sort=False)["metric"].unique()
+    return [f"{', '.join(metrics)}: {reason}" for reason, metrics in by_reason.items()]
 
 
 def _rank(metric: str) -> tuple[int, str]:

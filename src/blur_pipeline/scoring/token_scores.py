@@ -11,7 +11,7 @@ from blur_pipeline.training.examples import Examples, length_buckets
 from blur_pipeline.training.forward import Forward
 from blur_pipeline.training.progress import ProgressBar
 
-SCORE_COLUMNS = ["set", "row_id", "variant", "text", "token", "logprob", "mean", "variance", "correct"]
+SCORE_COLUMNS = ["set", "row_id", "variant", "text", "ends", "token", "logprob", "mean", "variance", "correct"]
 
 
 @torch.inference_mode()
@@ -39,6 +39,6 @@ def score_tokens(model: nn.Module, examples: Examples, tokens_per_batch: int, ti
             columns = [c.cpu().numpy() for c in columns]
             ends = np.cumsum(np.bincount(batch.sequence.cpu().numpy(), minlength=len(members)))[:-1]
             for i, *cells in zip(members, *(np.split(c, ends) for c in columns), strict=True):
-                rows[i] = dict(zip(SCORE_COLUMNS[4:], cells, strict=True))
+                rows[i] = dict(zip(SCORE_COLUMNS[5:], cells, strict=True))
             bar({"step": done})
-    return pd.DataFrame(rows, columns=SCORE_COLUMNS[4:])
+    return pd.DataFrame(rows, columns=SCORE_COLUMNS[5:])

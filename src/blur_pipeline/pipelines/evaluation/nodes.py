@@ -6,11 +6,14 @@ from typing import Any
 
 import pandas as pd
 
-from blur_pipeline.metrics.aggregate import METRIC_COLUMNS, aggregate
-from blur_pipeline.metrics.tofu import example_metrics
+from blur_pipeline.metrics.aggregate import aggregate
+from blur_pipeline.metrics.examples import example_metrics
+from blur_pipeline.metrics.intervals import METRIC_COLUMNS
 from blur_pipeline.parameters import Evaluation, Models
 
 Frame = pd.DataFrame
+GRADIENT_COLUMNS = ["set", "row_id", "gradient_norm"]
+FLUENCY_COLUMNS = ["set", "row_id", "completion_nll"]
 
 
 def score(model: Any, evaluation_tokens: Any, evaluation: Evaluation, device: str) -> Frame:
@@ -24,7 +27,7 @@ def score(model: Any, evaluation_tokens: Any, evaluation: Evaluation, device: st
         return pd.DataFrame(columns=SCORE_COLUMNS)
     examples = Examples.from_columns(evaluation_tokens["input_ids"], evaluation_tokens["labels"])
     scores = score_tokens(model.to(resolve_device(device)), examples, evaluation.tokens_per_batch, "Scoring")
-    names = evaluation_tokens.select_columns(["set", "row_id", "variant", "text"]).to_pandas()
+    names = evaluation_tokens.select_columns(["set", "row_id", "variant", "text", "ends"]).to_pandas()
     return pd.concat([names, scores], axis=1)
 
 
@@ -39,19 +42,15 @@ def answer(
     """Greedy completion of every evaluation question; empty for an absent model."""
     from blur_pipeline.scoring.completions import COMPLETION_COLUMNS, complete
     from blur_pipeline.training.devices import resolve_device
-    from blur_pipeline.training.examples import IGNORED
     from blur_pipeline.training.models import AbsentModel
 
     if isinstance(model, AbsentModel):
         return pd.DataFrame(columns=COMPLETION_COLUMNS)
     asked = evaluation_set[evaluation_set["question"].notna()]
-    rows = evaluation_tokens.to_pandas().query("variant == 'answer'").set_index(["set", "row_id"])
-    rows = rows.loc[list(asked[["set", "row_id"]].itertuples(index=False, name=None))]
-    prompts = [ids[labels == IGNORED] for ids, labels in zip(rows["input_ids"], rows["labels"], strict=True)]
     texts = complete(
         model.to(resolve_device(device)),
         tokenizer,
-        prompts,
+        _prompts(evaluation_tokens, asked),
         evaluation.max_new_tokens,
         evaluation.generation_batch,
         "Answering",
@@ -59,9 +58,46 @@ def answer(
     return asked[COMPLETION_COLUMNS[:-1]].assign(completion=texts).reset_index(drop=True)
 
 
-def measure(scores: Frame, completions: Frame) -> Frame:
+def score_gradients(model: Any, evaluation_tokens: Any, evaluation: Evaluation, device: str) -> Frame:
+    """Gradient norm of every answer of the forget and the holdout set; empty where none is asked for."""
+    from blur_pipeline.scoring.gradient_norms import gradient_norms
+    from blur_pipeline.training.devices import resolve_device
+    from blur_pipeline.training.examples import Examples
+    from blur_pipeline.training.models import AbsentModel
+
+    rows = evaluation_tokens.to_pandas().query("variant == 'answer' and set in ['forget', 'holdout']")
+    if isinstance(model, AbsentModel) or not evaluation.gradient_norms or "holdout" not in set(rows["set"]):
+        return pd.DataFrame(columns=GRADIENT_COLUMNS)
+    examples = Examples.from_columns(rows["input_ids"], rows["labels"])
+    norms = gradient_norms(model.to(resolve_device(device)), examples, "Gradient norms")
+    return rows[["set", "row_id"]].assign(gradient_norm=norms).reset_index(drop=True)
+
+
+def score_fluency(
+    target_model: Any, completions: Frame, tokenizer: Any, evaluation_tokens: Any, evaluation: Evaluation, device: str
+) -> Frame:
+    """Mean NLL of every completion under the target model, after the same question."""
+    from blur_pipeline.scoring.token_scores import score_tokens
+    from blur_pipeline.training.devices import resolve_device
+    from blur_pipeline.training.examples import IGNORED, Examples
+
+    said = completions[completions["completion"].str.len() > 0]
+    if said.empty:
+        return pd.DataFrame(columns=FLUENCY_COLUMNS)
+    texts = tokenizer((" " + said["completion"]).tolist(), add_special_tokens=False)["input_ids"]
+    ids, labels = [], []
+    for prompt, text in zip(_prompts(evaluation_tokens, said), texts, strict=True):
+        ids.append([*prompt, *text])
+        labels.append([*[IGNORED] * len(prompt), *text])
+    model = target_model.to(resolve_device(device))
+    scores = score_tokens(model, Examples.from_columns(ids, labels), evaluation.tokens_per_batch, "Fluency")
+    nll = [-float(x.mean()) if len(x) else float("nan") for x in scores["logprob"]]
+    return said[["set", "row_id"]].assign(completion_nll=nll).reset_index(drop=True)
+
+
+def measure(scores: Frame, completions: Frame, gradient_norms: Frame, fluency: Frame) -> Frame:
     """Every metric of every example."""
-    return example_metrics(scores, completions)
+    return example_metrics(scores, completions, gradient_norms, fluency)
 
 
 def summarise(examples: Frame, retrained_examples: Frame, models: Models, evaluation: Evaluation, seed: int) -> Frame:
@@ -69,4 +105,12 @@ def summarise(examples: Frame, retrained_examples: Frame, models: Models, evalua
     if examples.empty:
         return pd.DataFrame(columns=METRIC_COLUMNS)
     reason = getattr(models.retrained, "reason", "")
-    return aggregate(examples, retrained_examples, reason, evaluation.bootstrap_samples, seed)
+    published = None if evaluation.published_a is None else 1 - evaluation.published_a
+    return aggregate(examples, retrained_examples, reason, evaluation.bootstrap_samples, seed, published)
+
+
+def _prompts(evaluation_tokens: Any, rows: Frame) -> list:
+    """The token ids before the answer of each of ``rows``."""
+    answers = evaluation_tokens.to_pandas().query("variant == 'answer'").set_index(["set", "row_id"])
+    asked = answers.loc[list(rows[["set", "row_id"]].itertuples(index=False, name=None))]
+    return [ids[labels < 0] for ids, labels in zip(asked["input_ids"], asked["labels"], strict=True)]

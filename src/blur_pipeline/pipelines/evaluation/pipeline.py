@@ -1,4 +1,4 @@
-"""Evaluation: the same five steps for the target, the retrained and the unlearned model."""
+"""Evaluation: the same seven steps for the target, the retrained and the unlearned model."""
 
 from kedro.pipeline import Node, Pipeline, pipeline
 
@@ -35,7 +35,31 @@ def _of(name: str) -> Pipeline:
                 "completions",
                 name="answer_questions",
             ),
-            Node(nodes.measure, ["token_scores", "completions"], "example_metrics", name="measure_examples"),
+            Node(
+                nodes.score_gradients,
+                ["model", "evaluation_tokens", "params:evaluation", "params:device"],
+                "gradient_norms",
+                name="score_gradients",
+            ),
+            Node(
+                nodes.score_fluency,
+                [
+                    "fluency_model",
+                    "completions",
+                    "tokenizer",
+                    "evaluation_tokens",
+                    "params:evaluation",
+                    "params:device",
+                ],
+                "fluency",
+                name="score_fluency",
+            ),
+            Node(
+                nodes.measure,
+                ["token_scores", "completions", "gradient_norms", "fluency"],
+                "example_metrics",
+                name="measure_examples",
+            ),
             Node(
                 nodes.summarise,
                 [
@@ -56,6 +80,7 @@ def _of(name: str) -> Pipeline:
         namespace=name,
         inputs={
             "model": f"{name}_model",
+            "fluency_model": "target_model",
             "retrained_example_metrics": "retrained.example_metrics",
             "tokenizer": "tokenizer",
             "evaluation_tokens": "evaluation_tokens",

@@ -16,7 +16,7 @@ Frame = pd.DataFrame
 def tabulate(target: Frame, retrained: Frame, unlearned: Frame) -> tuple[Frame, Frame]:
     """All metrics in one long table, and side by side for reading."""
     table = tables.long_table(dict(zip(MODELS, (target, retrained, unlearned), strict=True)))
-    return table, tables.side_by_side(table)
+    return table, tables.side_by_side(tables.main_metrics(table))
 
 
 def draw_trade_off(table: Frame) -> Any:

@@ -1,0 +1,86 @@
+"""Every metric of every example, from the tables of one scoring pass and one generating pass."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from blur_pipeline.metrics import membership
+from blur_pipeline.metrics.memorisation import exact_memorisation, extraction_strength
+from blur_pipeline.metrics.text import ROUGE_COLUMNS, cut_answer, distinct_words, rouge, rouge_l_f1
+from blur_pipeline.metrics.tofu import tofu_metrics
+
+KEYS = ["set", "row_id"]
+EXAMPLE_COLUMNS = [
+    *KEYS,
+    "nll",
+    "probability",
+    "truth_ratio",
+    "truth_score",
+    "truth_closer_to_1",
+    "truth_true_better",
+    "truth_probability",
+    *ROUGE_COLUMNS,
+    "rouge_l_f1_unstemmed",
+    "exact_memorisation",
+    "extraction_strength",
+    *(f"attack_{name}" for name in membership.ATTACKS if name != "reference"),
+    "distinct_words",
+    "completion_nll",
+]
+
+
+def example_metrics(
+    scores: pd.DataFrame,
+    completions: pd.DataFrame,
+    gradient_norms: pd.DataFrame | None = None,
+    fluency: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """One row per example of every set, ``EXAMPLE_COLUMNS``; a metric that an example cannot have is NaN.
+
+    ``nll … truth_probability``     TOFU's, see ``tofu_metrics``.
+    ``rouge``, ``rouge_l_f1``, ``rouge_1``, ``rouge_1_f1``  of the greedy completion, stemmer on.
+    ``rouge_l_f1_unstemmed``        MUSE's, of the completion cut where the model goes on to ask.
+    ``exact_memorisation``, ``extraction_strength``   of the plain answer.
+    ``attack_*``                    membership scores of the plain answer, higher for what looks less like a member.
+    ``distinct_words``              share of different word 4-grams of the completion.
+    ``completion_nll``              mean NLL of the completion under the target model, nats a token.
+    """
+    if scores.empty:
+        return pd.DataFrame(columns=EXAMPLE_COLUMNS)
+    frame = tofu_metrics(scores)
+    answers = scores[scores["variant"] == "answer"].set_index(KEYS)
+    of_answers = pd.DataFrame([_of_answer(row) for row in answers.itertuples()], index=answers.index)
+    frame = frame.join(of_answers)
+    frame = frame.join(_of_completions(completions))
+    for table in (gradient_norms, fluency):
+        if table is not None and not table.empty:
+            frame = frame.join(table.set_index(KEYS))
+    frame = frame.rename(columns={"gradient_norm": "attack_gradient_norm"})
+    return frame.reindex(columns=EXAMPLE_COLUMNS[2:]).reset_index()[EXAMPLE_COLUMNS]
+
+
+def _of_answer(row: tuple) -> dict[str, float]:
+    """``row.ends``: whether the last supervised token is the end-of-sequence one, which is left out here."""
+    inner = slice(0, len(row.logprob) - 1 if row.ends else None)
+    logprobs, correct = np.asarray(row.logprob, np.float64)[inner], np.asarray(row.correct)[inner]
+    loss = membership.loss(logprobs)
+    return {
+        "exact_memorisation": exact_memorisation(correct),
+        "extraction_strength": extraction_strength(correct),
+        "attack_loss": loss,
+        "attack_zlib": membership.zlib_ratio(loss, row.text),
+        "attack_min_k": membership.min_k(logprobs),
+        "attack_min_k_plus_plus": membership.min_k_plus_plus(
+            logprobs, np.asarray(row.mean, np.float64)[inner], np.asarray(row.variance, np.float64)[inner]
+        ),
+    }
+
+
+def _of_completions(completions: pd.DataFrame) -> pd.DataFrame:
+    index = pd.MultiIndex.from_frame(completions[KEYS])
+    answers, texts = completions["answer"], completions["completion"]
+    columns = rouge(answers, texts)
+    columns["rouge_l_f1_unstemmed"] = rouge_l_f1(answers, [cut_answer(text) for text in texts])
+    columns["distinct_words"] = np.array([distinct_words(text) for text in texts], np.float64)
+    return pd.DataFrame(columns, index=index)

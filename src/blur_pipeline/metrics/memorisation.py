@@ -1,0 +1,30 @@
+"""How much of an answer a model has by heart, from whether each label was the arg-max.
+
+The n supervised tokens without the final end-of-sequence one; teacher-forced, not generated.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def exact_memorisation(correct: np.ndarray) -> float:
+    """Share of tokens whose arg-max is the label (Tirumala et al., arXiv 2205.10770); NaN where n = 0.
+
+    Right, wrong, right, right gives ¾.
+    """
+    return float(np.mean(correct)) if len(correct) else np.nan
+
+
+def extraction_strength(correct: np.ndarray) -> float:
+    """1 − k/n, k the shortest prefix after which all is right (Carlini et al., arXiv 2012.07805).
+
+    Right, wrong, right, right gives k = 2 and ½. k is at most n − 1, as published: a last token that is wrong
+    gives 1/n. 0 where n = 0.
+    """
+    n = len(correct)
+    if n == 0:
+        return 0.0
+    wrong = np.flatnonzero(~np.asarray(correct, dtype=bool))
+    k = int(wrong[-1]) + 1 if len(wrong) else 0
+    return 1 - min(k, n - 1) / n

@@ -1,0 +1,160 @@
+"""Memorisation, membership and fluency against values derived by hand."""
+
+import math
+import zlib
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import mannwhitneyu
+
+from blur_pipeline.metrics import membership
+from blur_pipeline.metrics.aggregate import aggregate
+from blur_pipeline.metrics.examples import EXAMPLE_COLUMNS, example_metrics
+from blur_pipeline.metrics.memorisation import exact_memorisation, extraction_strength
+from blur_pipeline.metrics.text import cut_answer, distinct_words, rouge, rouge_l_f1
+
+
+@pytest.mark.parametrize(
+    ("correct", "em", "es"),
+    [
+        ([1, 0, 1, 1], 3 / 4, 1 / 2),  # after a prefix of two all is right
+        ([1, 1, 1], 1, 1),
+        ([0, 0, 0], 0, 1 / 3),  # k is n − 1 at most
+        ([1, 1, 0], 2 / 3, 1 / 3),
+        ([0, 1, 1, 1], 3 / 4, 3 / 4),
+        ([1], 1, 1),
+        ([0], 0, 1),  # n − 1 = 0
+    ],
+)
+def test_memorisation(correct, em, es):
+    assert exact_memorisation(np.array(correct)) == pytest.approx(em)
+    assert extraction_strength(np.array(correct)) == pytest.approx(es)
+
+
+def test_memorisation_of_nothing():
+    assert math.isnan(exact_memorisation(np.array([])))
+    assert extraction_strength(np.array([])) == 0.0
+
+
+def test_attack_scores():
+    logprobs = np.array([-1.0, -4.0, -2.0])
+    assert membership.loss(logprobs) == pytest.approx(7 / 3)
+    assert membership.min_k(logprobs) == 4.0  # int(0.4 · 3) = 1 token
+    assert membership.min_k(np.array([-1.0, -4.0, -2.0, -3.0, -5.0])) == 4.5  # two tokens
+    assert membership.min_k(np.array([-0.5])) == 0.5  # at least one
+    # (−1 + 3)/1, (−4 + 3)/2 and (−2 + 3)/1e-3 (a variance below the clamp): the lowest is −½
+    found = membership.min_k_plus_plus(logprobs, np.array([-3.0, -3, -3]), np.array([1.0, 4, 0]))
+    assert found == pytest.approx(0.5)
+    assert membership.zlib_ratio(2.0, "abcabc") == pytest.approx(2 / len(zlib.compress(b"abcabc")))
+    assert math.isnan(membership.loss(np.array([])))
+    assert math.isnan(membership.min_k(np.array([])))
+
+
+def test_auc_counts_ties_half():
+    # Pairs (1,2), (1,3), (2,3) are in order and (2,2) is a tie: 3.5 of 4.
+    assert membership.auc(np.array([1, 2]), np.array([2, 3])) == pytest.approx(7 / 8)
+    assert membership.auc(np.array([1, 1]), np.array([1, 1, 1])) == pytest.approx(1 / 2)
+    assert membership.auc(np.array([0.0]), np.array([1.0])) == 1.0
+
+
+def test_auc_is_mann_whitney_for_each_sample_of_a_bootstrap():
+    rng = np.random.default_rng(0)
+    forget, holdout = rng.normal(size=(5, 12)).round(1), rng.normal(0.5, size=(5, 9)).round(1)
+    expected = [mannwhitneyu(h, f).statistic / (12 * 9) for f, h in zip(forget, holdout, strict=True)]
+    assert membership.auc(forget, holdout) == pytest.approx(expected)
+
+
+def test_privacy_leakage_and_relative_difference():
+    assert membership.privacy_leakage(0.9, 0.5) == pytest.approx(-80)
+    assert membership.privacy_leakage(0.5, 0.5) == 0
+    assert membership.relative_difference(0.9, 0.5) == pytest.approx(80)
+
+
+def test_text_measures():
+    found = rouge(["the cat sat"], ["the cat"])
+    assert found["rouge"] == pytest.approx([2 / 3])
+    assert found["rouge_l_f1"] == pytest.approx([0.8])
+    assert rouge(["the cat sat"], ["cat the"])["rouge_1"] == pytest.approx([2 / 3])  # order does not matter
+    assert rouge(["the cat sat"], ["cat the"])["rouge"] == pytest.approx([1 / 3])
+    assert rouge([], [])["rouge"].shape == (0,)
+    assert rouge_l_f1(["cats running"], ["cat runs"]) == pytest.approx([0.0])  # no stemmer
+    assert cut_answer("Paris.\n\nQuestion: and?") == "Paris."
+    assert cut_answer(" Paris Question: next") == "Paris"
+    assert distinct_words("a b a b a b") == pytest.approx(2 / 3)
+    assert math.isnan(distinct_words("a b c"))
+
+
+def row_of(set_name, row_id, logprob, ends=True) -> dict:
+    n = len(logprob)
+    return {
+        "set": set_name,
+        "row_id": row_id,
+        "variant": "answer",
+        "text": "some text",
+        "ends": ends,
+        "token": np.arange(n),
+        "logprob": np.asarray(logprob, np.float64),
+        "mean": np.full(n, -2.0),
+        "variance": np.ones(n),
+        "correct": np.asarray(logprob) > -1,
+    }
+
+
+NO_ANSWERS = pd.DataFrame(columns=["set", "row_id", "answer", "completion"])
+
+
+def test_the_end_of_sequence_token_is_left_out_where_it_is_there():
+    scores = pd.DataFrame([row_of("forget", "a", [-3.0, -0.5, -9.0]), row_of("forget", "b", [-3.0, -0.5], ends=False)])
+    found = example_metrics(scores, NO_ANSWERS).set_index("row_id")
+    for column in ("exact_memorisation", "extraction_strength", "attack_loss", "attack_min_k"):
+        assert found.loc["a", column] == found.loc["b", column], column
+    assert found.loc["a", "exact_memorisation"] == 0.5
+    assert found.loc["a", "nll"] == pytest.approx(12.5 / 3)  # TOFU's losses count it
+    assert list(found.reset_index().columns.sort_values()) == sorted(EXAMPLE_COLUMNS)
+
+
+def members(forget: list[float], holdout: list[float]) -> pd.DataFrame:
+    """Examples of two tokens with these losses."""
+    rows = [row_of("forget", f"f{i}", [-x, -x], ends=False) for i, x in enumerate(forget)]
+    rows += [row_of("holdout", f"h{i}", [-x, -x], ends=False) for i, x in enumerate(holdout)]
+    return example_metrics(pd.DataFrame(rows), NO_ANSWERS)
+
+
+def test_attacks_as_aggregates():
+    ours = members([0.1, 0.2, 2.5], [2.0, 3.0])  # 5 of 6 pairs in order
+    retrained = members([2.0, 2.1, 2.2], [2.0, 3.0])  # 3.5 of 6
+    table = aggregate(ours, retrained, "", 200, 0).set_index("metric")
+    assert table.loc["membership.loss", "value"] == pytest.approx(5 / 6)
+    assert table.loc["membership.min_k", "value"] == pytest.approx(5 / 6)
+    assert table.loc["membership.loss.relative_difference", "value"] == pytest.approx(100 * (5 / 3.5 - 1))
+    expected = 100 * ((1 - 5 / 6) - (1 - 3.5 / 6)) / (1 - 3.5 / 6)
+    assert table.loc["privacy_leakage", "value"] == pytest.approx(expected)
+    # ours − retrained: −1.9, −1.9, 0.3 against 0, 0: four of six in order
+    assert table.loc["membership.reference", "value"] == pytest.approx(4 / 6)
+    assert table.loc["membership.loss", "low"] <= 5 / 6 <= table.loc["membership.loss", "high"]
+    assert table.loc["membership.gradient_norm", "reason"] == "gradient norms were not asked for"
+
+
+def test_attacks_without_a_retrained_model_or_a_holdout():
+    ours = members([0.1, 0.2], [2.0, 3.0])
+    table = aggregate(ours, ours.head(0), "none was trained", 200, 0).set_index("metric")
+    assert table.loc["membership.loss", "value"] == 1.0
+    assert table.loc["membership.reference", "reason"] == "none was trained"
+    assert table.loc["privacy_leakage", "reason"] == "none was trained"
+    table = aggregate(ours, ours.head(0), "none was trained", 200, 0, published_auc=1 - 0.4772).set_index("metric")
+    assert table.loc["privacy_leakage", "value"] == pytest.approx(-100)
+    alone = aggregate(ours.query("set == 'forget'"), ours.head(0), "", 200, 0).set_index("metric")
+    assert alone.loc["membership.loss", "reason"] == "a membership attack needs a holdout set"
+
+
+def test_muse_sets_have_one_metric_each():
+    scores = pd.DataFrame([row_of("verbmem", "a", [-1.0]), row_of("knowmem_retain", "b", [-1.0])])
+    answers = pd.DataFrame(
+        [("verbmem", "a", "the cat sat", "the cat"), ("knowmem_retain", "b", "Paris", "Paris\n\nQuestion: what else")],
+        columns=["set", "row_id", "answer", "completion"],
+    )
+    table = aggregate(example_metrics(scores, answers), pd.DataFrame(), "", 200, 0).set_index("metric")
+    assert table.loc["verbmem", "value"] == pytest.approx(80)
+    assert table.loc["knowmem.retain", "value"] == pytest.approx(100)
+    assert "verbmem.rouge" not in table.index
