@@ -146,6 +146,11 @@ class Models(Block):
     retrained: Retrained = Training()
 
 
+def _spaced(value: Any) -> Any:
+    """The command line's parameters cannot hold a list."""
+    return value.split() if isinstance(value, str) else [value] if isinstance(value, int) else value
+
+
 class Preset(Recipe):
     """A method under a name: its six choices, and where its schedule differs from the common one."""
 
@@ -158,6 +163,9 @@ class Unlearning(Block):
     method: str
     methods: dict[str, Preset]
     schedule: Schedule = Schedule()
+    seeds: Annotated[list[int], BeforeValidator(_spaced)] = Field(
+        default_factory=lambda: [0, 1, 2], description="of the seeds pipeline, one child run each; '0 1 2' will do"
+    )
     stopping: Annotated[Stopping, _switched(Off, Fixed, Best)] = Off()
 
     @model_validator(mode="after")
@@ -191,6 +199,17 @@ class Evaluation(Block):
     )
 
 
+class Comparison(Block):
+    """What the leaderboard ranks finished runs by."""
+
+    cost: str = Field("forget.probability", description="lower is better: across in the Pareto plot")
+    gain: str = Field("model_utility", description="higher is better: up in the Pareto plot")
+    shown: list[str] = Field(
+        default_factory=lambda: ["forget_quality", "forget.rouge", "retain.probability", "retain.rouge"],
+        description="further metrics in the leaderboard",
+    )
+
+
 class Reporting(Block):
     """What the report shows, and how the model is handed to MLflow."""
 
@@ -216,6 +235,7 @@ class Parameters(Block):
     training: Engine = Engine()
     evaluation: Evaluation = Evaluation()
     reporting: Reporting = Reporting()
+    comparison: Comparison = Comparison()
 
 
 def check_parameters(raw: dict[str, Any]) -> Parameters:

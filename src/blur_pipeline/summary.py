@@ -14,6 +14,7 @@ PLACES = {
     "report_markdown": "summary",
     "unlearned_model": "unlearned model",
     "curation_report": "curation report",
+    "leaderboard_html": "leaderboard",
 }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,7 @@ FLUSH_SECONDS = 2.0
 FLUSH_POINTS = 900  # MLflow takes at most 1000 metrics in one batch
 NOT_METRICS = ("step",)
 MAX_VALUE = 6000  # MLflow refuses longer parameter values
+METRICS_ARTIFACT = "metrics.json"  # every aggregate of every model with its interval
 ARTIFACTS = {"report_html": "report.html", "report_markdown": "summary.md"}
 
 
@@ -97,6 +100,19 @@ def close_dead_runs() -> None:
             client.set_terminated(other.info.run_id, "KILLED")
 
 
+@contextmanager
+def child_run(name: str, parameters: dict[str, Any]) -> Iterator[None]:
+    """A run inside the active one, with parameters of its own; what is logged meanwhile goes there."""
+    import mlflow
+
+    if not mlflow.active_run():
+        yield
+        return
+    with mlflow.start_run(run_name=name, nested=True):
+        mlflow.log_params(parameters)
+        yield
+
+
 def log_folder(folder: Path, name: str) -> None:
     """Every file of a folder as artifacts under ``name``."""
     import mlflow
@@ -127,6 +143,8 @@ def log_result(dataset_name: str, data: Any) -> None:
         mlflow.log_figure(data, f"figures/{dataset_name.removesuffix('_figure')}.html")
     elif dataset_name in ARTIFACTS:
         mlflow.log_text(data, ARTIFACTS[dataset_name])
+    elif dataset_name == "metrics_long":
+        mlflow.log_text(data.to_json(orient="records"), METRICS_ARTIFACT)
     elif dataset_name == "curation_report":
         mlflow.log_dict(data, "curation_report.json")
 

@@ -55,5 +55,5 @@ def test_every_dataset_is_in_the_catalog_with_benchmark_and_layer(env):
         assert dataset.metadata["kedro-viz"]["layer"], name
         path = str(getattr(dataset, "_filepath", None) or dataset._path)
         assert f"/{benchmark}/" in path, name
-        after_unlearning = name.startswith(("unlearn", "metrics_", "report_", "example_")) or "figure" in name
+        after_unlearning = name.startswith(("unlearn", "metrics_", "report_", "example_", "seed_")) or "figure" in name
         assert ("/npo/" in path) == after_unlearning, name

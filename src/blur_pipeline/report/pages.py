@@ -89,6 +89,18 @@ def markdown_summary(findings: Findings) -> str:
     return _template("summary.md.jinja").render(**findings.context())
 
 
+def leaderboard_pages(benchmark: str, table: pd.DataFrame, tests: pd.DataFrame, figure: Figure) -> tuple[str, str]:
+    """The leaderboard as one HTML file and as Markdown."""
+    context = {
+        "title": f"Leaderboard: {benchmark}",
+        "table": _records(table),
+        "tests": _records(tests.map(lambda x: f"{x:.3g}" if isinstance(x, float) else x)),
+    }
+    drawn = figure.to_html(full_html=False, include_plotlyjs=True)
+    page = _template("leaderboard.html.jinja").render(figure=drawn, **context)
+    return page, _template("leaderboard.md.jinja").render(**context)
+
+
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested keys joined by dots: ``{"a": {"b": 1}}`` becomes ``{"a.b": 1}``; empty branches vanish."""
     flat: dict[str, Any] = {}

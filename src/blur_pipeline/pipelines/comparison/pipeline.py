@@ -1,0 +1,33 @@
+"""Comparison: finished MLflow runs → leaderboard, Pareto plot, page."""
+
+from kedro.pipeline import Node, Pipeline
+
+from blur_pipeline.pipelines.comparison import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """The comparison pipeline; it needs no other in the same run."""
+    return Pipeline(
+        [
+            Node(nodes.collect_runs, "params:benchmark", "compared_runs", name="collect_runs"),
+            Node(
+                nodes.rank_runs,
+                ["compared_runs", "params:comparison"],
+                ["leaderboard", "paired_tests"],
+                name="rank_runs",
+            ),
+            Node(
+                nodes.draw_pareto,
+                ["compared_runs", "leaderboard", "params:comparison"],
+                "pareto_plot",
+                name="draw_pareto",
+            ),
+            Node(
+                nodes.write_leaderboard,
+                ["leaderboard", "paired_tests", "pareto_plot", "params:comparison", "params:benchmark"],
+                ["leaderboard_html", "leaderboard_markdown"],
+                name="write_leaderboard",
+            ),
+        ],
+        tags="comparison",
+    )

@@ -1,0 +1,59 @@
+"""Several seeds as child runs, then everything in MLflow ranked."""
+
+import shutil
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+
+from tests.end_to_end.conftest import SMALL, kedro
+
+
+@pytest.fixture(scope="module")
+def compared(finished, tmp_path_factory) -> Path:
+    project = shutil.copytree(finished, tmp_path_factory.mktemp("compared") / "project")
+    # A copy's artifacts still lie with the original; only the metrics' own file is read from there.
+    done = kedro(project, "run", "--pipelines", "seeds", "--params", f"{SMALL},unlearning.seeds=3 4")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    done = kedro(project, "run", "--pipelines", "comparison", "--params", SMALL)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "leaderboard:" in done.stdout
+    return project
+
+
+def newest(project: Path, pattern: str) -> Path:
+    return sorted(project.glob(f"data/08_reporting/registry/{pattern}"))[-1]
+
+
+def test_each_seed_is_a_child_run(compared):
+    mlflow.set_tracking_uri(f"sqlite:///{compared}/mlflow.db")
+    runs = mlflow.search_runs(search_all_experiments=True)
+    children = runs[runs["tags.mlflow.parentRunId"].notna()]
+    assert sorted(children["params.seed"]) == ["3", "4"]
+    assert children["metrics.unlearned/forget.probability"].notna().all()
+    assert children["metrics.unlearning/forget_loss"].notna().all()
+
+
+def test_the_seed_table_is_their_mean_and_scatter(compared):
+    values = pd.read_parquet(newest(compared, "blur_npo/seed_metrics.parquet/*/*"))
+    table = pd.read_parquet(newest(compared, "blur_npo/seed_table.parquet/*/*")).set_index("metric")
+    ours = values[values["metric"] == "forget.probability"]["value"]
+    assert table.loc["forget.probability", "mean"] == pytest.approx(ours.mean())
+    assert table.loc["forget.probability", "sd"] == pytest.approx(ours.std())
+
+
+def test_the_leaderboard_ranks_every_configuration(compared):
+    table = pd.read_parquet(newest(compared, "comparison/leaderboard.parquet/*/*"))
+    assert set(table["method"]) == {"npo", "blur_npo"}
+    assert table.set_index("method").loc["blur_npo", "seeds"] == 3  # the first run's and the two children
+    page = newest(compared, "comparison/leaderboard.html/*/*").read_text()
+    assert "Pareto" in page or "hypervolume" in page
+    assert "blur_npo" in newest(compared, "comparison/leaderboard.md/*/*").read_text()
+
+
+def test_nothing_to_compare_is_said_in_a_sentence(compared, tmp_path):
+    shutil.copytree(compared, tmp_path / "empty", ignore=shutil.ignore_patterns("mlflow.db*", "mlartifacts"))
+    done = kedro(tmp_path / "empty", "run", "--pipelines", "comparison", "--params", SMALL)
+    assert done.returncode == 1
+    assert "MLflow holds no finished run of the benchmark 'registry'" in done.stderr
