@@ -57,6 +57,11 @@ def _switched(*kinds: type[BaseModel]) -> BeforeValidator:
 SomeSource = Annotated[Source, _switched(FileSource, HubSource, GeneratedSource)]
 
 
+EvaluationSet = Literal[
+    "forget", "retain", "holdout", "real_authors", "world_facts", "verbmem", "knowmem_forget", "knowmem_retain"
+]
+
+
 class Sources(Block):
     """Where each set comes from; the holdout, the background and the evaluation sets may be left out.
 
@@ -68,9 +73,7 @@ class Sources(Block):
     retain: SomeSource
     holdout: SomeSource | None = None
     background: dict[str, SomeSource] | None = None
-    evaluation: dict[Literal["forget", "retain", "real_authors", "world_facts"], SomeSource | None] = Field(
-        default_factory=dict
-    )
+    evaluation: dict[EvaluationSet, SomeSource | None] = Field(default_factory=dict)
 
     def all(self) -> dict[str, Source]:
         """Every source by the name of its parameter."""
@@ -94,6 +97,9 @@ class Curation(Block):
     max_length: int = Field(512, gt=8, description="tokens of a sequence, and of a document's blocks")
     too_long: TooLong = "drop"
     prompt: Annotated[Prompt, _switched(PlainPrompt, ChatPrompt)] = PlainPrompt()
+    set_prompts: dict[EvaluationSet, Annotated[Prompt, _switched(PlainPrompt, ChatPrompt)]] = Field(
+        default_factory=dict, description="evaluation sets that are asked in another way"
+    )
     holdout_fraction: float = Field(0.0, ge=0, lt=1, description="share of the retain set, if no holdout is given")
     evaluation_rows: int | None = Field(None, gt=0, description="rows of each set to evaluate; default: all")
     overlap: Overlap = Overlap()
@@ -192,6 +198,9 @@ class Evaluation(Block):
     tokens_per_batch: int = Field(4096, gt=0)
     generation_batch: int = Field(64, gt=0)
     max_new_tokens: int = Field(200, gt=0)
+    set_new_tokens: dict[EvaluationSet, int] = Field(
+        default_factory=dict, description="sets with another limit; VerbMem's references are cut to it too"
+    )
     bootstrap_samples: int = Field(1000, ge=100)
     gradient_norms: bool = Field(True, description="the gradient-norm membership attack: a backward pass an example")
     published_a: float | None = Field(
@@ -210,8 +219,17 @@ class Comparison(Block):
     )
 
 
+class Published(Block):
+    """Numbers from the literature, shown beside ours and never mixed with them."""
+
+    source: str = ""
+    values: dict[str, dict[str, float]] = Field(default_factory=dict, description="row → metric → value")
+
+
 class Reporting(Block):
     """What the report shows, and how the model is handed to MLflow."""
+
+    published: Published = Published()
 
     examples: int = Field(8, ge=0, description="forget questions shown with the answers before and after")
     register_model: Literal["copy", "reference", "none"] = "copy"

@@ -8,7 +8,7 @@ import uuid
 from importlib.util import find_spec
 from pathlib import Path
 
-from blur_pipeline.corpus.prompts import ChatPrompt
+from blur_pipeline.corpus.prompts import ChatPrompt, PlainPrompt
 from blur_pipeline.corpus.sources import FileSource
 from blur_pipeline.errors import BadInputError
 from blur_pipeline.parameters import Given, Parameters, Training
@@ -25,6 +25,9 @@ def preflight(parameters: Parameters, data_folder: Path) -> None:
     for source in parameters.sources.all().values():
         if isinstance(source, FileSource):
             source.files()
+    for prompt in parameters.curation.set_prompts.values():
+        if isinstance(prompt, PlainPrompt) and prompt.context_file:
+            _context(prompt)
     if parameters.device == "cuda":
         _gpu()
     _engine(parameters)
@@ -50,6 +53,12 @@ def _writable(folder: Path) -> None:
         raise BadInputError(
             f"{folder}: the data folder cannot be written ({error.strerror}); mend its permissions or free space."
         ) from error
+
+
+def _context(prompt: PlainPrompt) -> None:
+    if not Path(prompt.context_file).is_file():
+        raise BadInputError(f"{prompt.context_file}: no such file; mend the path of the prompt's 'context_file'.")
+    prompt.context()
 
 
 def _gpu() -> None:

@@ -64,6 +64,10 @@ class FileSource(TabularSource):
         path = Path(self.path)
         if path.is_file():
             return [path]
+        # A split as hubs store it: forget.json, forget.parquet, forget-00000-of-00002.parquet.
+        split = sorted(p for p in path.parent.glob(f"{path.name}*") if _is_split(p, path.name))
+        if split and not path.is_dir():
+            return split
         if not path.is_dir():
             raise BadInputError(
                 f"{path}: no such file or folder; mend the source's path (it counts from the project's folder)."
@@ -151,6 +155,11 @@ class GeneratedSource(BaseModel):
 
 
 Source = Annotated[FileSource | HubSource | GeneratedSource, Field(discriminator="kind")]
+
+
+def _is_split(path: Path, name: str) -> bool:
+    rest = path.name.removeprefix(name)
+    return path.suffix in SUFFIXES and (rest == path.suffix or rest.startswith("-0"))
 
 
 def read_source(source: Source, set_name: str) -> tuple[pd.DataFrame, list[dict]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
@@ -70,7 +71,11 @@ def tokenise_training(
 
 
 def tokenise_evaluation(
-    rows: pd.DataFrame, prompt: Prompt, tokenizer: PreTrainedTokenizerBase, max_length: int
+    rows: pd.DataFrame,
+    prompt: Prompt,
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    set_prompts: Mapping[str, Prompt] | None = None,
 ) -> Dataset:
     """Everything to score: one line per row and variant of its answer.
 
@@ -89,7 +94,8 @@ def tokenise_evaluation(
         for variant, text in variants:
             if not isinstance(text, str) or not text:
                 continue
-            ids, labels = encode_answer(question, text, prompt, tokenizer)
+            asked = (set_prompts or {}).get(row.set, prompt)
+            ids, labels = encode_answer(question, text, asked, tokenizer)
             if question is not None and len(ids) > max_length:
                 raise BadInputError(
                     f"{row.source}, line {row.line}: question and {variant} have {len(ids)} tokens, over "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from blur_pipeline.report.tables import main_metrics, reasons, side_by_side
+from blur_pipeline.report.tables import main_metrics, published_table, reasons, side_by_side
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -26,6 +26,7 @@ class Findings:
     answers: pd.DataFrame
     record: dict[str, Any]
     figures: list[Figure] = field(default_factory=list)
+    published: dict[str, Any] = field(default_factory=dict)
 
     def context(self) -> dict[str, Any]:
         """What the templates read."""
@@ -38,6 +39,8 @@ class Findings:
             "table": _records(side_by_side(main_metrics(self.metrics))),
             "all_metrics": _records(side_by_side(self.metrics)),
             "reasons": reasons(self.metrics),
+            "published": _records(published_table(self.published)),
+            "published_source": self.published.get("source", ""),
             "verdict": verdict(self.metrics),
             "answers": _records(self.answers),
             "record": self.record,

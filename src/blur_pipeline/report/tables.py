@@ -40,6 +40,12 @@ def side_by_side(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["metric", *models])
 
 
+def published_table(published: dict) -> pd.DataFrame:
+    """Numbers from the literature, one row a model or method; empty where none are given."""
+    values = published.get("values", {})
+    return pd.DataFrame.from_dict(values, orient="index").rename_axis("published").reset_index()
+
+
 def interval_text(value: float, low: float, high: float) -> str:
     """A value with its interval; a dash for an absent one; small p-values in scientific notation."""
     if not math.isfinite(value):

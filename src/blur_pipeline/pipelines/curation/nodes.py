@@ -80,7 +80,7 @@ def tokenise_training_sets(
 
 def tokenise_evaluation_sets(rows: Frame, tokenizer: Any, curation: Curation) -> Any:
     """Every evaluation question with each of its answers, tokenised."""
-    return tokenise_evaluation(rows, curation.prompt, tokenizer, curation.max_length)
+    return tokenise_evaluation(rows, curation.prompt, tokenizer, curation.max_length, curation.set_prompts)
 
 
 def report_curation(

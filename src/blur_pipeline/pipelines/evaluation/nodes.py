@@ -47,15 +47,18 @@ def answer(
     if isinstance(model, AbsentModel):
         return pd.DataFrame(columns=COMPLETION_COLUMNS)
     asked = evaluation_set[evaluation_set["question"].notna()]
-    texts = complete(
-        model.to(resolve_device(device)),
-        tokenizer,
-        _prompts(evaluation_tokens, asked),
-        evaluation.max_new_tokens,
-        evaluation.generation_batch,
-        "Answering",
-    )
-    return asked[COMPLETION_COLUMNS[:-1]].assign(completion=texts).reset_index(drop=True)
+    model = model.to(resolve_device(device))
+    limits = asked["set"].map(lambda name: evaluation.set_new_tokens.get(name, evaluation.max_new_tokens))
+    parts = []
+    for limit, part in asked.groupby(limits, sort=False):
+        prompts = _prompts(evaluation_tokens, part)
+        texts = complete(model, tokenizer, prompts, int(limit), evaluation.generation_batch, "Answering")
+        parts.append(part[COMPLETION_COLUMNS[:-1]].assign(completion=texts))
+    answers = pd.concat(parts).loc[asked.index] if parts else asked.assign(completion=None)[COMPLETION_COLUMNS]
+    verbatim = answers["set"] == "verbmem"  # compared over as many tokens as are generated
+    limit = evaluation.set_new_tokens.get("verbmem", evaluation.max_new_tokens)
+    answers.loc[verbatim, "answer"] = [_first_tokens(t, tokenizer, limit) for t in answers.loc[verbatim, "answer"]]
+    return answers.reset_index(drop=True)
 
 
 def score_gradients(model: Any, evaluation_tokens: Any, evaluation: Evaluation, device: str) -> Frame:
@@ -107,6 +110,10 @@ def summarise(examples: Frame, retrained_examples: Frame, models: Models, evalua
     reason = getattr(models.retrained, "reason", "")
     published = None if evaluation.published_a is None else 1 - evaluation.published_a
     return aggregate(examples, retrained_examples, reason, evaluation.bootstrap_samples, seed, published)
+
+
+def _first_tokens(text: str, tokenizer: Any, limit: int) -> str:
+    return tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"][:limit], skip_special_tokens=True)
 
 
 def _prompts(evaluation_tokens: Any, rows: Frame) -> list:

@@ -49,6 +49,7 @@ def write_report(
     curation_table: Frame,
     record: dict,
     unlearning: Unlearning,
+    reporting: Reporting,
     benchmark: str,
 ) -> tuple[str, str]:
     """The HTML report and the Markdown summary."""
@@ -63,5 +64,6 @@ def write_report(
         answers=answers,
         record=record,
         figures=[trade_off, truth_ratios, training],
+        published=reporting.published.model_dump(),
     )
     return pages.html_report(findings), pages.markdown_summary(findings)

@@ -38,6 +38,7 @@ def create_pipeline() -> Pipeline:
                     "curation_table",
                     "run_record",
                     "params:unlearning",
+                    "params:reporting",
                     "params:benchmark",
                 ],
                 ["report_html", "report_markdown"],

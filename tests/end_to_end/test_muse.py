@@ -1,0 +1,93 @@
+"""MUSE's environment from small files of its true format to its four numbers."""
+
+import json
+import random
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.end_to_end.conftest import copy_project, kedro
+
+TINY = (
+    "models.base.kind=fresh,models.base.hidden_size=32,models.base.intermediate_size=64,models.base.layers=2,"
+    "models.base.heads=2,models.base.vocab_size=400,models.base.context=128,curation.max_length=96,"
+    "models.target.kind=train,models.retrained.kind=train,models.target.schedule.epochs=2,"
+    "models.retrained.schedule.epochs=2,models.target.schedule.batch_size=4,models.retrained.schedule.batch_size=4,"
+    "unlearning.schedule.epochs=2,unlearning.stopping.every=2,training.precision=fp32,training.micro_batch_size=4,"
+    "evaluation.set_new_tokens.verbmem=12,evaluation.set_new_tokens.knowmem_forget=8,"
+    "evaluation.set_new_tokens.knowmem_retain=8,evaluation.bootstrap_samples=100,reporting.register_model=none"
+)
+
+
+def sentences(rng: random.Random, count: int) -> str:
+    who, did, what = ("the mayor", "a rower", "the court"), ("opened", "lost", "praised"), ("a bridge", "the cup", "it")
+    return " ".join(f"{rng.choice(who)} {rng.choice(did)} {rng.choice(what)}.".capitalize() for _ in range(count))
+
+
+def write_muse(folder: Path) -> None:
+    """One folder a config, one file a split, columns as in the data set: text; prompt and gt; question and answer."""
+    rng = random.Random(0)
+
+    def rows(name: str, made: list[dict]) -> None:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".parquet":
+            pd.DataFrame(made).to_parquet(path)
+        else:
+            path.write_text("\n".join(json.dumps(row) for row in made))
+
+    texts = lambda count: [{"text": sentences(rng, 12)} for _ in range(count)]
+    asked = lambda count: [{"question": sentences(rng, 1), "answer": sentences(rng, 1)} for _ in range(count)]
+    rows("raw/forget-00000-of-00001.parquet", texts(5))
+    rows("raw/retain1.json", texts(6))
+    rows("scal/forget_1.json", texts(3))
+    for split in ("forget", "retain", "holdout"):
+        rows(f"privleak/{split}.jsonl", texts(5))
+    rows("verbmem/forget.json", [{"prompt": sentences(rng, 3), "gt": sentences(rng, 5)} for _ in range(4)])
+    for split in ("forget_qa", "retain_qa"):
+        rows(f"knowmem/{split}.json", asked(4))
+        rows(f"knowmem/{split}_icl.json", asked(2))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    folder = copy_project(tmp_path_factory.mktemp("muse"))
+    write_muse(folder / "data" / "01_raw" / "muse_news")
+    return folder
+
+
+def metrics(project: Path) -> pd.DataFrame:
+    path = sorted(project.glob("data/08_reporting/muse_news/blur_npo/metrics_long.parquet/*/*"))[-1]
+    return pd.read_parquet(path).set_index(["model", "metric"])
+
+
+def test_muse_ends_with_its_four_numbers(project):
+    done = kedro(project, "run", "--env", "muse_news", "--params", TINY)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    table = metrics(project)
+    for model in ("target", "retrained", "unlearned"):
+        for metric in ("verbmem", "knowmem.forget", "knowmem.retain"):
+            assert 0 <= table.loc[(model, metric), "value"] <= 100
+        assert table.loc[(model, "privacy_leakage"), "reason"] == ""
+    assert table.loc[("retrained", "privacy_leakage"), "value"] == 0
+
+
+def test_a_smaller_forget_set_and_the_published_retrained_model(project):
+    """scal/forget_1, and no retrained model: PrivLeak is taken against the published number."""
+    changed = TINY.replace("models.retrained.kind=train", "models.retrained.kind=absent")
+    changed = ",".join(x for x in changed.split(",") if not x.startswith("models.retrained.schedule"))
+    done = kedro(project, "run", "--env", "muse_news", "--params", f"{changed},variant=scal/forget_1")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    table = metrics(project)
+    area = table.loc[("unlearned", "membership.min_k"), "value"]
+    assert table.loc[("unlearned", "privacy_leakage"), "value"] == pytest.approx(100 * ((1 - area) / 0.4772 - 1))
+    inventory = json.loads(sorted(project.glob("data/01_raw/muse_news/source_inventory.json/*/*"))[-1].read_text())
+    assert next(e for e in inventory if e["set"] == "forget")["rows"] == 3
+
+
+def test_a_missing_context_file_is_named(project):
+    (project / "data/01_raw/muse_news/knowmem/retain_qa_icl.json").unlink()
+    done = kedro(project, "run", "--env", "muse_news", "--params", TINY)
+    assert done.returncode == 1
+    assert "retain_qa_icl.json: no such file" in done.stderr
