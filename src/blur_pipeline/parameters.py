@@ -208,6 +208,21 @@ class Evaluation(Block):
     )
 
 
+class GeneralTask(Block):
+    """A task of lm-evaluation-harness."""
+
+    path: str | None = Field(None, description="local file or folder; without it the harness's data from the hub")
+    limit: int | None = Field(None, gt=0, description="questions, of each subject for MMLU; default: all")
+    few_shot: int | None = Field(None, ge=0, description="default: the task's own")
+
+
+class General(Block):
+    """General ability, for every model; no task, no measurement."""
+
+    batch_size: int = Field(8, gt=0)
+    tasks: dict[str, GeneralTask] = Field(default_factory=dict)
+
+
 class Comparison(Block):
     """What the leaderboard ranks finished runs by."""
 
@@ -254,6 +269,7 @@ class Parameters(Block):
     evaluation: Evaluation = Evaluation()
     reporting: Reporting = Reporting()
     comparison: Comparison = Comparison()
+    general: General = General()
 
 
 def check_parameters(raw: dict[str, Any]) -> Parameters:

@@ -11,7 +11,8 @@ from pathlib import Path
 from blur_pipeline.corpus.prompts import ChatPrompt, PlainPrompt
 from blur_pipeline.corpus.sources import FileSource
 from blur_pipeline.errors import BadInputError
-from blur_pipeline.parameters import Given, Parameters, Training
+from blur_pipeline.parameters import GeneralTask, Given, Parameters, Training
+from blur_pipeline.scoring.harness_tasks import LOCAL_TASKS
 from blur_pipeline.training.models import PretrainedModel
 
 
@@ -28,6 +29,8 @@ def preflight(parameters: Parameters, data_folder: Path) -> None:
     for prompt in parameters.curation.set_prompts.values():
         if isinstance(prompt, PlainPrompt) and prompt.context_file:
             _context(prompt)
+    for name, task in parameters.general.tasks.items():
+        _general(name, task)
     if parameters.device == "cuda":
         _gpu()
     _engine(parameters)
@@ -59,6 +62,16 @@ def _context(prompt: PlainPrompt) -> None:
     if not Path(prompt.context_file).is_file():
         raise BadInputError(f"{prompt.context_file}: no such file; mend the path of the prompt's 'context_file'.")
     prompt.context()
+
+
+def _general(name: str, task: GeneralTask) -> None:
+    if task.path is None:
+        return
+    known = ["mmlu", *LOCAL_TASKS]
+    if name not in known:
+        raise BadInputError(f"general.tasks.{name}: no local form of this task is known; known are {', '.join(known)}.")
+    if not Path(task.path).exists():
+        raise BadInputError(f"{task.path}: no such file or folder; mend 'general.tasks.{name}.path'.")
 
 
 def _gpu() -> None:

@@ -8,8 +8,9 @@ import pandas as pd
 
 from blur_pipeline.metrics.aggregate import aggregate
 from blur_pipeline.metrics.examples import example_metrics
-from blur_pipeline.metrics.intervals import METRIC_COLUMNS
-from blur_pipeline.parameters import Evaluation, Models
+from blur_pipeline.metrics.general import general_ability
+from blur_pipeline.metrics.intervals import METRIC_COLUMNS, Resampler
+from blur_pipeline.parameters import Evaluation, General, Models
 
 Frame = pd.DataFrame
 GRADIENT_COLUMNS = ["set", "row_id", "gradient_norm"]
@@ -98,18 +99,38 @@ def score_fluency(
     return said[["set", "row_id"]].assign(completion_nll=nll).reset_index(drop=True)
 
 
+def measure_general_ability(model: Any, tokenizer: Any, general: General, device: str) -> Frame:
+    """Every question of every task of lm-evaluation-harness; empty where none is asked for."""
+    from blur_pipeline.scoring.harness import SAMPLE_COLUMNS, run_task
+    from blur_pipeline.training.devices import resolve_device
+    from blur_pipeline.training.models import AbsentModel
+
+    if isinstance(model, AbsentModel) or not general.tasks:
+        return pd.DataFrame(columns=SAMPLE_COLUMNS)
+    model = model.to(resolve_device(device))
+    tables = [
+        run_task(model, tokenizer, name, task.path, task.limit, task.few_shot, general.batch_size)
+        for name, task in general.tasks.items()
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
 def measure(scores: Frame, completions: Frame, gradient_norms: Frame, fluency: Frame) -> Frame:
     """Every metric of every example."""
     return example_metrics(scores, completions, gradient_norms, fluency)
 
 
-def summarise(examples: Frame, retrained_examples: Frame, models: Models, evaluation: Evaluation, seed: int) -> Frame:
-    """Aggregates with intervals; forget quality against the retrained model."""
+def summarise(
+    examples: Frame, retrained_examples: Frame, answers: Frame, models: Models, evaluation: Evaluation, seed: int
+) -> Frame:
+    """Aggregates with intervals; forget quality against the retrained model; ``answers`` are the harness's."""
     if examples.empty:
         return pd.DataFrame(columns=METRIC_COLUMNS)
     reason = getattr(models.retrained, "reason", "")
     published = None if evaluation.published_a is None else 1 - evaluation.published_a
-    return aggregate(examples, retrained_examples, reason, evaluation.bootstrap_samples, seed, published)
+    table = aggregate(examples, retrained_examples, reason, evaluation.bootstrap_samples, seed, published)
+    general = general_ability(answers, Resampler(evaluation.bootstrap_samples, seed))
+    return pd.concat([table, general], ignore_index=True) if len(general) else table
 
 
 def _first_tokens(text: str, tokenizer: Any, limit: int) -> str:

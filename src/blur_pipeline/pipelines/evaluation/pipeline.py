@@ -1,11 +1,11 @@
-"""Evaluation: the same seven steps for the target, the retrained and the unlearned model."""
+"""Evaluation: the same eight steps for the target, the retrained and the unlearned model."""
 
 from kedro.pipeline import Node, Pipeline, pipeline
 
 from blur_pipeline.pipelines.evaluation import nodes
 
 MODELS = ("target", "retrained", "unlearned")
-SHARED_PARAMETERS = {"params:evaluation", "params:device", "params:models", "params:seed"}
+SHARED_PARAMETERS = {"params:evaluation", "params:general", "params:device", "params:models", "params:seed"}
 
 
 def create_pipeline(models: tuple[str, ...] = MODELS) -> Pipeline:
@@ -61,10 +61,17 @@ def _of(name: str) -> Pipeline:
                 name="measure_examples",
             ),
             Node(
+                nodes.measure_general_ability,
+                ["model", "tokenizer", "params:general", "params:device"],
+                "general_answers",
+                name="measure_general_ability",
+            ),
+            Node(
                 nodes.summarise,
                 [
                     "example_metrics",
                     "retrained_example_metrics",
+                    "general_answers",
                     "params:models",
                     "params:evaluation",
                     "params:seed",

@@ -9,7 +9,7 @@ import pandas as pd
 
 from blur_pipeline.errors import BadInputError
 from blur_pipeline.metrics.seeds import over_seeds
-from blur_pipeline.parameters import Evaluation, Models, Unlearning
+from blur_pipeline.parameters import Evaluation, General, Models, Unlearning
 from blur_pipeline.pipelines.evaluation import nodes as evaluating
 from blur_pipeline.pipelines.unlearning.nodes import unlearn
 from blur_pipeline.tracking import child_run, log_result
@@ -31,6 +31,7 @@ def forget_with_each_seed(
     training: Engine,
     models: Models,
     evaluation: Evaluation,
+    general: General,
     benchmark: str,
     device: str,
     folder: str,
@@ -55,7 +56,8 @@ def forget_with_each_seed(
             norms = evaluating.score_gradients(model, evaluation_tokens, evaluation, device)
             fluency = evaluating.score_fluency(target_model, answers, tokenizer, evaluation_tokens, evaluation, device)
             examples = evaluating.measure(scores, answers, norms, fluency)
-            metrics = evaluating.summarise(examples, retrained_examples, models, evaluation, seed)
+            ability = evaluating.measure_general_ability(model, tokenizer, general, device)
+            metrics = evaluating.summarise(examples, retrained_examples, ability, models, evaluation, seed)
             log_result("unlearned.metrics", metrics)
             log_result("metrics_long", metrics.assign(model="unlearned"))
         tables.append(metrics.assign(seed=seed))

@@ -24,6 +24,7 @@ def create_pipeline() -> Pipeline:
                     "params:training",
                     "params:models",
                     "params:evaluation",
+                    "params:general",
                     "params:benchmark",
                     "params:device",
                     "params:checkpoint_folder",

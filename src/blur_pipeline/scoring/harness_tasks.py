@@ -1,0 +1,156 @@
+"""lm-evaluation-harness tasks over local files: its own task definitions, with the data source replaced.
+
+For each task a JSON Lines file in the harness's columns and a task file that includes the harness's are written.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from blur_pipeline.errors import BadInputError
+
+Rows = list[dict[str, Any]]
+Splits = dict[str, Rows]
+
+
+@dataclass(frozen=True)
+class LocalTask:
+    """``definition`` in the harness's tasks folder; ``read`` gives the splits that it names from a local path."""
+
+    definition: str
+    read: Callable[[Path], Splits]
+    overrides: dict[str, Any] = field(default_factory=dict)
+
+
+def write_tasks(name: str, path: Path, folder: Path) -> list[str]:
+    """Write what the harness needs to run ``name`` on ``path`` into ``folder``; the names of the tasks to run.
+
+    MMLU is one task a subject. Raises BadInputError where the path does not hold such data.
+    """
+    if not path.exists():
+        raise BadInputError(f"{path}: no such file or folder; mend 'general.tasks.{name}.path'.")
+    try:
+        if name == "mmlu":
+            subjects = sorted(p.name.removesuffix("_test.csv") for p in (path / "test").glob("*_test.csv"))
+            tasks = {f"mmlu_{subject}": _mmlu(subject) for subject in subjects}
+        else:
+            tasks = {name: LOCAL_TASKS[name]}
+        for task_name, task in tasks.items():
+            _write(task_name, task, task.read(path), folder)
+    except (OSError, KeyError, ValueError, IndexError, TypeError) as error:
+        raise BadInputError(
+            f"{path}: not the data of '{name}' ({type(error).__name__}: {error}); mend 'general.tasks.{name}.path'."
+        ) from error
+    if not tasks:
+        raise BadInputError(f"{path}: holds no test/*_test.csv of MMLU.")
+    return [f"local_{task_name}" for task_name in tasks]
+
+
+def _write(name: str, task: LocalTask, splits: Splits, folder: Path) -> None:
+    import lm_eval.tasks
+
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {}
+    for split, rows in splits.items():
+        file = folder / f"{name}-{split}.jsonl"
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        files[split] = str(file.resolve())
+    definition = Path(lm_eval.tasks.__file__).parent / task.definition
+    config = {
+        "include": str(definition),
+        "task": f"local_{name}",
+        "dataset_path": "json",
+        "dataset_name": None,
+        "dataset_kwargs": {"data_files": files},
+        **task.overrides,
+    }
+    # JSON is YAML: the harness reads it as its own.
+    (folder / f"{name}.yaml").write_text(json.dumps(config, indent=1))
+
+
+def _json(path: Path) -> Rows:
+    text = path.read_text()
+    return json.loads(text) if text.lstrip().startswith("[") else [json.loads(x) for x in text.splitlines() if x]
+
+
+def _wmdp(path: Path) -> Splits:
+    return {"test": _json(path)}
+
+
+def _gsm8k(path: Path) -> Splits:
+    return {"train": _json(path / "train.jsonl"), "test": _json(path / "test.jsonl")}
+
+
+def _qnli(path: Path) -> Splits:
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    labels = {"entailment": 0, "not_entailment": 1}
+    return {
+        "validation": [
+            {"question": r["question"], "sentence": r["sentence"], "label": labels[r["label"]]} for r in rows
+        ]
+    }
+
+
+def _truthfulqa(path: Path) -> Splits:
+    """One right choice, the best answer, before the wrong ones, as in the data set's mc1 targets."""
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    choices = [[r["Best Answer"], *(x.strip() for x in r["Incorrect Answers"].split(";") if x.strip())] for r in rows]
+    made = [
+        {"question": r["Question"], "mc1_targets": {"choices": c, "labels": [1] + [0] * (len(c) - 1)}}
+        for r, c in zip(rows, choices, strict=True)
+    ]
+    return {"validation": made}
+
+
+def _cose(path: Path) -> Splits:
+    made = []
+    for row in _json(path):
+        choices = row["question"]["choices"]
+        answer = [c["label"] for c in choices].index(row["answerKey"])
+        made.append({"question": row["question"]["stem"], "choices": [c["text"] for c in choices], "answer": answer})
+    return {"validation": made}
+
+
+def _mmlu(subject: str) -> LocalTask:
+    def rows(file: Path) -> Rows:
+        with file.open(newline="") as opened:
+            return [{"question": r[0], "choices": r[1:5], "answer": "ABCD".index(r[5])} for r in csv.reader(opened)]
+
+    def read(path: Path) -> Splits:
+        splits = {"test": rows(path / "test" / f"{subject}_test.csv")}
+        dev = path / "dev" / f"{subject}_dev.csv"
+        return {**splits, "dev": rows(dev)} if dev.exists() else splits
+
+    return LocalTask(f"mmlu/default/mmlu_{subject}.yaml", read)
+
+
+THREE_CHOICES = "Question: {{ question.strip() }}\nA. {{choices[0]}}\nB. {{choices[1]}}\nC. {{choices[2]}}\nAnswer:"
+
+LOCAL_TASKS = {
+    **{
+        f"wmdp_{area}": LocalTask(f"wmdp/wmdp_{area}.yaml", lambda p: {"test": _json(p)})
+        for area in ("bio", "chem", "cyber")
+    },
+    "gsm8k": LocalTask("gsm8k/gsm8k.yaml", _gsm8k),
+    "ifeval": LocalTask("ifeval/ifeval.yaml", lambda p: {"train": _json(p)}),
+    "qnli": LocalTask("glue/qnli/default.yaml", _qnli, {"training_split": None}),
+    "truthfulqa_mc1": LocalTask("truthfulqa/truthfulqa_mc1.yaml", _truthfulqa),
+    # CoS-E 1.0 has three choices where CommonsenseQA has five.
+    "cose": LocalTask(
+        "commonsense_qa/default.yaml",
+        _cose,
+        {
+            "training_split": None,
+            "doc_to_text": THREE_CHOICES,
+            "doc_to_choice": ["A", "B", "C"],
+            "doc_to_target": "answer",
+        },
+    ),
+}

@@ -1,0 +1,57 @@
+"""lm-evaluation-harness's own tasks on the real files of each benchmark, with a model that knows nothing."""
+
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from blur_pipeline.errors import BadInputError
+from blur_pipeline.metrics.general import general_ability
+from blur_pipeline.metrics.intervals import Resampler
+from blur_pipeline.scoring.harness import run_task
+
+FILES = {
+    "wmdp_bio": "wmdp/bio_questions.json",
+    "wmdp_chem": "wmdp/chem_questions.json",
+    "wmdp_cyber": "wmdp/cyber_questions.json",
+    "mmlu": "mmlu",
+    "gsm8k": "gsm8k",
+    "qnli": "glue/QNLI/dev.tsv",
+    "truthfulqa_mc1": "truthfulqa/TruthfulQA_b.csv",
+    "cose": "cose/dev_rand_split.jsonl",
+}
+
+
+@pytest.fixture(scope="module")
+def model(tokenizer):
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=2048,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return LlamaForCausalLM(config)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_task_runs_on_its_real_file(name, benchdata, model, tokenizer):
+    limit = 1 if name in ("mmlu", "gsm8k") else 6
+    answers = run_task(model, tokenizer, name, str(benchdata / FILES[name]), limit, 0, batch_size=8)
+    metric = "exact_match" if name == "gsm8k" else "acc"
+    values = answers.loc[answers["metric"] == metric, "value"]
+    assert set(values) <= {0.0, 1.0}
+    assert answers["part"].nunique() == (57 if name == "mmlu" else 1)
+    table = general_ability(answers, Resampler(200, 0)).set_index("metric")
+    row = table.loc[f"general.{name}.{metric}"]
+    assert row["low"] <= row["value"] <= row["high"]
+
+
+def test_the_wrong_file_is_named(benchdata, model, tokenizer):
+    with pytest.raises(BadInputError, match=r"not the data of 'cose' .*general\.tasks\.cose\.path"):
+        run_task(model, tokenizer, "cose", str(benchdata / FILES["wmdp_bio"]), 2, 0, 8)
+    with pytest.raises(BadInputError, match="no such file or folder"):
+        run_task(model, tokenizer, "mmlu", "nowhere", 2, 0, 8)
