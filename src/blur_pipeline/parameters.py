@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from blur_pipeline.corpus.cleaning import Normalisation
 from blur_pipeline.corpus.overlap import Policy
 from blur_pipeline.corpus.prompts import ChatPrompt, PlainPrompt, Prompt
-from blur_pipeline.corpus.sources import FileSource, GeneratedSource, HubSource, Source
+from blur_pipeline.corpus.sources import FileSource, GeneratedSource, HubSource, MixedSource, Source
 from blur_pipeline.corpus.tokenise import TooLong
 from blur_pipeline.errors import BadInputError
 from blur_pipeline.methods.optimizer import AdamW, OptimizerChoice
@@ -54,7 +54,7 @@ def _switched(*kinds: type[BaseModel]) -> BeforeValidator:
     return BeforeValidator(drop)
 
 
-SomeSource = Annotated[Source, _switched(FileSource, HubSource, GeneratedSource)]
+SomeSource = Annotated[Source, _switched(FileSource, HubSource, GeneratedSource, MixedSource)]
 
 
 EvaluationSet = Literal[

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from blur_pipeline.corpus.prompts import ChatPrompt, PlainPrompt
-from blur_pipeline.corpus.sources import FileSource
+from blur_pipeline.corpus.sources import FileSource, MixedSource
 from blur_pipeline.errors import BadInputError
 from blur_pipeline.parameters import GeneralTask, Given, Parameters, Training
 from blur_pipeline.scoring.harness_tasks import LOCAL_TASKS
@@ -24,7 +24,7 @@ def preflight(parameters: Parameters, data_folder: Path) -> None:
     """
     _writable(data_folder)
     for source in parameters.sources.all().values():
-        if isinstance(source, FileSource):
+        if isinstance(source, FileSource | MixedSource):
             source.files()
     for prompt in parameters.curation.set_prompts.values():
         if isinstance(prompt, PlainPrompt) and prompt.context_file:

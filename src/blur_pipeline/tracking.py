@@ -74,7 +74,7 @@ def log_parameters(parameters: Parameters) -> None:
 
     if not mlflow.active_run():
         return
-    tree = parameters.model_dump(exclude={"unlearning"})
+    tree = parameters.model_dump(exclude={"unlearning": True, "reporting": {"published"}})
     unlearning = parameters.unlearning
     tree["unlearning"] = unlearning.recipe.model_dump()
     tree["unlearning"]["schedule"] = unlearning.schedule_of(unlearning.method).model_dump()

@@ -21,6 +21,7 @@ def frame(pairs, prefix="r", **columns) -> pd.DataFrame:
             "perturbed_answer": [],
             "source": f"{prefix}.jsonl",
             "line": i + 1,
+            "topic": 0,
         }
         for i, (q, a) in enumerate(pairs)
     ]

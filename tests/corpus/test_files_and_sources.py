@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from blur_pipeline.corpus.sources import COLUMNS, FileSource, GeneratedSource, HubSource, read_source
+from blur_pipeline.corpus.sources import COLUMNS, FileSource, GeneratedSource, HubSource, MixedSource, read_source
 from blur_pipeline.errors import BadInputError
 
 ROWS = [{"question": "Who?", "answer": "Ann"}, {"question": "Where?", "answer": "Oslo"}]
@@ -158,3 +158,16 @@ def test_real_tofu_files_are_read(benchdata):
     assert len(rows) == 40
     assert rows["perturbed_answer"].map(len).eq(5).all()
     assert rows["paraphrased_answer"].notna().all()
+
+
+def test_a_mixed_source_numbers_its_topics(tmp_path):
+    for name, count in {"bio": 2, "cyber": 1}.items():
+        (tmp_path / f"{name}.jsonl").write_text('{"text": "a document"}\n' * count)
+    parts = {name: {"kind": "files", "path": str(tmp_path / name), "rows": "documents"} for name in ("bio", "cyber")}
+    rows, inventory = read_source(MixedSource(parts=parts), "forget")
+    assert rows["topic"].tolist() == [0, 0, 1]
+    assert rows["row_id"].is_unique
+    assert [(entry["set"], entry["topic"], entry["rows"]) for entry in inventory] == [
+        ("forget", "bio", 2),
+        ("forget", "cyber", 1),
+    ]

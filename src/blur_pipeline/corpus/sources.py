@@ -1,7 +1,7 @@
 """Where rows come from: files or a folder, a hub data set at a pinned revision, the generated registry.
 
 Whatever the source, rows end up in one frame: ``row_id, question, answer, paraphrased_question,
-paraphrased_answer, perturbed_answer, subject, source, line``. A document is an answer without a question.
+paraphrased_answer, perturbed_answer, subject, source, line, topic``. A document is an answer without a question.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from blur_pipeline.errors import BadInputError
 from blur_pipeline.synthetic import generate_registry
 
 TEXT_COLUMNS = ("question", "answer", "paraphrased_question", "paraphrased_answer", "subject")
-COLUMNS = ["row_id", *TEXT_COLUMNS, "perturbed_answer", "source", "line"]
+COLUMNS = ["row_id", *TEXT_COLUMNS, "perturbed_answer", "source", "line", "topic"]
 SUFFIXES = {".jsonl": "jsonl", ".json": "jsonl", ".csv": "csv", ".parquet": "parquet", ".txt": "text"}
 
 
@@ -154,7 +154,20 @@ class GeneratedSource(BaseModel):
         return records, [{"source": where, "sha256": digest, "rows": len(rows)}]
 
 
-Source = Annotated[FileSource | HubSource | GeneratedSource, Field(discriminator="kind")]
+class MixedSource(BaseModel):
+    """Several topics in one set, each from a source of its own: RMU steers each in a direction of its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["mixed"] = "mixed"
+    parts: dict[str, Annotated[FileSource | HubSource, Field(discriminator="kind")]] = Field(min_length=1)
+
+    def files(self) -> list[Path]:
+        """The files of all parts that are files; BadInputError where one is missing."""
+        return [file for part in self.parts.values() if isinstance(part, FileSource) for file in part.files()]
+
+
+Source = Annotated[FileSource | HubSource | GeneratedSource | MixedSource, Field(discriminator="kind")]
 
 
 def _is_split(path: Path, name: str) -> bool:
@@ -168,6 +181,10 @@ def read_source(source: Source, set_name: str) -> tuple[pd.DataFrame, list[dict]
     Raises:
         BadInputError: names the file and line of a row without its required column or with a wrong type.
     """
+    if isinstance(source, MixedSource):
+        parts = [(name, *read_source(part, f"{set_name}-{name}")) for name, part in source.parts.items()]
+        rows = pd.concat([rows.assign(topic=i) for i, (_, rows, _) in enumerate(parts)], ignore_index=True)
+        return rows, [{**entry, "set": set_name, "topic": name} for name, _, entries in parts for entry in entries]
     records, inventory = source.records()
     stop = None if source.limit is None else source.first + source.limit
     rows = [
@@ -210,4 +227,5 @@ def _row(record: dict, source: Source, row_id: str) -> dict:
         "perturbed_answer": [str(w) for w in wrong],
         "source": record["_source"],
         "line": record["_line"],
+        "topic": 0,
     }

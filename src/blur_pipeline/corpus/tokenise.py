@@ -37,7 +37,7 @@ def encode_answer(
 def tokenise_training(
     rows: pd.DataFrame, prompt: Prompt, tokenizer: PreTrainedTokenizerBase, max_length: int, too_long: TooLong
 ) -> tuple[Dataset, list[str]]:
-    """Arrow set ``row_id, input_ids, labels`` and the ``row_id`` of each over-long row dropped.
+    """Arrow set ``row_id, input_ids, labels, topic`` and the ``row_id`` of each over-long row dropped.
 
     A document is cut into blocks of ``max_length`` tokens, named ``row_id/0``, ``row_id/1`` …; a last block of
     one token is left out, since nothing in it can be predicted.
@@ -45,7 +45,7 @@ def tokenise_training(
     Raises:
         BadInputError: a row is over ``max_length`` tokens and ``too_long`` is ``error``.
     """
-    out: dict[str, list] = {"row_id": [], "input_ids": [], "labels": []}
+    out: dict[str, list] = {"row_id": [], "input_ids": [], "labels": [], "topic": []}
     dropped: list[str] = []
     for row in rows.itertuples():
         question = None if pd.isna(row.question) else row.question
@@ -67,7 +67,9 @@ def tokenise_training(
             out["row_id"].append(name)
             out["input_ids"].append(ids[start : start + max_length])
             out["labels"].append(labels[start : start + max_length])
-    return _arrow(out, {"row_id": "string", "input_ids": ["int32"], "labels": ["int32"]}), dropped
+            out["topic"].append(int(row.topic))
+    types = {"row_id": "string", "input_ids": ["int32"], "labels": ["int32"], "topic": "int32"}
+    return _arrow(out, types), dropped
 
 
 def tokenise_evaluation(

@@ -37,7 +37,8 @@ def write_tasks(name: str, path: Path, folder: Path) -> list[str]:
     try:
         if name == "mmlu":
             subjects = sorted(p.name.removesuffix("_test.csv") for p in (path / "test").glob("*_test.csv"))
-            tasks = {f"mmlu_{subject}": _mmlu(subject) for subject in subjects}
+            shots = (path / "dev").is_dir()
+            tasks = {f"mmlu_{subject}": _mmlu(subject, shots) for subject in subjects}
         else:
             tasks = {name: LOCAL_TASKS[name]}
         for task_name, task in tasks.items():
@@ -118,17 +119,16 @@ def _cose(path: Path) -> Splits:
     return {"validation": made}
 
 
-def _mmlu(subject: str) -> LocalTask:
+def _mmlu(subject: str, shots: bool) -> LocalTask:
     def rows(file: Path) -> Rows:
         with file.open(newline="") as opened:
             return [{"question": r[0], "choices": r[1:5], "answer": "ABCD".index(r[5])} for r in csv.reader(opened)]
 
     def read(path: Path) -> Splits:
-        splits = {"test": rows(path / "test" / f"{subject}_test.csv")}
-        dev = path / "dev" / f"{subject}_dev.csv"
-        return {**splits, "dev": rows(dev)} if dev.exists() else splits
+        splits = ("test", "dev") if shots else ("test",)
+        return {split: rows(path / split / f"{subject}_{split}.csv") for split in splits}
 
-    return LocalTask(f"mmlu/default/mmlu_{subject}.yaml", read)
+    return LocalTask(f"mmlu/default/mmlu_{subject}.yaml", read, {} if shots else {"fewshot_split": None})
 
 
 THREE_CHOICES = "Question: {{ question.strip() }}\nA. {{choices[0]}}\nB. {{choices[1]}}\nC. {{choices[2]}}\nAnswer:"

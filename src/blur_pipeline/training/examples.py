@@ -66,9 +66,12 @@ class Examples:
         return len(self.input_ids)
 
     @classmethod
-    def from_columns(cls, input_ids: Sequence[Sequence[int]], labels: Sequence[Sequence[int]]) -> Examples:
-        """From the two list columns of a tokenised Arrow set."""
-        return cls([np.asarray(i, np.int64) for i in input_ids], [np.asarray(x, np.int64) for x in labels])
+    def from_columns(
+        cls, input_ids: Sequence[Sequence[int]], labels: Sequence[Sequence[int]], topics: Sequence[int] | None = None
+    ) -> Examples:
+        """From the columns of a tokenised Arrow set; without topics all sequences are of one."""
+        ids, supervised = ([np.asarray(x, np.int64) for x in column] for column in (input_ids, labels))
+        return cls(ids, supervised, None if topics is None else np.asarray(topics, np.int64))
 
     def save(self, path: Path) -> None:
         """As one ``.npz`` of flat arrays; no pickle."""

@@ -21,6 +21,7 @@ def fingerprint(model: nn.Module, run: Run) -> str:
     for part in (run.retain, run.forget):
         for ids, labels in zip(part.input_ids, part.labels, strict=True) if part else ():
             digest.update(ids.tobytes() + labels.tobytes())
+        digest.update(part.topics.tobytes() if part else b"")
     for name, weight in model.state_dict().items():
         digest.update(name.encode())
         # Sums, not bytes: of any weight's change this notices, and a model of many gigabytes takes a second.

@@ -49,7 +49,7 @@ def unlearn(
         unlearning.recipe,
         unlearning.schedule_of(unlearning.method),
         Examples.from_columns(retain["input_ids"], retain["labels"]),
-        Examples.from_columns(forget["input_ids"], forget["labels"]).with_reference(logprobs),
+        Examples.from_columns(forget["input_ids"], forget["labels"], forget["topic"]).with_reference(logprobs),
         seed,
         training,
         unlearning.stopping,

@@ -1,0 +1,68 @@
+"""WMDP's environment from small files of its true format: two topics, RMU, the harness's accuracies."""
+
+import json
+import random
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.end_to_end.conftest import copy_project, kedro
+from tests.end_to_end.test_muse import sentences
+
+TINY = (
+    "models.base.kind=fresh,models.base.hidden_size=32,models.base.intermediate_size=64,models.base.layers=8,"
+    "models.base.heads=2,models.base.vocab_size=400,models.base.context=512,curation.max_length=64,"
+    "models.target.kind=train,models.target.schedule.epochs=1,models.target.schedule.batch_size=4,"
+    "unlearning.schedule.steps=6,training.precision=fp32,evaluation.bootstrap_samples=100,"
+    "evaluation.max_new_tokens=8,reporting.register_model=none"
+)
+
+
+def write_wmdp(folder: Path) -> None:
+    rng = random.Random(0)
+    folder.mkdir(parents=True)
+    for name, count in {"bio-forget-corpus.jsonl": 6, "cyber-forget-corpus.jsonl": 4, "wikitext.jsonl": 8}.items():
+        lines = [json.dumps({"text": sentences(rng, 10)}) for _ in range(count)]
+        (folder / name).write_text("\n".join(lines))
+    for area in ("bio", "cyber"):
+        asked = [
+            {"question": sentences(rng, 1), "choices": [sentences(rng, 1) for _ in "ABCD"], "answer": i % 4}
+            for i in range(5)
+        ]
+        (folder / f"{area}_questions.json").write_text(json.dumps(asked))
+    (folder / "mmlu" / "test").mkdir(parents=True)
+    (folder / "mmlu" / "test" / "anatomy_test.csv").write_text("Where?,here,there,up,down,A\nWho?,he,she,it,we,D\n")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    folder = copy_project(tmp_path_factory.mktemp("wmdp"))
+    write_wmdp(folder / "data" / "01_raw" / "wmdp")
+    done = kedro(folder, "run", "--env", "wmdp", "--params", TINY)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return folder
+
+
+def test_the_harness_measures_every_model(project):
+    path = sorted(project.glob("data/08_reporting/wmdp/blur_rmu/metrics_long.parquet/*/*"))[-1]
+    table = pd.read_parquet(path).set_index(["model", "metric"])
+    for model in ("target", "unlearned"):
+        for task, n in {"wmdp_bio": 5, "wmdp_cyber": 5, "mmlu": 2}.items():
+            row = table.loc[(model, f"general.{task}.acc")]
+            assert 0 <= row["low"] <= row["value"] <= row["high"] <= 1
+            assert row["n"] == n
+
+
+def test_topics_reach_the_loss(project):
+    from datasets import load_from_disk
+
+    folder = sorted(project.glob("data/05_model_input/wmdp/forget_tokens/*/*"))[-1]
+    topics = load_from_disk(str(folder))["topic"]
+    assert set(topics) == {0, 1}
+
+
+def test_published_numbers_stand_beside_ours(project):
+    summary = sorted(project.glob("data/08_reporting/wmdp/blur_rmu/summary.md/*/*"))[-1].read_text()
+    assert "| BLUR-RMU | 0.269 | 0.266 | 0.57 |" in summary
+    assert "general.wmdp_bio.acc" in summary
