@@ -72,6 +72,8 @@ def _rank(metric: str) -> tuple[int, str]:
 def example_answers(completions: dict[str, pd.DataFrame], count: int) -> pd.DataFrame:
     """The first ``count`` forget questions: ``question, answer`` and each model's completion."""
     present = {model: frame for model, frame in completions.items() if not frame.empty}
+    if not present:  # documents alone: nothing was asked
+        return pd.DataFrame(columns=["question", "answer"])
     first = next(iter(present.values()))
     rows = first.loc[first["set"] == "forget", ["row_id", "question", "answer"]].head(count)
     for model, frame in present.items():
