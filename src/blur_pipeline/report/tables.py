@@ -51,7 +51,7 @@ def interval_text(value: float, low: float, high: float) -> str:
     if not math.isfinite(value):
         return "–"
     one = lambda x: f"{x:.1e}" if 0 < abs(x) < 0.001 else f"{x:.3f}"
-    return f"{one(value)} [{one(low)}, {one(high)}]"
+    return f"{one(value)} [{one(low)}, {one(high)}]" if math.isfinite(low) else one(value)
 
 
 def reasons(table: pd.DataFrame) -> list[str]:
