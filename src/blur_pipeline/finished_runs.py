@@ -11,6 +11,7 @@ from blur_pipeline.report.leaderboard import RUN_COLUMNS
 from blur_pipeline.tracking import METRICS_ARTIFACT
 
 SETTINGS = "unlearning."
+MODELS = ("target/", "retrained/", "unlearned/")
 NOT_SETTINGS = ("unlearning.method",)
 
 
@@ -58,8 +59,6 @@ def _table(run: Any) -> pd.DataFrame:
     try:
         text = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/{METRICS_ARTIFACT}")
     except Exception:  # the store raises many kinds; an older run, or an artifact that was removed
-        rows = [
-            (*name.split("/", 1), value) for name, value in run.data.metrics.items() if name.startswith("unlearned/")
-        ]
+        rows = [(*n.split("/", 1), v) for n, v in run.data.metrics.items() if n.startswith(MODELS)]
         return pd.DataFrame(rows, columns=["model", "metric", "value"]).assign(low=float("nan"), high=float("nan"))
     return pd.read_json(io.StringIO(text), orient="records")
