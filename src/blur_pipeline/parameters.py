@@ -202,6 +202,7 @@ class Evaluation(Block):
         default_factory=dict, description="sets with another limit; VerbMem's references are cut to it too"
     )
     bootstrap_samples: int = Field(1000, ge=100)
+    keep_scores: str | None = Field(None, description="folder where scores are kept as they come, to resume from")
     gradient_norms: bool = Field(True, description="the gradient-norm membership attack: a backward pass an example")
     published_a: float | None = Field(
         None, gt=0, lt=1, description="PrivLeak's A of the retrained model as published, where there is none here"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -26,10 +27,14 @@ def score(model: Any, evaluation_tokens: Any, evaluation: Evaluation, device: st
 
     if isinstance(model, AbsentModel):
         return pd.DataFrame(columns=SCORE_COLUMNS)
-    examples = Examples.from_columns(evaluation_tokens["input_ids"], evaluation_tokens["labels"])
-    scores = score_tokens(model.to(resolve_device(device)), examples, evaluation.tokens_per_batch, "Scoring")
-    names = evaluation_tokens.select_columns(["set", "row_id", "variant", "text", "ends"]).to_pandas()
-    return pd.concat([names, scores], axis=1)
+    model, keep = model.to(resolve_device(device)), evaluation.keep_scores
+    parts = []
+    for name, rows in evaluation_tokens.to_pandas().groupby("set", sort=False):
+        examples = Examples.from_columns(rows["input_ids"], rows["labels"])
+        title = f"Scoring {name}"
+        scores = score_tokens(model, examples, evaluation.tokens_per_batch, title, Path(keep) if keep else None)
+        parts.append(pd.concat([rows[SCORE_COLUMNS[:5]].reset_index(drop=True), scores], axis=1))
+    return pd.concat(parts, ignore_index=True)
 
 
 def answer(
