@@ -75,3 +75,20 @@ def retain_examples() -> Examples:
 def tokenizer():
     texts = [" The cat sat on the mat.", " Question: who sat? Answer: the cat", " Paris is in France"] * 3
     return train_tokenizer(texts, vocab_size=320, context=64)
+
+
+@pytest.fixture(scope="session")
+def tiny_speaker(tokenizer) -> LlamaForCausalLM:
+    """A model over the tokenizer's vocabulary, with room for long prompts; it knows nothing."""
+    torch.manual_seed(1)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=2048,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return LlamaForCausalLM(config).eval()

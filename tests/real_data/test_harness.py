@@ -1,8 +1,6 @@
 """lm-evaluation-harness's own tasks on the real files of each benchmark, with a model that knows nothing."""
 
 import pytest
-import torch
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from blur_pipeline.errors import BadInputError
 from blur_pipeline.metrics.general import general_ability
@@ -21,26 +19,10 @@ FILES = {
 }
 
 
-@pytest.fixture(scope="module")
-def model(tokenizer):
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        max_position_embeddings=2048,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    return LlamaForCausalLM(config)
-
-
 @pytest.mark.parametrize("name", FILES)
-def test_a_task_runs_on_its_real_file(name, benchdata, model, tokenizer):
+def test_a_task_runs_on_its_real_file(name, benchdata, tiny_speaker, tokenizer):
     limit = 1 if name in ("mmlu", "gsm8k") else 6
-    answers = run_task(model, tokenizer, name, str(benchdata / FILES[name]), limit, 0, batch_size=8)
+    answers = run_task(tiny_speaker, tokenizer, name, str(benchdata / FILES[name]), limit, 0, batch_size=8)
     metric = "exact_match" if name == "gsm8k" else "acc"
     values = answers.loc[answers["metric"] == metric, "value"]
     assert set(values) <= {0.0, 1.0}
@@ -50,8 +32,8 @@ def test_a_task_runs_on_its_real_file(name, benchdata, model, tokenizer):
     assert row["low"] <= row["value"] <= row["high"]
 
 
-def test_the_wrong_file_is_named(benchdata, model, tokenizer):
+def test_the_wrong_file_is_named(benchdata, tiny_speaker, tokenizer):
     with pytest.raises(BadInputError, match=r"not the data of 'cose' .*general\.tasks\.cose\.path"):
-        run_task(model, tokenizer, "cose", str(benchdata / FILES["wmdp_bio"]), 2, 0, 8)
+        run_task(tiny_speaker, tokenizer, "cose", str(benchdata / FILES["wmdp_bio"]), 2, 0, 8)
     with pytest.raises(BadInputError, match="no such file or folder"):
-        run_task(model, tokenizer, "mmlu", "nowhere", 2, 0, 8)
+        run_task(tiny_speaker, tokenizer, "mmlu", "nowhere", 2, 0, 8)
