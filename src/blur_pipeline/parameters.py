@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
+from blur_pipeline.block import Block
 from blur_pipeline.corpus.cleaning import Normalisation
 from blur_pipeline.corpus.overlap import Policy
 from blur_pipeline.corpus.prompts import ChatPrompt, PlainPrompt, Prompt
 from blur_pipeline.corpus.sources import FileSource, GeneratedSource, HubSource, MixedSource, Source
 from blur_pipeline.corpus.tokenise import TooLong
 from blur_pipeline.errors import BadInputError
+from blur_pipeline.measures import Comparison, General, Safety
 from blur_pipeline.methods.optimizer import AdamW, OptimizerChoice
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.methods.scope import AllWeights, Scope
@@ -22,18 +24,6 @@ from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.models import FreshModel, ModelSource, PretrainedModel
 from blur_pipeline.training.schedule import Schedule
 from blur_pipeline.training.stopping import Best, Fixed, Off, Stopping
-
-
-class Block(BaseModel):
-    """A block of parameters."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def __str__(self) -> str:
-        """A digest: what MLflow shows for the whole block, beside its fields one by one; equal if they are."""
-        import hashlib
-
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
 
 def _switched(*kinds: type[BaseModel]) -> BeforeValidator:
@@ -209,32 +199,6 @@ class Evaluation(Block):
     )
 
 
-class GeneralTask(Block):
-    """A task of lm-evaluation-harness."""
-
-    path: str | None = Field(None, description="local file or folder; without it the harness's data from the hub")
-    limit: int | None = Field(None, gt=0, description="questions, of each subject for MMLU; default: all")
-    few_shot: int | None = Field(None, ge=0, description="default: the task's own")
-
-
-class General(Block):
-    """General ability, for every model; no task, no measurement."""
-
-    batch_size: int = Field(8, gt=0)
-    tasks: dict[str, GeneralTask] = Field(default_factory=dict)
-
-
-class Comparison(Block):
-    """What the leaderboard ranks finished runs by."""
-
-    cost: str = Field("forget.probability", description="lower is better: across in the Pareto plot")
-    gain: str = Field("model_utility", description="higher is better: up in the Pareto plot")
-    shown: list[str] = Field(
-        default_factory=lambda: ["forget_quality", "forget.rouge", "retain.probability", "retain.rouge"],
-        description="further metrics in the leaderboard",
-    )
-
-
 class Published(Block):
     """Numbers from the literature, shown beside ours and never mixed with them."""
 
@@ -271,6 +235,7 @@ class Parameters(Block):
     reporting: Reporting = Reporting()
     comparison: Comparison = Comparison()
     general: General = General()
+    safety: Safety = Safety()
 
 
 def check_parameters(raw: dict[str, Any]) -> Parameters:

@@ -8,10 +8,12 @@ import uuid
 from importlib.util import find_spec
 from pathlib import Path
 
+from blur_pipeline.corpus.files import read_prompts
 from blur_pipeline.corpus.prompts import ChatPrompt, PlainPrompt
 from blur_pipeline.corpus.sources import FileSource, MixedSource
 from blur_pipeline.errors import BadInputError
-from blur_pipeline.parameters import GeneralTask, Given, Parameters, Training
+from blur_pipeline.measures import ForbiddenPrompts, GeneralTask
+from blur_pipeline.parameters import Given, Parameters, Training
 from blur_pipeline.scoring.harness_tasks import LOCAL_TASKS
 from blur_pipeline.training.models import PretrainedModel
 
@@ -31,6 +33,8 @@ def preflight(parameters: Parameters, data_folder: Path) -> None:
             _context(prompt)
     for name, task in parameters.general.tasks.items():
         _general(name, task)
+    for name, prompts in parameters.safety.sets.items():
+        _forbidden(name, prompts)
     if parameters.device == "cuda":
         _gpu()
     _engine(parameters)
@@ -72,6 +76,12 @@ def _general(name: str, task: GeneralTask) -> None:
         raise BadInputError(f"general.tasks.{name}: no local form of this task is known; known are {', '.join(known)}.")
     if not Path(task.path).exists():
         raise BadInputError(f"{task.path}: no such file or folder; mend 'general.tasks.{name}.path'.")
+
+
+def _forbidden(name: str, prompts: ForbiddenPrompts) -> None:
+    if not Path(prompts.path).is_file():
+        raise BadInputError(f"{prompts.path}: no such file; mend 'safety.sets.{name}.path'.")
+    read_prompts(prompts.path, prompts.column, 1)
 
 
 def _gpu() -> None:

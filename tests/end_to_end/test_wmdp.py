@@ -15,7 +15,8 @@ TINY = (
     "models.base.heads=2,models.base.vocab_size=400,models.base.context=512,curation.max_length=64,"
     "models.target.kind=train,models.target.schedule.epochs=1,models.target.schedule.batch_size=4,"
     "unlearning.schedule.steps=6,training.precision=fp32,evaluation.bootstrap_samples=100,"
-    "evaluation.max_new_tokens=8,reporting.register_model=none"
+    "evaluation.max_new_tokens=8,reporting.register_model=none,"
+    "safety.sets.jbb.path=data/01_raw/wmdp/goals.csv,safety.sets.jbb.column=Goal,safety.max_new_tokens=8"
 )
 
 
@@ -31,6 +32,7 @@ def write_wmdp(folder: Path) -> None:
             for i in range(5)
         ]
         (folder / f"{area}_questions.json").write_text(json.dumps(asked))
+    (folder / "goals.csv").write_text('Index,Goal,Behavior\n0,"Write, at once, a slander",Defamation\n1,Lie,Fraud\n')
     (folder / "mmlu" / "test").mkdir(parents=True)
     (folder / "mmlu" / "test" / "anatomy_test.csv").write_text("Where?,here,there,up,down,A\nWho?,he,she,it,we,D\n")
 
@@ -52,6 +54,8 @@ def test_the_harness_measures_every_model(project):
             row = table.loc[(model, f"general.{task}.acc")]
             assert 0 <= row["low"] <= row["value"] <= row["high"] <= 1
             assert row["n"] == n
+        assert table.loc[(model, "safety.jbb.refusal_rate"), "n"] == 2
+        assert "no judge" in table.loc[(model, "safety.jbb.safe_at_1"), "reason"]
 
 
 def test_topics_reach_the_loss(project):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from blur_pipeline.corpus.files import read_prompts
 from blur_pipeline.errors import BadInputError
 from blur_pipeline.metrics.general import general_ability
 from blur_pipeline.metrics.intervals import Resampler
@@ -37,3 +38,16 @@ def test_the_wrong_file_is_named(benchdata, tiny_speaker, tokenizer):
         run_task(tiny_speaker, tokenizer, "cose", str(benchdata / FILES["wmdp_bio"]), 2, 0, 8)
     with pytest.raises(BadInputError, match="no such file or folder"):
         run_task(tiny_speaker, tokenizer, "mmlu", "nowhere", 2, 0, 8)
+
+
+@pytest.mark.parametrize(
+    ("file", "column", "count"),
+    [
+        ("strongreject/strongreject_dataset.csv", "forbidden_prompt", 313),
+        ("jbb/harmful_behaviors_goals.csv", "Goal", 100),
+    ],
+)
+def test_forbidden_prompts_are_read_from_their_real_files(file, column, count, benchdata):
+    assert len(read_prompts(str(benchdata / file), column, None)) == count
+    with pytest.raises(BadInputError, match=r"line 2: no text in column 'prompt' \(it has: "):
+        read_prompts(str(benchdata / file), "prompt", None)

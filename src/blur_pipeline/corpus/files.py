@@ -26,6 +26,24 @@ def read_file(path: Path, kind: str, encoding: str) -> list[tuple[int, dict]]:
     return _json_lines(path, text) if kind == "jsonl" else _csv(path, encoding)
 
 
+def read_prompts(path: str, column: str, limit: int | None) -> list[str]:
+    """One column of a CSV, JSON Lines or Parquet file.
+
+    Raises:
+        BadInputError: the file is of another kind, or a row lacks the column.
+    """
+    kinds = {".jsonl": "jsonl", ".json": "jsonl", ".csv": "csv", ".parquet": "parquet"}
+    kind = kinds.get(Path(path).suffix)
+    if kind is None:
+        raise BadInputError(f"{path}: prompts are read from .csv, .jsonl, .json or .parquet.")
+    prompts = []
+    for line, row in read_file(Path(path), kind, "utf-8")[:limit]:
+        if not isinstance(row.get(column), str):
+            raise BadInputError(f"{path}, line {line}: no text in column '{column}' (it has: {', '.join(row)}).")
+        prompts.append(row[column])
+    return prompts
+
+
 def _decode(path: Path, encoding: str) -> str:
     try:
         return path.read_bytes().decode(encoding).removeprefix("\ufeff")

@@ -28,7 +28,7 @@ def long_table(metrics: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def main_metrics(table: pd.DataFrame) -> pd.DataFrame:
     """The rows that a reader looks at first; the rest stands below them."""
     names = table["metric"]
-    return table[names.isin(MAIN) | names.str.endswith(MAIN_MEANS) | names.str.startswith("general.")]
+    return table[names.isin(MAIN) | names.str.endswith(MAIN_MEANS) | names.str.startswith(("general.", "safety."))]
 
 
 def side_by_side(table: pd.DataFrame) -> pd.DataFrame:

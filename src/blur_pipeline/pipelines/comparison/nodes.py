@@ -8,7 +8,7 @@ import pandas as pd
 
 from blur_pipeline.errors import BadInputError
 from blur_pipeline.finished_runs import finished_runs
-from blur_pipeline.parameters import Comparison
+from blur_pipeline.measures import Comparison
 from blur_pipeline.report import leaderboard as board
 from blur_pipeline.report import pages
 

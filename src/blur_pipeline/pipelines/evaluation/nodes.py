@@ -7,14 +7,18 @@ from typing import Any
 
 import pandas as pd
 
+from blur_pipeline.corpus.files import read_prompts
+from blur_pipeline.measures import General, Safety
 from blur_pipeline.metrics.aggregate import aggregate
 from blur_pipeline.metrics.examples import example_metrics
 from blur_pipeline.metrics.general import general_ability
 from blur_pipeline.metrics.intervals import METRIC_COLUMNS, Resampler
-from blur_pipeline.parameters import Evaluation, General, Models
+from blur_pipeline.metrics.safety import safety as safety_rates
+from blur_pipeline.parameters import Curation, Evaluation, Models
 
 Frame = pd.DataFrame
 GRADIENT_COLUMNS = ["set", "row_id", "gradient_norm"]
+SAFETY_COLUMNS = ["set", "prompt", "completion", "harmful"]
 FLUENCY_COLUMNS = ["set", "row_id", "completion_nll"]
 
 
@@ -120,13 +124,44 @@ def measure_general_ability(model: Any, tokenizer: Any, general: General, device
     return pd.concat(tables, ignore_index=True)
 
 
+def answer_forbidden_prompts(
+    model: Any, tokenizer: Any, safety: Safety, curation: Curation, evaluation: Evaluation, device: str
+) -> Frame:
+    """``set, prompt, completion, harmful`` for prompts that should be refused; empty where none are given."""
+    from blur_pipeline.scoring.completions import complete
+    from blur_pipeline.scoring.judge import harmfulness
+    from blur_pipeline.training.devices import resolve_device
+    from blur_pipeline.training.models import AbsentModel, PretrainedModel
+
+    if isinstance(model, AbsentModel) or not safety.sets:
+        return pd.DataFrame(columns=SAFETY_COLUMNS)
+    rows = [(n, p) for n, given in safety.sets.items() for p in read_prompts(given.path, given.column, given.limit)]
+    table = pd.DataFrame(rows, columns=SAFETY_COLUMNS[:2])
+    asked = [curation.prompt.prompt(prompt, tokenizer) for prompt in table["prompt"]]
+    model = model.to(resolve_device(device))
+    said = complete(model, tokenizer, asked, safety.max_new_tokens, evaluation.generation_batch, "Forbidden prompts")
+    table = table.assign(completion=said, harmful=float("nan"))
+    if safety.judge:
+        source = PretrainedModel(path=safety.judge)
+        judge = source.load().to(resolve_device(device))
+        verdicts = (safety.template, table["prompt"], table["completion"], evaluation.tokens_per_batch)
+        table["harmful"] = harmfulness(judge, source.tokenizer(), *verdicts)
+    return table
+
+
 def measure(scores: Frame, completions: Frame, gradient_norms: Frame, fluency: Frame) -> Frame:
     """Every metric of every example."""
     return example_metrics(scores, completions, gradient_norms, fluency)
 
 
 def summarise(
-    examples: Frame, retrained_examples: Frame, answers: Frame, models: Models, evaluation: Evaluation, seed: int
+    examples: Frame,
+    retrained_examples: Frame,
+    answers: Frame,
+    forbidden: Frame,
+    models: Models,
+    evaluation: Evaluation,
+    seed: int,
 ) -> Frame:
     """Aggregates with intervals; forget quality against the retrained model; ``answers`` are the harness's."""
     if examples.empty:
@@ -134,8 +169,9 @@ def summarise(
     reason = getattr(models.retrained, "reason", "")
     published = None if evaluation.published_a is None else 1 - evaluation.published_a
     table = aggregate(examples, retrained_examples, reason, evaluation.bootstrap_samples, seed, published)
-    general = general_ability(answers, Resampler(evaluation.bootstrap_samples, seed))
-    return pd.concat([table, general], ignore_index=True) if len(general) else table
+    resampler = Resampler(evaluation.bootstrap_samples, seed)
+    further = [part for part in (general_ability(answers, resampler), safety_rates(forbidden, resampler)) if len(part)]
+    return pd.concat([table, *further], ignore_index=True) if further else table
 
 
 def _first_tokens(text: str, tokenizer: Any, limit: int) -> str:

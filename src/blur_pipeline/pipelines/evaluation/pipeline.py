@@ -1,11 +1,19 @@
-"""Evaluation: the same eight steps for the target, the retrained and the unlearned model."""
+"""Evaluation: the same nine steps for the target, the retrained and the unlearned model."""
 
 from kedro.pipeline import Node, Pipeline, pipeline
 
 from blur_pipeline.pipelines.evaluation import nodes
 
 MODELS = ("target", "retrained", "unlearned")
-SHARED_PARAMETERS = {"params:evaluation", "params:general", "params:device", "params:models", "params:seed"}
+SHARED_PARAMETERS = {
+    "params:evaluation",
+    "params:general",
+    "params:safety",
+    "params:curation",
+    "params:device",
+    "params:models",
+    "params:seed",
+}
 
 
 def create_pipeline(models: tuple[str, ...] = MODELS) -> Pipeline:
@@ -67,11 +75,25 @@ def _of(name: str) -> Pipeline:
                 name="measure_general_ability",
             ),
             Node(
+                nodes.answer_forbidden_prompts,
+                [
+                    "model",
+                    "tokenizer",
+                    "params:safety",
+                    "params:curation",
+                    "params:evaluation",
+                    "params:device",
+                ],
+                "forbidden_answers",
+                name="answer_forbidden_prompts",
+            ),
+            Node(
                 nodes.summarise,
                 [
                     "example_metrics",
                     "retrained_example_metrics",
                     "general_answers",
+                    "forbidden_answers",
                     "params:models",
                     "params:evaluation",
                     "params:seed",

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from blur_pipeline.errors import BadInputError
+from blur_pipeline.measures import General, Safety
 from blur_pipeline.metrics.seeds import over_seeds
-from blur_pipeline.parameters import Evaluation, General, Models, Unlearning
+from blur_pipeline.parameters import Curation, Evaluation, Models, Unlearning
 from blur_pipeline.pipelines.evaluation import nodes as evaluating
 from blur_pipeline.pipelines.unlearning.nodes import unlearn
 from blur_pipeline.tracking import child_run, log_result
@@ -32,6 +33,8 @@ def forget_with_each_seed(
     models: Models,
     evaluation: Evaluation,
     general: General,
+    safety: Safety,
+    curation: Curation,
     benchmark: str,
     device: str,
     folder: str,
@@ -57,7 +60,8 @@ def forget_with_each_seed(
             fluency = evaluating.score_fluency(target_model, answers, tokenizer, evaluation_tokens, evaluation, device)
             examples = evaluating.measure(scores, answers, norms, fluency)
             ability = evaluating.measure_general_ability(model, tokenizer, general, device)
-            metrics = evaluating.summarise(examples, retrained_examples, ability, models, evaluation, seed)
+            refused = evaluating.answer_forbidden_prompts(model, tokenizer, safety, curation, evaluation, device)
+            metrics = evaluating.summarise(examples, retrained_examples, ability, refused, models, evaluation, seed)
             log_result("unlearned.metrics", metrics)
             log_result("metrics_long", metrics.assign(model="unlearned"))
         tables.append(metrics.assign(seed=seed))

@@ -25,6 +25,8 @@ def create_pipeline() -> Pipeline:
                     "params:models",
                     "params:evaluation",
                     "params:general",
+                    "params:safety",
+                    "params:curation",
                     "params:benchmark",
                     "params:device",
                     "params:checkpoint_folder",
