@@ -12,12 +12,14 @@ from torch import nn
 from blur_pipeline.scoring.kept_scores import KeptScores
 from blur_pipeline.training.examples import Examples, length_buckets
 from blur_pipeline.training.forward import Forward
+from blur_pipeline.training.memory import freed_memory_is_kept
 from blur_pipeline.training.progress import ProgressBar
 
 SCORE_COLUMNS = ["set", "row_id", "variant", "text", "ends", "token", "logprob", "mean", "variance", "correct"]
 
 
 BATCHES_IN_A_PART = 16
+ROWS_AT_ONCE = 64  # so that a row of the vocabulary is still in the cache when it is looked at again
 
 
 @torch.inference_mode()
@@ -35,7 +37,8 @@ def score_tokens(
     batches = list(length_buckets(examples, tokens_per_batch))
     kept = KeptScores.of(keep, model, examples, tokens_per_batch) if keep else None
     parts = kept.parts() if kept else {}
-    with ProgressBar(title, len(batches)) as bar:
+    device = next(model.parameters()).device
+    with ProgressBar(title, len(batches)) as bar, freed_memory_is_kept(device):
         for first in range(0, len(batches), BATCHES_IN_A_PART):
             if first not in parts:
                 part = batches[first : first + BATCHES_IN_A_PART]
@@ -51,14 +54,9 @@ def _score_batch(
     model: nn.Module, examples: Examples, members: list[int], bar: ProgressBar, number: int
 ) -> pd.DataFrame:
     batch = examples.batch(members).to(next(model.parameters()).device)
-    logprobs = Forward(model, batch).supervised_logits().log_softmax(dim=-1)  # (N, V)
-    probs = logprobs.exp()
-    mean = (probs * logprobs).sum(dim=-1)
-    variance = (probs * logprobs.square()).sum(dim=-1) - mean.square()
-    of_label = logprobs.gather(1, batch.targets[:, None])[:, 0]
-    correct = logprobs.argmax(dim=-1) == batch.targets
-    columns = [batch.targets.int(), of_label, mean, variance.clamp_min(0), correct]
-    columns = [c.cpu().numpy() for c in columns]
+    logits = Forward(model, batch).supervised_logits()  # (N, V)
+    pairs = zip(logits.split(ROWS_AT_ONCE), batch.targets.split(ROWS_AT_ONCE), strict=True)
+    columns = [torch.cat(c).cpu().numpy() for c in zip(*(_statistics(*pair) for pair in pairs), strict=True)]
     ends = np.cumsum(np.bincount(batch.sequence.cpu().numpy(), minlength=len(members)))[:-1]
     rows = [
         dict(zip(SCORE_COLUMNS[5:], cells, strict=True))
@@ -66,3 +64,15 @@ def _score_batch(
     ]
     bar({"step": number})
     return pd.DataFrame(rows, index=members)
+
+
+def _statistics(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """``(n,)`` each: the label, its log-probability, the vocabulary's mean and variance, whether it was the arg-max."""
+    logprobs = logits.log_softmax(dim=-1)  # (n, V)
+    of_label = logprobs.gather(1, targets[:, None])[:, 0]
+    correct = logprobs.argmax(dim=-1) == targets
+    probs = logprobs.exp()
+    mean = (probs * logprobs).sum(dim=-1)
+    # Around the mean: the difference of two large squares would lose four of seven digits.
+    variance = (probs * (logprobs - mean[:, None]).square_()).sum(dim=-1)
+    return targets.int(), of_label, mean, variance, correct
