@@ -10,6 +10,8 @@ from blur_pipeline.parameters import check_parameters
 from blur_pipeline.preflight import preflight, require_inputs
 from tests.test_parameters import changed, load
 
+ALL = {"params:sources", "params:models", "params:device"}
+
 
 @pytest.fixture(scope="module")
 def raw(project) -> dict:
@@ -20,12 +22,12 @@ def refuse(raw, tmp_path, message, **changes):
     for key, value in changes.items():
         raw = changed(raw, key.replace("__", "."), value)
     with pytest.raises(BadInputError, match=message) as caught:
-        preflight(check_parameters(raw), tmp_path / "data")
+        preflight(check_parameters(raw), tmp_path / "data", ALL)
     assert "\n" not in str(caught.value)
 
 
 def test_the_embedded_default_passes(raw, tmp_path):
-    preflight(check_parameters(raw), tmp_path / "data")
+    preflight(check_parameters(raw), tmp_path / "data", ALL)
     assert list((tmp_path / "data").iterdir()) == []
 
 
@@ -87,13 +89,13 @@ def test_a_given_target_that_is_not_there(raw, tmp_path):
 
 
 def test_a_data_folder_that_cannot_be_written(raw, tmp_path):
-    (tmp_path / "data").write_text("a file where the folder should be")
+    (tmp_path / "data", ALL).write_text("a file where the folder should be")
     refuse(raw, tmp_path, "data folder cannot be written")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_data_folder(raw, tmp_path):
-    (tmp_path / "data").mkdir(mode=0o500)
+    (tmp_path / "data", ALL).mkdir(mode=0o500)
     refuse(raw, tmp_path, "cannot be written")
 
 
@@ -101,3 +103,10 @@ def test_a_part_of_the_protocol_without_what_comes_before():
     require_inputs([])
     with pytest.raises(BadInputError, match="starts from target_model, which no earlier run"):
         require_inputs(["target_model"])
+
+
+def test_a_run_that_reads_no_source_does_not_ask_for_its_files(raw, tmp_path):
+    """A comparison, or forgetting again from a target model that is there."""
+    gone = changed(raw, "sources.forget", {"kind": "files", "path": str(tmp_path / "gone.jsonl")})
+    preflight(check_parameters(gone), tmp_path / "data", {"params:benchmark", "params:comparison"})
+    preflight(check_parameters(gone), tmp_path / "data", {"params:device", "params:models"})

@@ -35,7 +35,7 @@ class DoorCheck:
         """Look at files, folder, device and models, and at what an earlier run should have left."""
         from blur_pipeline.preflight import preflight, require_inputs
 
-        preflight(self.parameters, self.project / "data")
+        preflight(self.parameters, self.project / "data", pipeline.inputs())
         wanted = [name for name in pipeline.inputs() if not name.startswith("params:")]
         require_inputs([name for name in wanted if not catalog.exists(name)])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
+from collections.abc import Container
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,16 +19,21 @@ from blur_pipeline.scoring.harness_tasks import LOCAL_TASKS
 from blur_pipeline.training.models import PretrainedModel
 
 
-def preflight(parameters: Parameters, data_folder: Path) -> None:
+def preflight(parameters: Parameters, data_folder: Path, used: Container[str]) -> None:
     """Look at the folder, the files, the device and the models that a run will need.
+
+    ``used`` are the inputs of the pipeline, such as ``params:sources``: what no node reads is not looked at.
 
     Raises:
         BadInputError: the first thing that is missing, and how to mend it.
     """
     _writable(data_folder)
-    for source in parameters.sources.all().values():
-        if isinstance(source, FileSource | MixedSource):
-            source.files()
+    if "params:sources" in used:
+        for source in parameters.sources.all().values():
+            if isinstance(source, FileSource | MixedSource):
+                source.files()
+    if "params:device" not in used and "params:models" not in used:
+        return  # no model in this run: a comparison, a report
     for prompt in parameters.curation.set_prompts.values():
         if isinstance(prompt, PlainPrompt) and prompt.context_file:
             _context(prompt)
