@@ -89,13 +89,13 @@ def test_a_given_target_that_is_not_there(raw, tmp_path):
 
 
 def test_a_data_folder_that_cannot_be_written(raw, tmp_path):
-    (tmp_path / "data", ALL).write_text("a file where the folder should be")
+    (tmp_path / "data").write_text("a file where the folder should be")
     refuse(raw, tmp_path, "data folder cannot be written")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_data_folder(raw, tmp_path):
-    (tmp_path / "data", ALL).mkdir(mode=0o500)
+    (tmp_path / "data").mkdir(mode=0o500)
     refuse(raw, tmp_path, "cannot be written")
 
 
