@@ -33,12 +33,17 @@ def copy_project(folder: Path) -> Path:
     return folder
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """What a process in this project sees: its own sources, its own MLflow (not the one a test looked at before)."""
+    seen = {**os.environ, "COLUMNS": "160", "PYTHONPATH": str(folder / "src")}
+    seen.pop("MLFLOW_TRACKING_URI", None)
+    return seen
+
+
 def kedro(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     """``kedro …`` in a process of its own, as a user starts it."""
-    environment = {**os.environ, "COLUMNS": "160", "PYTHONPATH": str(folder / "src")}
-    environment.pop("MLFLOW_TRACKING_URI", None)
     command = [sys.executable, "-m", "kedro", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=500)
+    return subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=500)
 
 
 @pytest.fixture(scope="session")

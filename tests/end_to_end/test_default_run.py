@@ -6,6 +6,7 @@ import mlflow
 import pandas as pd
 import pytest
 
+from blur_pipeline.metrics.membership import ATTACKS
 from tests.end_to_end.conftest import kedro
 
 
@@ -44,9 +45,15 @@ def test_every_metric_is_there_for_every_model(finished):
     table = pd.read_parquet(latest(finished, "08_reporting/registry/blur_npo/metrics_long.parquet/*/*.parquet"))
     sets = ["forget", "retain", "holdout", "real_authors", "world_facts"]
     expected = {f"{s}.{m}" for s in sets for m in ("probability", "rouge", "truth_ratio")}
+    expected |= {f"{s}.{m}" for s in sets for m in ("exact_memorisation", "extraction_strength", "truth_probability")}
+    expected |= {f"{s}.{m}" for s in sets for m in ("rouge_1", "rouge_l_f1", "completion_nll")}
+    attacks = {f"membership.{name}" for name in ATTACKS}
+    expected |= attacks | {f"{a}.relative_difference" for a in attacks if a != "membership.reference"}
+    expected |= {"model_utility", "forget_quality", "privacy_leakage"}
     for model in ("target", "retrained", "unlearned"):
         found = table[table["model"] == model].set_index("metric")
-        assert set(found.index) == expected | {"model_utility", "forget_quality"}
+        assert expected <= set(found.index)
+        assert (found["reason"] == "").all()
         assert found["value"].notna().all()
         assert (found["low"] <= found["high"]).all()
 

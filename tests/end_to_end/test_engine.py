@@ -1,6 +1,5 @@
 """`kedro run` killed with SIGKILL resumes by itself, in as many processes as one likes."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -14,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.end_to_end.conftest import SMALL, kedro
+from tests.end_to_end.conftest import SMALL, environment, kedro
 
 LONG = SMALL.replace("unlearning.schedule.epochs=2", "unlearning.schedule.epochs=60")
 LONG = LONG.replace("training.checkpoint_every=2", "training.checkpoint_every=10")
@@ -40,10 +39,9 @@ def uninterrupted(project) -> dict[str, torch.Tensor]:
 
 def kill_after_a_checkpoint(project: Path, parameters: str) -> list[int]:
     """SIGKILL to `kedro run` as soon as a checkpoint is there; the pids of what it had started."""
-    environment = {**os.environ, "PYTHONPATH": str(project / "src")}
     command = [sys.executable, "-m", "kedro", "run", "--pipelines", "unlearning", "--params", parameters]
     process = subprocess.Popen(
-        command, cwd=project, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, cwd=project, env=environment(project), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     while process.poll() is None:
         if any(project.glob("data/06_models/registry/checkpoints/blur_npo/*/step-*")):
