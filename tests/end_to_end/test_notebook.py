@@ -15,7 +15,7 @@ def test_the_notebook_compares_both_runs(finished, monkeypatch):
         for output in cell.get("outputs", [])
         if "text/plain" in output.get("data", {})
     ]
-    table = next(text for text in shown if "forget.probability" in text)
+    table = next(text for text in shown if "settings" in text)
     assert "blur_npo" in table
     assert " npo" in table
     assert any(

@@ -32,7 +32,8 @@ def membership_rows(
         if name in theirs and not _lacking(theirs[name], name, reason):
             gold = _areas(theirs[name], resampler)
             change = [relative_difference(a, b) for a, b in zip(areas[name], gold, strict=True)]
-            rows.append(present(f"{metric}.relative_difference", *change, sum(map(len, ours[name]))))
+            if np.isfinite(change[0]):  # an AUC of 0 cannot be divided by
+                rows.append(present(f"{metric}.relative_difference", *change, sum(map(len, ours[name]))))
     rows.append(_privacy_leakage(areas.get("min_k"), theirs.get("min_k"), reason, published_auc, resampler))
     return rows
 
@@ -84,4 +85,6 @@ def _privacy_leakage(
     else:
         return absent("privacy_leakage", reason or "no retrained model")
     value, resampled = (privacy_leakage(a, b) for a, b in zip(ours, gold, strict=True))
-    return present("privacy_leakage", float(value), resampled[np.isfinite(resampled)], len(resampled))
+    if not np.isfinite(value):
+        return absent("privacy_leakage", "the retrained model's A is 0: nothing can be divided by it")
+    return present("privacy_leakage", float(value), resampled, sum(map(len, theirs)) if theirs else len(resampled))

@@ -22,8 +22,9 @@ class Resampler:
 
     @staticmethod
     def interval(values: np.ndarray) -> tuple[float, float]:
-        """2.5 % and 97.5 % quantiles."""
-        low, high = np.nanquantile(values, [0.025, 0.975])
+        """2.5 % and 97.5 % quantiles of the finite values: a resampled ratio may divide by zero."""
+        finite = values[np.isfinite(values)]
+        low, high = np.quantile(finite, [0.025, 0.975]) if len(finite) else (np.nan, np.nan)
         return float(low), float(high)
 
 
