@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import random
 import resource
 import signal
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from blur_pipeline.methods.recipe import Recipe
+from blur_pipeline.training.checkpoint_index import DataOnlyReader
 from blur_pipeline.training.checkpoints import Checkpoints, RunningAlreadyError, damage
 from blur_pipeline.training.loop import Run, train
 from blur_pipeline.training.schedule import Schedule
@@ -182,3 +184,19 @@ def test_two_processes_cannot_train_the_same_run(tmp_path):
     process.kill()
     process.join()
     Checkpoints(tmp_path, "the run", 2).lock().close()  # a killed process holds nothing
+
+
+class _Harm:
+    def __reduce__(self):
+        return os.mkdir, ("harm-done",)
+
+
+def test_a_checkpoint_s_index_runs_no_code(stopped, monkeypatch, tmp_path):
+    """Even with a manifest that fits it."""
+    monkeypatch.chdir(tmp_path)
+    newest = stopped.checkpoints.folder / "step-000006"
+    assert DataOnlyReader(newest).read_metadata().state_dict_metadata
+    (newest / ".metadata").write_bytes(pickle.dumps(_Harm()))
+    with pytest.raises(pickle.UnpicklingError, match="must not name"):
+        DataOnlyReader(newest).read_metadata()
+    assert not (tmp_path / "harm-done").exists()

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
 
 from blur_pipeline.training import world
+from blur_pipeline.training.checkpoint_index import DataOnlyReader
 from blur_pipeline.training.stopping import Row
 from blur_pipeline.training.weights import Weights
 
@@ -138,7 +139,10 @@ class Checkpoints:
         if not self._path(step).exists():  # its disk was full
             log.warning("The checkpoint after step %d is gone; the last weights are kept", step)
             return
-        dcp.load({f"weights.{n}": t for n, t in state.weights.named().items()}, checkpoint_id=self._path(step))
+        dcp.load(
+            {f"weights.{n}": t for n, t in state.weights.named().items()},
+            storage_reader=DataOnlyReader(self._path(step)),
+        )
         state.weights.publish()
 
     def clear(self) -> None:
@@ -184,7 +188,7 @@ class Checkpoints:
 
     def _read(self, folder: Path, state: State) -> dict[str, Tensor]:
         """The checkpoint's tensors; weights are read in place, optimizer state into new tensors cut like them."""
-        kinds = dcp.FileSystemReader(folder).read_metadata().state_dict_metadata
+        kinds = DataOnlyReader(folder).read_metadata().state_dict_metadata
         tensors = {f"weights.{name}": tensor for name, tensor in state.weights.named().items()}
         for key, kind in kinds.items():
             if key.startswith("optimizer."):
@@ -193,7 +197,7 @@ class Checkpoints:
                     tensors[key] = torch.zeros_like(parameter, dtype=kind.properties.dtype)
                 else:
                     tensors[key] = torch.zeros(kind.size, dtype=kind.properties.dtype, device=parameter.device)
-        dcp.load(tensors, checkpoint_id=folder, no_dist=world.size() == 1)
+        dcp.load(tensors, storage_reader=DataOnlyReader(folder), no_dist=world.size() == 1)
         return tensors
 
     def _newest_sound(self) -> Path | None:

@@ -92,6 +92,10 @@ def _train(model: nn.Module, run: Run, device: torch.device) -> tuple[nn.Module,
     validate = _validation(run, ready.model, device, progress)
 
     for step in range(len(progress.history), run.total_steps):
+        # Looked at before a step, so that a run resumed from its last checkpoint stops where it would have.
+        if isinstance(run.stopping, Best) and run.stopping.collapsed(progress.start, progress.history):
+            log.warning("Stopped after step %d: the retain loss has collapsed", step)
+            break
         row = _step(step, run, objectives, state, ready.sharded)
         done = step + 1
         if validate and (done % run.stopping.every == 0 or done == run.total_steps):
@@ -100,9 +104,6 @@ def _train(model: nn.Module, run: Run, device: torch.device) -> tuple[nn.Module,
         for watch in run.watchers:
             watch(row)
         _checkpoint(run, state, progress, last=done == run.total_steps)
-        if isinstance(run.stopping, Best) and run.stopping.collapsed(progress.start, progress.history):
-            log.warning("Stopped after step %d: the retain loss has collapsed", done)
-            break
 
     if isinstance(run.stopping, Best):
         _return_to_best(run, state, progress)

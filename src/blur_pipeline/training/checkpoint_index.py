@@ -1,0 +1,39 @@
+"""torch.distributed.checkpoint keeps the index of its files as a pickle; it is read here without running code."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import torch
+from torch.distributed.checkpoint import FileSystemReader
+from torch.distributed.checkpoint.metadata import Metadata
+
+INDEX_MODULES = ("torch.distributed.checkpoint.metadata", "torch.distributed.checkpoint.filesystem")
+PATHS = ("Path", "PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath")
+
+
+class DataOnlyReader(FileSystemReader):
+    """torch's reader, whose index may hold nothing but torch's own records, shapes, dtypes and paths."""
+
+    def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
+        """The index; UnpicklingError where it names anything else."""
+        with (self.path / ".metadata").open("rb") as file:
+            metadata = _DataOnly(file).load()
+        if getattr(metadata, "storage_meta", None) is not None:
+            metadata.storage_meta.load_id = self.load_id
+        return metadata
+
+
+class _DataOnly(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        """Classes of the index, paths, dtypes and shapes; never a function, nor a dotted way through a module."""
+        if (module, name) == ("torch.serialization", "_get_layout"):  # how torch pickles a tensor's layout
+            return super().find_class(module, name)
+        if module == "torch" and (name == "Size" or isinstance(getattr(torch, name, None), torch.dtype)):
+            return getattr(torch, name)
+        if "." not in name and (module in INDEX_MODULES or (module.startswith("pathlib") and name in PATHS)):
+            found = super().find_class(module, name)
+            if isinstance(found, type):
+                return found
+        raise pickle.UnpicklingError(f"a checkpoint's index must not name {module}.{name}")
