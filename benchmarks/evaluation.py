@@ -85,7 +85,7 @@ def _ours(model: torch.nn.Module, rows: dict, tokens: int) -> pd.DataFrame:
     examples = Examples.from_columns(*zip(*rows.values(), strict=True))
     scores = score_tokens(model, examples, tokens, "One pass")
     names = pd.DataFrame(rows.keys(), columns=["set", "row_id", "variant"]).assign(text="an answer", ends=True)
-    return example_metrics(pd.concat([names, scores], axis=1), NO_ANSWERS)
+    return example_metrics([pd.concat([names, scores], axis=1)], NO_ANSWERS)
 
 
 def _usual(model: torch.nn.Module, rows: dict, batch: int) -> tuple[dict[str, pd.Series], int]:

@@ -86,14 +86,12 @@ class RunRecord:
         self.node_started = time.perf_counter()
 
     @hook_impl
-    def after_node_run(self, node: Node) -> None:
-        self.record["seconds"][node.name] = round(time.perf_counter() - self.node_started, 1)
-
-    @hook_impl
-    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+    def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
         """Note the version; send final metrics, figures and reports to MLflow as they appear."""
         from blur_pipeline.tracking import log_result
 
+        # A streamed table is made while it is saved: only now is its node done.
+        self.record["seconds"][node.name] = round(time.perf_counter() - self.node_started, 1)
         self.record["written"][dataset_name] = self.save_version
         log_result(dataset_name, data)
 

@@ -128,9 +128,17 @@ class Absent(Block):
     reason: str = "no retrained model was given or trained"
 
 
+class Scores(Block):
+    """No such model here, but what an earlier run measured of it, as its tables in data/07_model_output."""
+
+    kind: Literal["scores"] = "scores"
+    path: str = Field(description="folder with token_scores.parquet and completions.parquet, each a file or versioned")
+
+
 Target = Annotated[Annotated[Training | Given, Field(discriminator="kind")], _switched(Training, Given)]
 Retrained = Annotated[
-    Annotated[Training | Given | Absent, Field(discriminator="kind")], _switched(Training, Given, Absent)
+    Annotated[Training | Given | Scores | Absent, Field(discriminator="kind")],
+    _switched(Training, Given, Scores, Absent),
 ]
 
 
@@ -192,7 +200,12 @@ class Evaluation(Block):
         default_factory=dict, description="sets with another limit; VerbMem's references are cut to it too"
     )
     bootstrap_samples: int = Field(1000, ge=100)
-    keep_scores: str | None = Field(None, description="folder where scores are kept as they come, to resume from")
+    keep_scores: str | None = Field(None, description="folder where a model's scores and answers are kept as they come")
+    keep_days: int = Field(30, ge=1, description="what of them was not used for so long is deleted")
+    gibberish_classifier: str | None = Field(
+        None, description="folder or hub id of a classifier of texts whose class 'clean' is language"
+    )
+    gibberish_revision: str | None = Field(None, description="a commit of the hub")
     gradient_norms: bool = Field(True, description="the gradient-norm membership attack: a backward pass an example")
     published_a: float | None = Field(
         None, gt=0, lt=1, description="PrivLeak's A of the retrained model as published, where there is none here"

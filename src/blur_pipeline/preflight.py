@@ -14,9 +14,10 @@ from blur_pipeline.corpus.prompts import ChatPrompt, PlainPrompt
 from blur_pipeline.corpus.sources import FileSource, MixedSource
 from blur_pipeline.errors import BadInputError
 from blur_pipeline.measures import ForbiddenPrompts, GeneralTask
-from blur_pipeline.parameters import Given, Parameters, Training
+from blur_pipeline.parameters import Given, Parameters, Scores, Training
 from blur_pipeline.scoring.harness_tasks import LOCAL_TASKS
-from blur_pipeline.training.models import PretrainedModel
+from blur_pipeline.scoring.saved import require_tables
+from blur_pipeline.training.models import PretrainedModel, SavedScores
 
 
 def preflight(parameters: Parameters, data_folder: Path, used: Container[str]) -> None:
@@ -136,3 +137,5 @@ def _models(parameters: Parameters) -> None:
     for given in (models.target, models.retrained):
         if isinstance(given, Given):
             given.source().config()
+    if isinstance(models.retrained, Scores):
+        require_tables(SavedScores(folder=models.retrained.path))

@@ -106,7 +106,7 @@ NO_ANSWERS = pd.DataFrame(columns=["set", "row_id", "answer", "completion"])
 
 def test_the_end_of_sequence_token_is_left_out_where_it_is_there():
     scores = pd.DataFrame([row_of("forget", "a", [-3.0, -0.5, -9.0]), row_of("forget", "b", [-3.0, -0.5], ends=False)])
-    found = example_metrics(scores, NO_ANSWERS).set_index("row_id")
+    found = example_metrics([scores], NO_ANSWERS).set_index("row_id")
     for column in ("exact_memorisation", "extraction_strength", "attack_loss", "attack_min_k"):
         assert found.loc["a", column] == found.loc["b", column], column
     assert found.loc["a", "exact_memorisation"] == 0.5
@@ -118,7 +118,7 @@ def members(forget: list[float], holdout: list[float]) -> pd.DataFrame:
     """Examples of two tokens with these losses."""
     rows = [row_of("forget", f"f{i}", [-x, -x], ends=False) for i, x in enumerate(forget)]
     rows += [row_of("holdout", f"h{i}", [-x, -x], ends=False) for i, x in enumerate(holdout)]
-    return example_metrics(pd.DataFrame(rows), NO_ANSWERS)
+    return example_metrics([pd.DataFrame(rows)], NO_ANSWERS)
 
 
 def test_attacks_as_aggregates():
@@ -154,7 +154,7 @@ def test_muse_sets_have_one_metric_each():
         [("verbmem", "a", "the cat sat", "the cat"), ("knowmem_retain", "b", "Paris", "Paris\n\nQuestion: what else")],
         columns=["set", "row_id", "answer", "completion"],
     )
-    table = aggregate(example_metrics(scores, answers), pd.DataFrame(), "", 200, 0).set_index("metric")
+    table = aggregate(example_metrics([scores], answers), pd.DataFrame(), "", 200, 0).set_index("metric")
     assert table.loc["verbmem", "value"] == pytest.approx(80)
     assert table.loc["knowmem.retain", "value"] == pytest.approx(100)
     assert "verbmem.rouge" not in table.index

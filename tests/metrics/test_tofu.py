@@ -36,7 +36,7 @@ def test_an_example_of_the_forget_set():
             ("forget", "a", "perturbed_1", [0.125, 0.125]),
         ]
     )
-    row = example_metrics(table, completions([("forget", "a", "the cat sat", "the cat")])).iloc[0]
+    row = example_metrics([table], completions([("forget", "a", "the cat sat", "the cat")])).iloc[0]
     assert row["probability"] == pytest.approx(0.5)
     assert row["rouge"] == pytest.approx(2 / 3)
     # Losses are averaged before exp: the geometric mean of ½ and ⅛ is ¼, over ¼.
@@ -52,7 +52,7 @@ def test_option_sets_compare_with_the_wrong_options():
             ("world_facts", "a", "perturbed_1", [0.25]),
         ]
     )
-    row = example_metrics(table, completions([("world_facts", "a", "Paris", "London")])).iloc[0]
+    row = example_metrics([table], completions([("world_facts", "a", "Paris", "London")])).iloc[0]
     assert row["probability"] == pytest.approx(0.5 / 1.0)
     assert row["truth_ratio"] == pytest.approx(0.25 / 0.5)
     assert row["truth_score"] == pytest.approx(0.5)
@@ -61,7 +61,7 @@ def test_option_sets_compare_with_the_wrong_options():
 
 def test_rows_without_variants_have_no_truth_ratio():
     table = scores([("retain", "a", "answer", [0.5])])
-    row = example_metrics(table, completions([("retain", "a", "x", "x")])).iloc[0]
+    row = example_metrics([table], completions([("retain", "a", "x", "x")])).iloc[0]
     assert math.isnan(row["truth_ratio"])
     assert math.isnan(row["truth_score"])
     assert row["probability"] == pytest.approx(0.5)
@@ -79,7 +79,7 @@ def test_rows_whose_wrong_answers_differ_in_number():
             ("forget", "b", "perturbed_1", [0.0625]),
         ]
     )
-    found = example_metrics(table, completions([("forget", r, "x", "x") for r in "ab"]))
+    found = example_metrics([table], completions([("forget", r, "x", "x") for r in "ab"]))
     assert found["truth_ratio"].tolist() == pytest.approx([0.5, 0.25])
 
 

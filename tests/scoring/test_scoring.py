@@ -1,15 +1,19 @@
 """One pass holds what any metric needs, whatever the batches."""
 
+import os
+import time
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from blur_pipeline.scoring import token_scores
 from blur_pipeline.scoring.completions import complete
 from blur_pipeline.scoring.gradient_norms import gradient_norms
-from blur_pipeline.scoring.token_scores import score_tokens
-from blur_pipeline.training.examples import length_buckets
-from blur_pipeline.training.progress import ProgressBar
+from blur_pipeline.scoring.kept import Kept, drop_unused
+from blur_pipeline.scoring.token_scores import SCORE_SCHEMA, score_tokens, score_windows
+from blur_pipeline.scoring.windows import windows
+from blur_pipeline.training.examples import Examples
 from tests.conftest import build_tiny_model
 
 
@@ -60,41 +64,119 @@ def test_gradient_norms_equal_a_backward_pass_of_each_example(tiny_model, retain
     assert all(p.grad is None for p in tiny_model.parameters())
 
 
-def test_scoring_resumes_and_never_repeats_itself(tmp_path, monkeypatch, retain_examples):
-    """Broken off after the first part, then finished, then asked again: each batch runs once."""
-    monkeypatch.setattr(token_scores, "BATCHES_IN_A_PART", 1)
-    model, ran = build_tiny_model(), []
-    whole = score_tokens(model, retain_examples, 30, "plain")
+ROWS = [  # two sets; all answers of a question stand together
+    {"set": name, "row_id": f"{name}-{i}", "variant": variant, "text": "a text", "ends": False}
+    for name, count in (("forget", 5), ("retain", 3))
+    for i in range(count)
+    for variant in ("answer", "paraphrase")
+]
+
+
+def rows(examples) -> list[dict]:
+    """Rows of evaluation tokens, with the sequences of ``examples`` again and again."""
+    made = [i % len(examples) for i in range(len(ROWS))]
+    return [{**r, "input_ids": examples.input_ids[i], "labels": examples.labels[i]} for r, i in zip(ROWS, made, strict=True)]
+
+
+def scored(model, table, keep, parts=20):
+    kept = Kept.of(str(keep) if keep else None, model, 30)
+    return list(score_windows(model, windows(table, parts), len(table), 30, "test", kept))
+
+
+def test_a_window_holds_whole_questions_of_one_set(retain_examples):
+    table = rows(retain_examples)
+    length = len(table[0]["input_ids"])
+    for size in (1, 3 * length, 10_000):
+        parts = list(windows(iter(table), size))
+        assert pd.concat(parts)["row_id"].tolist() == [r["row_id"] for r in table]
+        for part in parts:
+            assert part["set"].nunique() == 1
+            assert (part.groupby("row_id").size() == 2).all()
+    assert len(parts) == 2  # nothing but the sets parts them
+    assert len(list(windows(iter(table), 1))) == 8  # one a question
+
+
+def test_windows_are_scored_as_they_are_asked_for(tiny_model, retain_examples):
+    """Memory is flat because nothing runs ahead: the second window's rows are not even read yet."""
+    read = []
+    table = rows(retain_examples)
+    parts = windows((read.append(1) or row for row in table), 1)
+    stream = score_windows(tiny_model, parts, len(table), 30, "test", Kept())
+    next(stream)
+    assert len(read) == 3  # the first question's two answers, and the row that showed where it ends
+    assert len([*stream]) == 7
+
+
+def test_windows_give_the_scores_of_one_pass(tiny_model, retain_examples):
+    table = rows(retain_examples)
+    examples = Examples.from_columns([r["input_ids"] for r in table], [r["labels"] for r in table])
+    whole = score_tokens(tiny_model, examples, 1000, "plain")
+    streamed = pd.concat(scored(tiny_model, table, None), ignore_index=True)
+    assert streamed.columns.tolist() == SCORE_SCHEMA.names
+    for column in whole:
+        for left, right in zip(whole[column], streamed[column], strict=True):
+            np.testing.assert_allclose(left, right, atol=1e-5)
+
+
+def test_scoring_resumes_and_never_repeats_itself(tmp_path, retain_examples):
+    """Broken off in the second window, then finished, then asked again: each window runs once."""
+    table, ran = rows(retain_examples), []
+    whole = scored(model := build_tiny_model(), table, None)
     model.register_forward_hook(lambda *_: ran.append(1))
-
-    def break_off(row):
-        if row["step"] == 1:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(ProgressBar, "__call__", lambda self, row: break_off(row))
-        with pytest.raises(KeyboardInterrupt):
-            score_tokens(model, retain_examples, 30, "broken off", tmp_path)
-    assert len(ran) == 2
-    ran.clear()
-    resumed = score_tokens(model, retain_examples, 30, "resumed", tmp_path)
-    batches = len(list(length_buckets(retain_examples, 30)))
-    assert len(ran) == batches - 1
-    ran.clear()
-    again = score_tokens(model, retain_examples, 30, "again", tmp_path)
-    assert ran == []
-    for table in (resumed, again):
-        for column in whole:
-            assert all(np.array_equal(a, b) for a, b in zip(whole[column], table[column], strict=True)), column
+    stream = score_windows(model, windows(table, 20), len(table), 30, "test", Kept.of(str(tmp_path), model, 30))
+    next(stream)
+    stream.close()
+    first = len(ran)
+    resumed = scored(model, table, tmp_path)
+    assert len(ran) < 2 * len(whole) * first  # the first window was not run again
+    before = len(ran)
+    again = scored(model, table, tmp_path)
+    assert len(ran) == before
+    for other in (resumed, again):
+        for column in SCORE_SCHEMA.names:
+            for a, b in zip(pd.concat(whole)[column], pd.concat(other)[column], strict=True):
+                assert np.array_equal(a, b), column
     with torch.no_grad():
         model.lm_head.weight[0, 0] += 0.1
-    score_tokens(model, retain_examples, 30, "another model", tmp_path)
-    assert len(ran) == batches
+    scored(model, table, tmp_path)
+    assert len(ran) == before + before  # another model: all of it
 
 
 def test_a_damaged_part_is_scored_again(tmp_path, tiny_model, retain_examples):
-    whole = score_tokens(tiny_model, retain_examples, 1000, "first", tmp_path)
-    part = next(tmp_path.rglob("part-*.parquet"))
+    table = rows(retain_examples)
+    whole = pd.concat(scored(tiny_model, table, tmp_path))
+    part = next(tmp_path.rglob("*.parquet"))
     part.write_bytes(part.read_bytes()[:100])
-    again = score_tokens(tiny_model, retain_examples, 1000, "again", tmp_path)
+    again = pd.concat(scored(tiny_model, table, tmp_path))
     assert all(np.array_equal(a, b) for a, b in zip(whole["logprob"], again["logprob"], strict=True))
+
+
+def test_answers_and_gradient_norms_are_kept_too(tmp_path, tokenizer, retain_examples):
+    model, ran = build_tiny_model(vocab=len(tokenizer)), []
+    model.register_forward_hook(lambda *_: ran.append(1))
+    prompts = [tokenizer(text)["input_ids"] for text in ("The cat", "Who sat on the mat?", "Paris is")]
+
+    def measured():
+        answers = complete(model, tokenizer, prompts, 4, 2, "test", str(tmp_path))
+        return answers, gradient_norms(model, retain_examples.take([0, 1]), "test", keep=str(tmp_path)).tolist()
+
+    first = measured()
+    before = len(ran)
+    assert measured() == first
+    assert len(ran) == before
+    complete(model, tokenizer, prompts, 5, 2, "another length", str(tmp_path))
+    assert len(ran) > before
+
+
+def test_what_was_not_used_for_long_is_deleted(tmp_path, tiny_model, retain_examples):
+    table = rows(retain_examples)
+    scored(tiny_model, table, tmp_path)
+    files = sorted(tmp_path.rglob("*.parquet"))
+    assert drop_unused(str(tmp_path), 30) == 0
+    for path in files[1:]:
+        os.utime(path, (0, time.time() - 31 * 86_400))
+    assert drop_unused(str(tmp_path), 30) == len(files) - 1
+    assert sorted(tmp_path.rglob("*.parquet")) == files[:1]
+    os.utime(files[0], (0, 0))
+    scored(tiny_model, table, tmp_path)  # used again
+    assert drop_unused(str(tmp_path), 30) == 0

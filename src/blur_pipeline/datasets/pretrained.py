@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io.core import AbstractVersionedDataset, DatasetError, Version
 
-from blur_pipeline.training.models import AbsentModel, ModelReference, PretrainedModel
+from blur_pipeline.training.models import AbsentModel, ModelReference, PretrainedModel, SavedScores
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+NOTES = {"absent.json": AbsentModel, "saved_scores.json": SavedScores}
+"""What may stand in a model's folder instead of weights."""
 
 
 class _PretrainedFolder(AbstractVersionedDataset):
@@ -52,25 +56,25 @@ class _PretrainedFolder(AbstractVersionedDataset):
 
 
 class CausalLMDataset(_PretrainedFolder):
-    """A causal language model in float32, a reference to one elsewhere, or a note that there is none."""
+    """A causal language model in float32, a reference to one elsewhere, or a note of what stands in for one."""
 
-    def save(self, data: PreTrainedModel | ModelReference | AbsentModel) -> None:
+    def save(self, data: PreTrainedModel | ModelReference | AbsentModel | SavedScores) -> None:
         self._save_whole(data)
 
-    def load(self) -> PreTrainedModel | AbsentModel:
+    def load(self) -> PreTrainedModel | AbsentModel | SavedScores:
         folder = Path(self._get_load_path())
-        if (folder / "absent.json").exists():
-            return AbsentModel.model_validate_json((folder / "absent.json").read_text())
+        for name, note in NOTES.items():
+            if (folder / name).exists():
+                return note.model_validate_json((folder / name).read_text())
         if (folder / "reference.json").exists():
             source = json.loads((folder / "reference.json").read_text())["source"]
             return PretrainedModel(**source).load()
         return PretrainedModel(path=str(folder)).load()
 
-    def _write(self, data: PreTrainedModel | ModelReference | AbsentModel, folder: Path) -> None:
-        if isinstance(data, ModelReference):
-            (folder / "reference.json").write_text(data.model_dump_json(indent=1))
-        elif isinstance(data, AbsentModel):
-            (folder / "absent.json").write_text(data.model_dump_json(indent=1))
+    def _write(self, data: PreTrainedModel | ModelReference | AbsentModel | SavedScores, folder: Path) -> None:
+        names = {note: name for name, note in NOTES.items()} | {ModelReference: "reference.json"}
+        if type(data) in names:
+            (folder / names[type(data)]).write_text(data.model_dump_json(indent=1))
         else:
             data.save_pretrained(folder)
 

@@ -24,6 +24,7 @@ FURTHER_MEANS = (
     "extraction_strength",
     "distinct_words",
     "completion_nll",
+    "clean",
 )
 """Per-example columns averaged under their own name, over the examples that have them."""
 MUSE_SETS = {"verbmem": "verbmem", "knowmem_forget": "knowmem.forget", "knowmem_retain": "knowmem.retain"}

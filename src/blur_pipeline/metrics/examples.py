@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
@@ -27,16 +29,19 @@ EXAMPLE_COLUMNS = [
     *(f"attack_{name}" for name in membership.ATTACKS if name != "reference"),
     "distinct_words",
     "completion_nll",
+    "clean",
 ]
 
 
 def example_metrics(
-    scores: pd.DataFrame,
+    scores: Iterable[pd.DataFrame],
     completions: pd.DataFrame,
     gradient_norms: pd.DataFrame | None = None,
     fluency: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """One row per example of every set, ``EXAMPLE_COLUMNS``; a metric that an example cannot have is NaN.
+
+    ``scores`` come in parts that hold all answers of an example, so that token scores need not fit in memory.
 
     ``nll … truth_probability``     TOFU's, see ``tofu_metrics``.
     ``rouge``, ``rouge_l_f1``, ``rouge_1``, ``rouge_1_f1``  of the greedy completion, stemmer on.
@@ -45,19 +50,24 @@ def example_metrics(
     ``attack_*``                    membership scores of the plain answer, higher for what looks less like a member.
     ``distinct_words``              share of different word 4-grams of the completion.
     ``completion_nll``              mean NLL of the completion under the target model, nats a token.
+    ``clean``                       a classifier's probability that the completion is clean language.
     """
-    if scores.empty:
+    parts = [_of_scores(part) for part in scores if len(part)]
+    if not parts:
         return pd.DataFrame(columns=EXAMPLE_COLUMNS)
-    frame = tofu_metrics(scores)
-    answers = scores[scores["variant"] == "answer"].set_index(KEYS)
-    of_answers = pd.DataFrame([_of_answer(row) for row in answers.itertuples()], index=answers.index)
-    frame = frame.join(of_answers)
+    frame = pd.concat(parts)
     frame = frame.join(_of_completions(completions))
     for table in (gradient_norms, fluency):
         if table is not None and not table.empty:
             frame = frame.join(table.set_index(KEYS))
     frame = frame.rename(columns={"gradient_norm": "attack_gradient_norm"})
     return frame.reindex(columns=EXAMPLE_COLUMNS[2:]).reset_index()[EXAMPLE_COLUMNS]
+
+
+def _of_scores(scores: pd.DataFrame) -> pd.DataFrame:
+    answers = scores[scores["variant"] == "answer"].set_index(KEYS)
+    of_answers = pd.DataFrame([_of_answer(row) for row in answers.itertuples()], index=answers.index)
+    return tofu_metrics(scores).join(of_answers)
 
 
 def _of_answer(row: tuple) -> dict[str, float]:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from blur_pipeline.scoring.kept import Kept
 from blur_pipeline.training.progress import ProgressBar
 
 COMPLETION_COLUMNS = ["set", "row_id", "question", "answer", "completion"]
 
 
-@torch.inference_mode()
+BATCHES_IN_A_PART = 4
+
+
 def complete(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -21,35 +25,51 @@ def complete(
     max_new_tokens: int,
     batch_size: int,
     title: str,
+    keep: str | None = None,
 ) -> list[str]:
     """One decoded continuation per prompt of token ids, in their order: greedy, special tokens left out.
 
-    Prompts are padded on the left, so that a prompt's answer does not depend on its neighbours.
+    Prompts are padded on the left, so that a prompt's answer does not depend on its neighbours. With ``keep``, a
+    folder, answers are kept there: what this model has been asked is not asked again.
     """
     model.eval()
-    device = next(model.parameters()).device
+    kept = Kept.of(keep, model, ("completions", max_new_tokens, batch_size))
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     answers = [""] * len(prompts)
-    starts = range(0, len(order), batch_size)
-    with ProgressBar(title, len(starts)) as bar:
-        for done, start in enumerate(starts):
-            members = order[start : start + batch_size]
-            width = max(len(prompts[i]) for i in members)
-            ids = np.full((len(members), width), tokenizer.pad_token_id, dtype=np.int64)
-            mask = np.zeros_like(ids)
-            for b, i in enumerate(members):
-                ids[b, width - len(prompts[i]) :] = prompts[i]
-                mask[b, width - len(prompts[i]) :] = 1
-            generated = model.generate(
-                input_ids=torch.from_numpy(ids).to(device),
-                attention_mask=torch.from_numpy(mask).to(device),
-                max_new_tokens=max_new_tokens,
-                do_sample=False,
-                pad_token_id=tokenizer.pad_token_id,
-                eos_token_id=tokenizer.eos_token_id,
-            )
-            texts = tokenizer.batch_decode(generated[:, width:], skip_special_tokens=True)
-            for i, text in zip(members, texts, strict=True):
-                answers[i] = text.strip()
-            bar({"step": done})
+    with ProgressBar(title, len(prompts)) as bar:
+        for start in range(0, len(order), batch_size * BATCHES_IN_A_PART):
+            members = order[start : start + batch_size * BATCHES_IN_A_PART]
+            asked = [np.asarray(prompts[i]) for i in members]
+            found = kept.load(asked)
+            if found is None:
+                texts = []
+                for first in range(0, len(asked), batch_size):
+                    texts += _generate(model, tokenizer, asked[first : first + batch_size], max_new_tokens)
+                    bar({"step": start + len(texts) - 1})
+                found = pd.DataFrame({"completion": texts})
+                kept.save(asked, found)
+            for i, text in zip(members, found["completion"], strict=True):
+                answers[i] = text
     return answers
+
+
+@torch.inference_mode()
+def _generate(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[np.ndarray], max_new_tokens: int
+) -> list[str]:
+    device = next(model.parameters()).device
+    width = max(map(len, prompts))
+    ids = np.full((len(prompts), width), tokenizer.pad_token_id, dtype=np.int64)
+    mask = np.zeros_like(ids)
+    for b, prompt in enumerate(prompts):
+        ids[b, width - len(prompt) :] = prompt
+        mask[b, width - len(prompt) :] = 1
+    generated = model.generate(
+        input_ids=torch.from_numpy(ids).to(device),
+        attention_mask=torch.from_numpy(mask).to(device),
+        max_new_tokens=max_new_tokens,
+        do_sample=False,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    return [text.strip() for text in tokenizer.batch_decode(generated[:, width:], skip_special_tokens=True)]

@@ -2,67 +2,87 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import torch
 from torch import nn
 
-from blur_pipeline.scoring.kept_scores import KeptScores
+from blur_pipeline.scoring.kept import Kept
 from blur_pipeline.training.examples import Examples, length_buckets
 from blur_pipeline.training.forward import Forward
 from blur_pipeline.training.memory import freed_memory_is_kept
 from blur_pipeline.training.progress import ProgressBar
 
-SCORE_COLUMNS = ["set", "row_id", "variant", "text", "ends", "token", "logprob", "mean", "variance", "correct"]
-
-
-BATCHES_IN_A_PART = 16
+SCORE_SCHEMA = pa.schema(
+    {
+        **dict.fromkeys(("set", "row_id", "variant", "text"), pa.string()),
+        "ends": pa.bool_(),
+        "token": pa.list_(pa.int32()),
+        **dict.fromkeys(("logprob", "mean", "variance"), pa.list_(pa.float32())),
+        "correct": pa.list_(pa.bool_()),
+    }
+)
+ROW_COLUMNS, TOKEN_COLUMNS = SCORE_SCHEMA.names[:5], SCORE_SCHEMA.names[5:]
 ROWS_AT_ONCE = 64  # so that a row of the vocabulary is still in the cache when it is looked at again
 
 
-@torch.inference_mode()
-def score_tokens(
-    model: nn.Module, examples: Examples, tokens_per_batch: int, title: str, keep: Path | None = None
-) -> pd.DataFrame:
+def score_tokens(model: nn.Module, examples: Examples, tokens_per_batch: int, title: str) -> pd.DataFrame:
     """One row per sequence, in the order of ``examples``; each cell is a list over its n supervised tokens.
 
     ``token`` int32 the label; ``logprob`` float32 its log-probability, nats; ``mean`` and ``variance`` float32
     of log p(z) over the vocabulary with z drawn from the model's own prediction p at that position, as
     Min-K%++ needs (Zhang et al., arXiv 2404.02936); ``correct`` whether the label was the arg-max.
-    With ``keep``, a folder, parts are kept there: what this model has scored of these examples is not run again.
     """
+    with ProgressBar(title, len(examples)) as bar:
+        return _score(model, examples, tokens_per_batch, lambda done: bar({"step": done - 1}))
+
+
+def score_windows(
+    model: nn.Module, parts: Iterable[pd.DataFrame], total: int, tokens_per_batch: int, title: str, kept: Kept
+) -> Iterator[pd.DataFrame]:
+    """Each window of rows (``windows``) with its token scores, as ``SCORE_SCHEMA``; one window is held at a time.
+
+    ``total`` sequences are expected, for the time left. What ``kept`` holds is not run again.
+    """
+    before = 0
+    with ProgressBar(title, total) as bar:
+        for part in parts:
+            examples = Examples.from_columns(part["input_ids"], part["labels"])
+            read = [*examples.input_ids, *examples.labels]
+            scores = kept.load(read)
+            if scores is None:
+                start = before  # bound now: the loop moves on
+                scores = _score(model, examples, tokens_per_batch, lambda done, s=start: bar({"step": s + done - 1}))
+                kept.save(read, scores)
+            before += len(part)
+            yield pd.concat([part[ROW_COLUMNS].reset_index(drop=True), scores], axis=1)
+
+
+@torch.inference_mode()
+def _score(model: nn.Module, examples: Examples, tokens_per_batch: int, told: Callable[[int], None]) -> pd.DataFrame:
     model.eval()
-    batches = list(length_buckets(examples, tokens_per_batch))
-    kept = KeptScores.of(keep, model, examples, tokens_per_batch) if keep else None
-    parts = kept.parts() if kept else {}
-    device = next(model.parameters()).device
-    with ProgressBar(title, len(batches)) as bar, freed_memory_is_kept(device):
-        for first in range(0, len(batches), BATCHES_IN_A_PART):
-            if first not in parts:
-                part = batches[first : first + BATCHES_IN_A_PART]
-                parts[first] = pd.concat([_score_batch(model, examples, b, bar, first + i) for i, b in enumerate(part)])
-                if kept:
-                    kept.add(first, parts[first])
-    if not parts:
-        return pd.DataFrame(columns=SCORE_COLUMNS[5:])
-    return pd.concat(parts.values()).sort_index()[SCORE_COLUMNS[5:]]
+    parts, done = [pd.DataFrame(columns=TOKEN_COLUMNS)], 0
+    with freed_memory_is_kept(next(model.parameters()).device):
+        for members in length_buckets(examples, tokens_per_batch):
+            parts.append(_score_batch(model, examples, members))
+            done += len(members)
+            told(done)
+    return pd.concat(parts).sort_index()
 
 
-def _score_batch(
-    model: nn.Module, examples: Examples, members: list[int], bar: ProgressBar, number: int
-) -> pd.DataFrame:
+def _score_batch(model: nn.Module, examples: Examples, members: list[int]) -> pd.DataFrame:
     batch = examples.batch(members).to(next(model.parameters()).device)
     logits = Forward(model, batch).supervised_logits()  # (N, V)
     pairs = zip(logits.split(ROWS_AT_ONCE), batch.targets.split(ROWS_AT_ONCE), strict=True)
     columns = [torch.cat(c).cpu().numpy() for c in zip(*(_statistics(*pair) for pair in pairs), strict=True)]
     ends = np.cumsum(np.bincount(batch.sequence.cpu().numpy(), minlength=len(members)))[:-1]
     rows = [
-        dict(zip(SCORE_COLUMNS[5:], cells, strict=True))
+        dict(zip(TOKEN_COLUMNS, cells, strict=True))
         for cells in zip(*(np.split(c, ends) for c in columns), strict=True)
     ]
-    bar({"step": number})
     return pd.DataFrame(rows, index=members)
 
 

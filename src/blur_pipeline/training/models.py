@@ -131,6 +131,20 @@ class AbsentModel(_Strict):
     reason: str
 
 
+class SavedScores(_Strict):
+    """Stands where a model could be: what an earlier run measured of it is at hand, the model itself is not."""
+
+    folder: str
+
+    def path(self, table: str) -> Path | None:
+        """The newest version of a table, ``NAME.parquet`` as a file or as the catalog stores it; None: not there."""
+        place = Path(self.folder) / f"{table}.parquet"
+        if place.is_file():
+            return place
+        versions = sorted(place.glob(f"*/{place.name}"))
+        return versions[-1] if versions else None
+
+
 class ModelReference(_Strict):
     """A model that stays where it is: the catalog keeps its address instead of a copy of its weights."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from blur_pipeline.corpus.files import read_prompts
+from blur_pipeline.datasets.table import Frames
 from blur_pipeline.measures import General, Safety
 from blur_pipeline.metrics.aggregate import aggregate
 from blur_pipeline.metrics.examples import example_metrics
@@ -19,26 +21,26 @@ from blur_pipeline.parameters import Curation, Evaluation, Models
 Frame = pd.DataFrame
 GRADIENT_COLUMNS = ["set", "row_id", "gradient_norm"]
 SAFETY_COLUMNS = ["set", "prompt", "completion", "harmful"]
-FLUENCY_COLUMNS = ["set", "row_id", "completion_nll"]
+FLUENCY_COLUMNS = ["set", "row_id", "completion_nll", "clean"]
 
 
-def score(model: Any, evaluation_tokens: Any, evaluation: Evaluation, device: str) -> Frame:
-    """Token scores of every answer of every set; empty for an absent model."""
-    from blur_pipeline.scoring.token_scores import SCORE_COLUMNS, score_tokens
+def score(model: Any, evaluation_tokens: Any, evaluation: Evaluation, device: str) -> Frames:
+    """Token scores of every answer of every set, a window at a time; none for an absent model."""
+    from blur_pipeline.scoring.kept import Kept, drop_unused
+    from blur_pipeline.scoring.token_scores import SCORE_SCHEMA, score_windows
+    from blur_pipeline.scoring.windows import BATCHES_IN_A_WINDOW, windows
     from blur_pipeline.training.devices import resolve_device
-    from blur_pipeline.training.examples import Examples
-    from blur_pipeline.training.models import AbsentModel
+    from blur_pipeline.training.models import AbsentModel, SavedScores
 
+    if isinstance(model, SavedScores):
+        return Frames.stored(model.path("token_scores"))
     if isinstance(model, AbsentModel):
-        return pd.DataFrame(columns=SCORE_COLUMNS)
-    model, keep = model.to(resolve_device(device)), evaluation.keep_scores
-    parts = []
-    for name, rows in evaluation_tokens.to_pandas().groupby("set", sort=False):
-        examples = Examples.from_columns(rows["input_ids"], rows["labels"])
-        title = f"Scoring {name}"
-        scores = score_tokens(model, examples, evaluation.tokens_per_batch, title, Path(keep) if keep else None)
-        parts.append(pd.concat([rows[SCORE_COLUMNS[:5]].reset_index(drop=True), scores], axis=1))
-    return pd.concat(parts, ignore_index=True)
+        return Frames([], SCORE_SCHEMA)
+    drop_unused(evaluation.keep_scores, evaluation.keep_days)
+    model, size = model.to(resolve_device(device)), evaluation.tokens_per_batch
+    parts = windows(evaluation_tokens, BATCHES_IN_A_WINDOW * size)
+    kept = Kept.of(evaluation.keep_scores, model, ("token scores", size))
+    return Frames(score_windows(model, parts, len(evaluation_tokens), size, "Scoring", kept), SCORE_SCHEMA)
 
 
 def answer(
@@ -49,20 +51,19 @@ def answer(
     evaluation: Evaluation,
     device: str,
 ) -> Frame:
-    """Greedy completion of every evaluation question; empty for an absent model."""
+    """Greedy completion of every evaluation question; none for an absent model."""
     from blur_pipeline.scoring.completions import COMPLETION_COLUMNS, complete
     from blur_pipeline.training.devices import resolve_device
-    from blur_pipeline.training.models import AbsentModel
 
-    if isinstance(model, AbsentModel):
-        return pd.DataFrame(columns=COMPLETION_COLUMNS)
+    if (stored := _stored(model, "completions", COMPLETION_COLUMNS)) is not None:
+        return stored
     asked = evaluation_set[evaluation_set["question"].notna()]
-    model = model.to(resolve_device(device))
+    model, size, keep = model.to(resolve_device(device)), evaluation.generation_batch, evaluation.keep_scores
     limits = asked["set"].map(lambda name: evaluation.set_new_tokens.get(name, evaluation.max_new_tokens))
     parts = []
     for limit, part in asked.groupby(limits, sort=False):
         prompts = _prompts(evaluation_tokens, part)
-        texts = complete(model, tokenizer, prompts, int(limit), evaluation.generation_batch, "Answering")
+        texts = complete(model, tokenizer, prompts, int(limit), size, "Answering", keep)
         parts.append(part[COMPLETION_COLUMNS[:-1]].assign(completion=texts))
     answers = pd.concat(parts).loc[asked.index] if parts else asked.assign(completion=None)[COMPLETION_COLUMNS]
     verbatim = answers["set"] == "verbmem"  # compared over as many tokens as are generated
@@ -72,24 +73,26 @@ def answer(
 
 
 def score_gradients(model: Any, evaluation_tokens: Any, evaluation: Evaluation, device: str) -> Frame:
-    """Gradient norm of every answer of the forget and the holdout set; empty where none is asked for."""
+    """Gradient norm of every answer of the forget and the holdout set; none where none is asked for."""
     from blur_pipeline.scoring.gradient_norms import gradient_norms
     from blur_pipeline.training.devices import resolve_device
     from blur_pipeline.training.examples import Examples
-    from blur_pipeline.training.models import AbsentModel
 
-    rows = evaluation_tokens.to_pandas().query("variant == 'answer' and set in ['forget', 'holdout']")
-    if isinstance(model, AbsentModel) or not evaluation.gradient_norms or "holdout" not in set(rows["set"]):
+    if (stored := _stored(model, "gradient_norms", GRADIENT_COLUMNS)) is not None:
+        return stored
+    rows = pd.DataFrame(_answers(evaluation_tokens, {"forget", "holdout"}))
+    if not evaluation.gradient_norms or rows.empty or "holdout" not in set(rows["set"]):
         return pd.DataFrame(columns=GRADIENT_COLUMNS)
     examples = Examples.from_columns(rows["input_ids"], rows["labels"])
-    norms = gradient_norms(model.to(resolve_device(device)), examples, "Gradient norms")
+    norms = gradient_norms(model.to(resolve_device(device)), examples, "Gradient norms", keep=evaluation.keep_scores)
     return rows[["set", "row_id"]].assign(gradient_norm=norms).reset_index(drop=True)
 
 
 def score_fluency(
     target_model: Any, completions: Frame, tokenizer: Any, evaluation_tokens: Any, evaluation: Evaluation, device: str
 ) -> Frame:
-    """Mean NLL of every completion under the target model, after the same question."""
+    """Of every completion: mean NLL under the target model, and how clean a classifier finds it, if there is one."""
+    from blur_pipeline.scoring.gibberish import cleanliness
     from blur_pipeline.scoring.token_scores import score_tokens
     from blur_pipeline.training.devices import resolve_device
     from blur_pipeline.training.examples import IGNORED, Examples
@@ -102,19 +105,25 @@ def score_fluency(
     for prompt, text in zip(_prompts(evaluation_tokens, said), texts, strict=True):
         ids.append([*prompt, *text])
         labels.append([*[IGNORED] * len(prompt), *text])
-    model = target_model.to(resolve_device(device))
-    scores = score_tokens(model, Examples.from_columns(ids, labels), evaluation.tokens_per_batch, "Fluency")
+    place = resolve_device(device)
+    examples = Examples.from_columns(ids, labels)
+    scores = score_tokens(target_model.to(place), examples, evaluation.tokens_per_batch, "Fluency")
     nll = [-float(x.mean()) if len(x) else float("nan") for x in scores["logprob"]]
-    return said[["set", "row_id"]].assign(completion_nll=nll).reset_index(drop=True)
+    table = said[["set", "row_id"]].assign(completion_nll=nll, clean=float("nan"))
+    if evaluation.gibberish_classifier:
+        where = evaluation.gibberish_classifier, evaluation.gibberish_revision
+        table["clean"] = cleanliness(*where, said["completion"].tolist(), place, evaluation.generation_batch)
+    return table.reset_index(drop=True)
 
 
 def measure_general_ability(model: Any, tokenizer: Any, general: General, device: str) -> Frame:
     """Every question of every task of lm-evaluation-harness; empty where none is asked for."""
     from blur_pipeline.scoring.harness import SAMPLE_COLUMNS, run_task
     from blur_pipeline.training.devices import resolve_device
-    from blur_pipeline.training.models import AbsentModel
 
-    if isinstance(model, AbsentModel) or not general.tasks:
+    if (stored := _stored(model, "general_answers", SAMPLE_COLUMNS)) is not None:
+        return stored
+    if not general.tasks:
         return pd.DataFrame(columns=SAMPLE_COLUMNS)
     model = model.to(resolve_device(device))
     tables = [
@@ -131,15 +140,18 @@ def answer_forbidden_prompts(
     from blur_pipeline.scoring.completions import complete
     from blur_pipeline.scoring.judge import harmfulness
     from blur_pipeline.training.devices import resolve_device
-    from blur_pipeline.training.models import AbsentModel, PretrainedModel
+    from blur_pipeline.training.models import PretrainedModel
 
-    if isinstance(model, AbsentModel) or not safety.sets:
+    if (stored := _stored(model, "forbidden_answers", SAFETY_COLUMNS)) is not None:
+        return stored
+    if not safety.sets:
         return pd.DataFrame(columns=SAFETY_COLUMNS)
     rows = [(n, p) for n, given in safety.sets.items() for p in read_prompts(given.path, given.column, given.limit)]
     table = pd.DataFrame(rows, columns=SAFETY_COLUMNS[:2])
     asked = [curation.prompt.prompt(prompt, tokenizer) for prompt in table["prompt"]]
     model = model.to(resolve_device(device))
-    said = complete(model, tokenizer, asked, safety.max_new_tokens, evaluation.generation_batch, "Forbidden prompts")
+    size, keep = evaluation.generation_batch, evaluation.keep_scores
+    said = complete(model, tokenizer, asked, safety.max_new_tokens, size, "Forbidden prompts", keep)
     table = table.assign(completion=said, harmful=float("nan"))
     if safety.judge:
         source = PretrainedModel(path=safety.judge)
@@ -149,7 +161,7 @@ def answer_forbidden_prompts(
     return table
 
 
-def measure(scores: Frame, completions: Frame, gradient_norms: Frame, fluency: Frame) -> Frame:
+def measure(scores: Frames, completions: Frame, gradient_norms: Frame, fluency: Frame) -> Frame:
     """Every metric of every example."""
     return example_metrics(scores, completions, gradient_norms, fluency)
 
@@ -178,8 +190,23 @@ def _first_tokens(text: str, tokenizer: Any, limit: int) -> str:
     return tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"][:limit], skip_special_tokens=True)
 
 
-def _prompts(evaluation_tokens: Any, rows: Frame) -> list:
+def _prompts(evaluation_tokens: Any, rows: Frame) -> list[np.ndarray]:
     """The token ids before the answer of each of ``rows``."""
-    answers = evaluation_tokens.to_pandas().query("variant == 'answer'").set_index(["set", "row_id"])
-    asked = answers.loc[list(rows[["set", "row_id"]].itertuples(index=False, name=None))]
-    return [ids[labels < 0] for ids, labels in zip(asked["input_ids"], asked["labels"], strict=True)]
+    asked = {(r["set"], r["row_id"]): r for r in _answers(evaluation_tokens, set(rows["set"]))}
+    found = (asked[key] for key in rows[["set", "row_id"]].itertuples(index=False, name=None))
+    return [np.asarray(r["input_ids"])[np.asarray(r["labels"]) < 0] for r in found]
+
+
+def _answers(evaluation_tokens: Any, sets: set[str]) -> Iterator[dict[str, Any]]:
+    """The rows of the right answers of ``sets``, read from the Arrow file as they are asked for."""
+    return (row for row in evaluation_tokens if row["variant"] == "answer" and row["set"] in sets)
+
+
+def _stored(model: Any, table: str, columns: list[str]) -> Frame | None:
+    """What stands in where there is no model to run: an earlier run's table, or nothing; None where there is one."""
+    from blur_pipeline.training.models import AbsentModel, SavedScores
+
+    if isinstance(model, SavedScores):
+        path = model.path(table)
+        return pd.DataFrame(columns=columns) if path is None else pd.read_parquet(path)
+    return pd.DataFrame(columns=columns) if isinstance(model, AbsentModel) else None

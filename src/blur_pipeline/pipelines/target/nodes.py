@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from blur_pipeline.parameters import Absent, Given, Models, Training
+from blur_pipeline.parameters import Absent, Given, Models, Scores, Training
 from blur_pipeline.pipelines.training_run import run_training
 from blur_pipeline.training.engine import Engine
 
@@ -40,13 +40,25 @@ def obtain_retrained(
     base_model: Any,
     retain: Any,
     background: Any,
+    evaluation_tokens: Any,
     models: Models,
     training: Engine,
     seed: int,
     device: str,
     folder: str,
 ) -> tuple[Any, pd.DataFrame]:
-    """The model that never saw the forget set, the gold standard, and its training log."""
+    """The model that never saw the forget set, the gold standard, and its training log.
+
+    Raises:
+        BadInputError: its scores were given, and they are of other rows than this run evaluates.
+    """
+    from blur_pipeline.scoring.saved import require_rows_of
+    from blur_pipeline.training.models import SavedScores
+
+    if isinstance(models.retrained, Scores):
+        saved = SavedScores(folder=models.retrained.path)
+        require_rows_of(saved, evaluation_tokens)
+        return saved, _no_log()
     sets = [retain, background]
     return _obtain("Training retrained", models.retrained, base_model, sets, training, seed, device, folder)
 
@@ -65,12 +77,15 @@ def _obtain(
     from blur_pipeline.training.loop import Run
     from blur_pipeline.training.models import AbsentModel, ModelReference
 
-    no_log = pd.DataFrame(columns=["step", "epoch", "lr", "retain_loss"])
     if isinstance(how, Absent):
-        return AbsentModel(reason=how.reason), no_log
+        return AbsentModel(reason=how.reason), _no_log()
     if isinstance(how, Given):
-        return ModelReference(source=how.source()), no_log
+        return ModelReference(source=how.source()), _no_log()
     parts = [Examples.from_columns(s["input_ids"], s["labels"]) for s in sets]
     examples = sum(parts[1:], parts[0])
     run = Run(how.recipe(), how.schedule, examples, seed=seed, engine=training)
     return run_training(title, base_model, run, device, f"{folder}/{title.split()[-1]}")
+
+
+def _no_log() -> pd.DataFrame:
+    return pd.DataFrame(columns=["step", "epoch", "lr", "retain_loss"])

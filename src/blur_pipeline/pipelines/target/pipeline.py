@@ -24,7 +24,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.obtain_retrained,
-                ["base_model", "retain_tokens", "background_tokens", *how],
+                ["base_model", "retain_tokens", "background_tokens", "evaluation_tokens", *how],
                 ["retrained_model", "retrained_training_log"],
                 name="obtain_retrained_model",
             ),
