@@ -5,7 +5,8 @@
 
 The usual layout runs the model anew for each metric of each set (probability, truth ratio, exact memorisation,
 extraction strength, loss, zlib, Min-K%, Min-K%++), in batches as the rows come, with logits at every position. Both
-end in the same numbers, which is checked to 1e-5 (relative above 1). Generation is left out: both do it once.
+end in the same numbers, which is checked to 1e-5 (relative above 1). Generation and gradient norms are left out: both
+layouts do them once.
 """
 
 from __future__ import annotations
@@ -30,13 +31,14 @@ from blur_pipeline.metrics.memorisation import exact_memorisation, extraction_st
 from blur_pipeline.scoring.token_scores import score_tokens
 from blur_pipeline.training.examples import IGNORED, Examples
 
-SETS = {  # wrong answers, and whether there is a paraphrase
-    "forget": (5, True),
-    "retain": (5, True),
-    "real_authors": (3, False),
-    "world_facts": (3, False),
-    "holdout": (0, False),
+SETS = {  # wrong answers, whether there is a paraphrase, and how many tokens the answers have
+    "forget": (5, True, (16, 80)),
+    "retain": (5, True, (11, 60)),
+    "real_authors": (3, False, (2, 11)),
+    "world_facts": (3, False, (2, 10)),
+    "holdout": (0, False, (20, 60)),
 }
+ASKED = (40, 64)  # tokens of a question in SmolLM2's chat format
 NO_ANSWERS = pd.DataFrame(columns=["set", "row_id", "answer", "completion"])
 Row = tuple[np.ndarray, np.ndarray]
 
@@ -66,15 +68,15 @@ def main() -> None:
 
 
 def _rows(count: int, vocabulary: int) -> dict[tuple[str, str, str], Row]:
-    """Questions and answers with the lengths of TOFU's: 12 to 40 tokens asked, 10 to 70 answered."""
+    """Questions and answers with the lengths that TOFU's forget01 and its evaluation sets have in SmolLM2's tokens."""
     rng = np.random.default_rng(0)
     made = {}
-    for name, (wrong, paraphrase) in SETS.items():
+    for name, (wrong, paraphrase, lengths) in SETS.items():
         for i in range(count):
-            asked = rng.integers(3, vocabulary, rng.integers(12, 41))
+            asked = rng.integers(3, vocabulary, rng.integers(*ASKED))
             variants = ["answer", *(["paraphrase"] if paraphrase else []), *(f"perturbed_{k}" for k in range(wrong))]
             for variant in variants:
-                answer = rng.integers(3, vocabulary, rng.integers(10, 71))
+                answer = rng.integers(3, vocabulary, rng.integers(*lengths))
                 ids = np.concatenate([asked, answer, [2]])
                 labels = np.concatenate([np.full(len(asked), IGNORED), answer, [2]])
                 made[(name, f"{name}-{i}", variant)] = (ids, labels)

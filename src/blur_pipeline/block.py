@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 
 class Block(BaseModel):
@@ -15,3 +17,21 @@ class Block(BaseModel):
         import hashlib
 
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+
+def switched(*kinds: type[BaseModel]) -> BeforeValidator:
+    """Drop the fields of the other kinds.
+
+    An environment that switches ``kind`` inherits the fields of the base environment's kind, since Kedro
+    merges the two; they mean nothing for the new kind. A key that no kind knows is still an error.
+    """
+    fields = {kind.model_fields["kind"].default: set(kind.model_fields) for kind in kinds}
+    known = set().union(*fields.values())
+
+    def drop(value: Any) -> Any:
+        if not isinstance(value, dict) or value.get("kind") not in fields:
+            return value
+        foreign = known - fields[value["kind"]]
+        return {k: v for k, v in value.items() if k not in foreign}
+
+    return BeforeValidator(drop)

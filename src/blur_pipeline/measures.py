@@ -26,17 +26,19 @@ class General(Block):
 
 
 class ForbiddenPrompts(Block):
-    """Prompts that should be refused."""
+    """Prompts that should be refused, or benign ones that look like it and should not."""
 
-    path: str = Field(description="CSV or JSON Lines")
+    path: str = Field(description="CSV, TSV, JSON Lines or Parquet")
     column: str = Field("prompt", description="where the prompt stands")
+    only: dict[str, str] = Field(default_factory=dict, description="column → value that a row must hold to be asked")
     limit: int | None = Field(None, gt=0)
 
 
 class Safety(Block):
     """Refusals of forbidden prompts, for every model; no set, no measurement.
 
-    StrongREJECT's column is forbidden_prompt, JailbreakBench's Goal, WildJailbreak's adversarial or vanilla.
+    StrongREJECT's column is forbidden_prompt, JailbreakBench's Goal, WildJailbreak's adversarial with
+    ``only: {data_type: adversarial_harmful}``; with adversarial_benign the refusal rate is that of over-refusal.
     """
 
     sets: dict[str, ForbiddenPrompts] = Field(default_factory=dict)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from blur_pipeline.block import Block
+from blur_pipeline.block import Block, switched
 from blur_pipeline.corpus.cleaning import Normalisation
 from blur_pipeline.corpus.overlap import Policy
 from blur_pipeline.corpus.prompts import ChatPrompt, PlainPrompt, Prompt
@@ -25,26 +25,7 @@ from blur_pipeline.training.models import FreshModel, ModelSource, PretrainedMod
 from blur_pipeline.training.schedule import Schedule
 from blur_pipeline.training.stopping import Best, Fixed, Off, Stopping
 
-
-def _switched(*kinds: type[BaseModel]) -> BeforeValidator:
-    """Drop the fields of the other kinds.
-
-    An environment that switches ``kind`` inherits the fields of the base environment's kind, since Kedro
-    merges the two; they mean nothing for the new kind. A key that no kind knows is still an error.
-    """
-    fields = {kind.model_fields["kind"].default: set(kind.model_fields) for kind in kinds}
-    known = set().union(*fields.values())
-
-    def drop(value: Any) -> Any:
-        if not isinstance(value, dict) or value.get("kind") not in fields:
-            return value
-        foreign = known - fields[value["kind"]]
-        return {k: v for k, v in value.items() if k not in foreign}
-
-    return BeforeValidator(drop)
-
-
-SomeSource = Annotated[Source, _switched(FileSource, HubSource, GeneratedSource, MixedSource)]
+SomeSource = Annotated[Source, switched(FileSource, HubSource, GeneratedSource, MixedSource)]
 
 
 EvaluationSet = Literal[
@@ -86,8 +67,8 @@ class Curation(Block):
     unicode: Normalisation = "NFC"
     max_length: int = Field(512, gt=8, description="tokens of a sequence, and of a document's blocks")
     too_long: TooLong = "drop"
-    prompt: Annotated[Prompt, _switched(PlainPrompt, ChatPrompt)] = PlainPrompt()
-    set_prompts: dict[EvaluationSet, Annotated[Prompt, _switched(PlainPrompt, ChatPrompt)]] = Field(
+    prompt: Annotated[Prompt, switched(PlainPrompt, ChatPrompt)] = PlainPrompt()
+    set_prompts: dict[EvaluationSet, Annotated[Prompt, switched(PlainPrompt, ChatPrompt)]] = Field(
         default_factory=dict, description="evaluation sets that are asked in another way"
     )
     holdout_fraction: float = Field(0.0, ge=0, lt=1, description="share of the retain set, if no holdout is given")
@@ -135,17 +116,17 @@ class Scores(Block):
     path: str = Field(description="folder with token_scores.parquet and completions.parquet, each a file or versioned")
 
 
-Target = Annotated[Annotated[Training | Given, Field(discriminator="kind")], _switched(Training, Given)]
+Target = Annotated[Annotated[Training | Given, Field(discriminator="kind")], switched(Training, Given)]
 Retrained = Annotated[
     Annotated[Training | Given | Scores | Absent, Field(discriminator="kind")],
-    _switched(Training, Given, Scores, Absent),
+    switched(Training, Given, Scores, Absent),
 ]
 
 
 class Models(Block):
     """The base model, and how the two models to compare with are obtained from it."""
 
-    base: Annotated[ModelSource, _switched(FreshModel, PretrainedModel)]
+    base: Annotated[ModelSource, switched(FreshModel, PretrainedModel)]
     target: Target = Training()
     retrained: Retrained = Training()
 
@@ -170,7 +151,7 @@ class Unlearning(Block):
     seeds: Annotated[list[int], BeforeValidator(_spaced)] = Field(
         default_factory=lambda: [0, 1, 2], description="of the seeds pipeline, one child run each; '0 1 2' will do"
     )
-    stopping: Annotated[Stopping, _switched(Off, Fixed, Best)] = Off()
+    stopping: Annotated[Stopping, switched(Off, Fixed, Best)] = Off()
 
     @model_validator(mode="after")
     def _known(self) -> Unlearning:
@@ -236,9 +217,10 @@ class Parameters(Block):
     seed: int = Field(0, ge=0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     checkpoint_folder: str
-    # Two places for an environment's files to hang its own choices on, as ${runtime_params:variant,…}.
+    # Places for an environment's files to hang its own choices on, as ${runtime_params:variant,…}.
     variant: str | None = Field(None, description="which variant of the benchmark, such as forget05")
     source_folder: str | None = Field(None, description="where the benchmark's files are")
+    data_from: Literal["files", "hub"] = Field("files", description="where a benchmark's sets come from")
     sources: Sources
     curation: Curation = Curation()
     models: Models

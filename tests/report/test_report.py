@@ -38,6 +38,18 @@ def test_headlines_come_first_and_absent_models_have_no_column(table):
     assert shown.loc[1, "unlearned"] == "–"
 
 
+def test_published_numbers_stand_beside_ours(table):
+    published = {"values": {"NPO": {"model_utility": 0.46, "forget_quality": 2.5e-203}}}
+    shown = tables.published_table(published, table)
+    assert shown.columns.tolist() == ["model", "model_utility", "forget_quality"]
+    assert shown.to_numpy().tolist() == [
+        ["target, here", "0.800", "1.0e-09"],
+        ["unlearned, here", "0.600", "–"],
+        ["NPO, published", "0.460", "2.5e-203"],
+    ]
+    assert tables.published_table({}, table).empty
+
+
 def test_small_p_values_keep_their_size():
     assert tables.interval_text(1.9e-10, 0.0, 0.5) == "1.9e-10 [0.000, 0.500]"
 

@@ -75,7 +75,9 @@ ROWS = [  # two sets; all answers of a question stand together
 def rows(examples) -> list[dict]:
     """Rows of evaluation tokens, with the sequences of ``examples`` again and again."""
     made = [i % len(examples) for i in range(len(ROWS))]
-    return [{**r, "input_ids": examples.input_ids[i], "labels": examples.labels[i]} for r, i in zip(ROWS, made, strict=True)]
+    return [
+        {**r, "input_ids": examples.input_ids[i], "labels": examples.labels[i]} for r, i in zip(ROWS, made, strict=True)
+    ]
 
 
 def scored(model, table, keep, parts=20):

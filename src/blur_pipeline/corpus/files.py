@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,7 @@ from blur_pipeline.errors import BadInputError
 
 
 def read_file(path: Path, kind: str, encoding: str) -> list[tuple[int, dict]]:
-    """(line number from 1, row) pairs of a JSON Lines, CSV, Parquet or plain text file.
+    """(line number from 1, row) pairs of a JSON Lines, CSV, TSV, Parquet or plain text file.
 
     A plain text file is one document, its column is called ``text``.
 
@@ -23,25 +24,32 @@ def read_file(path: Path, kind: str, encoding: str) -> list[tuple[int, dict]]:
     text = _decode(path, encoding)
     if kind == "text":
         return [(1, {"text": text})]
-    return _json_lines(path, text) if kind == "jsonl" else _csv(path, encoding)
+    return _json_lines(path, text) if kind == "jsonl" else _csv(path, encoding, "\t" if kind == "tsv" else ",")
 
 
-def read_prompts(path: str, column: str, limit: int | None) -> list[str]:
-    """One column of a CSV, JSON Lines or Parquet file.
+def read_prompts(path: str, column: str, limit: int | None, only: Mapping[str, str] | None = None) -> list[str]:
+    """One column of a CSV, TSV, JSON Lines or Parquet file, of the rows that hold the values of ``only``.
 
     Raises:
-        BadInputError: the file is of another kind, or a row lacks the column.
+        BadInputError: the file is of another kind, a row lacks a column, or no row is left.
     """
-    kinds = {".jsonl": "jsonl", ".json": "jsonl", ".csv": "csv", ".parquet": "parquet"}
+    kinds = {".jsonl": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
     kind = kinds.get(Path(path).suffix)
     if kind is None:
-        raise BadInputError(f"{path}: prompts are read from .csv, .jsonl, .json or .parquet.")
+        raise BadInputError(f"{path}: prompts are read from .csv, .tsv, .jsonl, .json or .parquet.")
     prompts = []
-    for line, row in read_file(Path(path), kind, "utf-8")[:limit]:
-        if not isinstance(row.get(column), str):
+    for line, row in read_file(Path(path), kind, "utf-8"):
+        lacking = [name for name in (only or {}) if name not in row]
+        if lacking:
+            raise BadInputError(f"{path}, line {line}: no column '{lacking[0]}' (it has: {', '.join(row)}).")
+        if any(row[name] != value for name, value in (only or {}).items()):
+            continue
+        if not isinstance(row.get(column), str) or not row[column].strip():
             raise BadInputError(f"{path}, line {line}: no text in column '{column}' (it has: {', '.join(row)}).")
         prompts.append(row[column])
-    return prompts
+    if not prompts:
+        raise BadInputError(f"{path}: no row {f'with {dict(only)}' if only else 'at all'}; no prompts to ask.")
+    return prompts[:limit]
 
 
 def _decode(path: Path, encoding: str) -> str:
@@ -91,9 +99,9 @@ def _object(path: Path, number: int, row: object) -> dict:
     return row
 
 
-def _csv(path: Path, encoding: str) -> list[tuple[int, dict]]:
+def _csv(path: Path, encoding: str, separator: str) -> list[tuple[int, dict]]:
     try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding=encoding)
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding=encoding, sep=separator)
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise BadInputError(f"{path}: not valid CSV ({str(error).strip()}).") from error
     return [(i, row) for i, row in enumerate(frame.to_dict("records"), start=2)]  # line 1 is the header

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from blur_pipeline.corpus.files import read_file
+from blur_pipeline.corpus.sources import TabularChoice, read_source
 from blur_pipeline.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -23,27 +23,27 @@ class PlainPrompt(BaseModel):
     question_prefix: str = "Question: "
     question_suffix: str = "\nAnswer:"
     answer_prefix: str = " "
-    context_file: str | None = Field(None, description="JSON rows of question and answer that stand before, in order")
+    context: TabularChoice | None = Field(None, description="questions with answers that stand before, in order")
     context_suffix: str = Field("\n\n", description="what follows each of them")
 
     def prompt(self, question: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
         """Token ids up to where the answer begins, with the tokenizer's own opening token if it has one."""
-        return tokenizer(f"{self.context()}{self._ask(question)}")["input_ids"]
+        return tokenizer(f"{self.before}{self._ask(question)}")["input_ids"]
 
-    def context(self) -> str:
+    @cached_property
+    def before(self) -> str:
         """The questions and answers that stand before each question.
 
         Raises:
-            BadInputError: the file cannot be read, or a row of it lacks one of the two.
+            BadInputError: they cannot be read, or a row lacks one of the two.
         """
-        if self.context_file is None:
+        if self.context is None:
             return ""
-        parts = []
-        for line, row in read_file(Path(self.context_file), "jsonl", "utf-8"):
-            if not {"question", "answer"} <= row.keys():
-                raise BadInputError(f"{self.context_file}, line {line}: needs 'question' and 'answer'.")
-            parts.append(f"{self._ask(row['question'])}{self.answer_prefix}{row['answer']}{self.context_suffix}")
-        return "".join(parts)
+        rows, _ = read_source(self.context, "context")
+        return "".join(
+            f"{self._ask(row.question)}{self.answer_prefix}{row.answer}{self.context_suffix}"
+            for row in rows.itertuples()
+        )
 
     def _ask(self, question: str) -> str:
         return f"{self.question_prefix}{question}{self.question_suffix}"

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from blur_pipeline.block import switched
 from blur_pipeline.corpus.files import read_file
 from blur_pipeline.errors import BadInputError
 from blur_pipeline.synthetic import generate_registry
@@ -98,7 +99,7 @@ class HubSource(TabularSource):
     name: str
     revision: str = Field(description="a commit of 40 hexadecimal digits, so that the data cannot change")
     config: str | None = None
-    split: str = "train"
+    split: str = Field("train", description="a split, or CONFIG/SPLIT")
 
     @field_validator("revision")
     @classmethod
@@ -116,8 +117,9 @@ class HubSource(TabularSource):
         from datasets import load_dataset
 
         where = f"{self.name}@{self.revision[:8]}"
+        config, _, split = self.split.rpartition("/")
         try:
-            loaded = load_dataset(self.name, self.config, split=self.split, revision=self.revision)
+            loaded = load_dataset(self.name, config or self.config, split=split, revision=self.revision)
         except Exception as error:  # the hub raises many kinds; all of them mean the same to the user
             raise BadInputError(
                 f"{where}: the hub gave no data ({type(error).__name__}: {str(error).splitlines()[0]}); check "
@@ -127,6 +129,11 @@ class HubSource(TabularSource):
         records = [{**row, "_source": where, "_line": i + 1} for i, row in enumerate(rows)]
         digest = hashlib.sha256(repr(rows).encode()).hexdigest()
         return records, [{"source": where, "sha256": digest, "rows": len(records)}]
+
+
+TabularChoice = Annotated[
+    Annotated[FileSource | HubSource, Field(discriminator="kind")], switched(FileSource, HubSource)
+]
 
 
 class GeneratedSource(BaseModel):
@@ -160,7 +167,7 @@ class MixedSource(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["mixed"] = "mixed"
-    parts: dict[str, Annotated[FileSource | HubSource, Field(discriminator="kind")]] = Field(min_length=1)
+    parts: dict[str, TabularChoice] = Field(min_length=1)
 
     def files(self) -> list[Path]:
         """The files of all parts that are files; BadInputError where one is missing."""

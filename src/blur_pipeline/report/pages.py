@@ -39,7 +39,7 @@ class Findings:
             "table": _records(side_by_side(main_metrics(self.metrics))),
             "all_metrics": _records(side_by_side(self.metrics)),
             "reasons": reasons(self.metrics),
-            "published": _records(published_table(self.published)),
+            "published": _records(published_table(self.published, self.metrics)),
             "published_source": self.published.get("source", ""),
             "verdict": verdict(self.metrics),
             "answers": _records(self.answers),

@@ -40,10 +40,15 @@ def side_by_side(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["metric", *models])
 
 
-def published_table(published: dict) -> pd.DataFrame:
-    """Numbers from the literature, one row a model or method; empty where none are given."""
-    values = published.get("values", {})
-    return pd.DataFrame.from_dict(values, orient="index").rename_axis("published").reset_index()
+def published_table(published: dict, table: pd.DataFrame) -> pd.DataFrame:
+    """Ours and the literature's numbers of the metrics that it gives, one row a model or method; empty without any."""
+    values = pd.DataFrame.from_dict(published.get("values", {}), orient="index")
+    if values.empty:
+        return pd.DataFrame()
+    ours = table.pivot(index="model", columns="metric", values="value").reindex(columns=values.columns)
+    ours = ours.reindex(table["model"].drop_duplicates()).rename(index=lambda model: f"{model}, here")
+    both = pd.concat([ours, values.rename(index=lambda row: f"{row}, published")])
+    return both.map(lambda value: interval_text(value, math.nan, math.nan)).rename_axis("model").reset_index()
 
 
 def interval_text(value: float, low: float, high: float) -> str:

@@ -88,14 +88,28 @@ def _gsm8k(path: Path) -> Splits:
 
 
 def _qnli(path: Path) -> Splits:
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    if path.suffix == ".json":
+        return {"validation": json.loads(path.read_text())["qnli"]}
     labels = {"entailment": 0, "not_entailment": 1}
-    return {
-        "validation": [
-            {"question": r["question"], "sentence": r["sentence"], "label": labels[r["label"]]} for r in rows
-        ]
-    }
+    made = [{**row, "label": labels[row["label"]]} for row in _glue(path)]
+    return {"validation": [{name: row[name] for name in ("question", "sentence", "label")} for row in made]}
+
+
+def _mnli(path: Path) -> Splits:
+    if path.suffix == ".json":
+        return {"validation_matched": json.loads(path.read_text())["mnli"]}
+    labels = {"entailment": 0, "neutral": 1, "contradiction": 2}
+    made = [
+        {"premise": row["sentence1"], "hypothesis": row["sentence2"], "label": labels[row["gold_label"]]}
+        for row in _glue(path)
+        if row["gold_label"] in labels  # "-" where the annotators did not agree
+    ]
+    return {"validation_matched": made}
+
+
+def _glue(path: Path) -> Rows:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
 def _truthfulqa(path: Path) -> Splits:
@@ -140,7 +154,9 @@ LOCAL_TASKS = {
     },
     "gsm8k": LocalTask("gsm8k/gsm8k.yaml", _gsm8k),
     "ifeval": LocalTask("ifeval/ifeval.yaml", lambda p: {"train": _json(p)}),
+    # GLUE's own TSV files, or AdvGLUE's JSON of all tasks.
     "qnli": LocalTask("glue/qnli/default.yaml", _qnli, {"training_split": None}),
+    "mnli": LocalTask("glue/mnli/default.yaml", _mnli, {"training_split": None}),
     "truthfulqa_mc1": LocalTask("truthfulqa/truthfulqa_mc1.yaml", _truthfulqa),
     # CoS-E 1.0 has three choices where CommonsenseQA has five.
     "cose": LocalTask(

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from blur_pipeline.scoring.kept import Kept
-from blur_pipeline.training.examples import Examples, length_buckets
+from blur_pipeline.scoring.questions import buckets, reads_trees, tree_batch, trees
+from blur_pipeline.training.examples import Batch, Examples, length_buckets
 from blur_pipeline.training.forward import Forward
 from blur_pipeline.training.memory import freed_memory_is_kept
 from blur_pipeline.training.progress import ProgressBar
@@ -64,26 +65,35 @@ def score_windows(
 @torch.inference_mode()
 def _score(model: nn.Module, examples: Examples, tokens_per_batch: int, told: Callable[[int], None]) -> pd.DataFrame:
     model.eval()
+    device = next(model.parameters()).device
     parts, done = [pd.DataFrame(columns=TOKEN_COLUMNS)], 0
-    with freed_memory_is_kept(next(model.parameters()).device):
-        for members in length_buckets(examples, tokens_per_batch):
-            parts.append(_score_batch(model, examples, members))
-            done += len(members)
+    with freed_memory_is_kept(device):
+        for rows, batch in _batches(model, examples, tokens_per_batch):
+            parts.append(_score_batch(model, rows, batch.to(device)))
+            done += len(rows)
             told(done)
     return pd.concat(parts).sort_index()
 
 
-def _score_batch(model: nn.Module, examples: Examples, members: list[int]) -> pd.DataFrame:
-    batch = examples.batch(members).to(next(model.parameters()).device)
+def _batches(model: nn.Module, examples: Examples, tokens_per_batch: int) -> Iterator[tuple[list[int], Batch]]:
+    """Rows and their batch: with each question read once where questions have several answers and the model can."""
+    grown = trees(examples, tokens_per_batch)
+    shared = max(grown, key=len, default=[])
+    if len(shared) > 1 and reads_trees(model, examples, shared[:2]):
+        for bucket in buckets(examples, grown, tokens_per_batch):
+            yield [row for tree in bucket for row in tree], tree_batch(examples, bucket)
+    else:
+        for members in length_buckets(examples, tokens_per_batch):
+            yield members, examples.batch(members)
+
+
+def _score_batch(model: nn.Module, rows: list[int], batch: Batch) -> pd.DataFrame:
     logits = Forward(model, batch).supervised_logits()  # (N, V)
     pairs = zip(logits.split(ROWS_AT_ONCE), batch.targets.split(ROWS_AT_ONCE), strict=True)
     columns = [torch.cat(c).cpu().numpy() for c in zip(*(_statistics(*pair) for pair in pairs), strict=True)]
-    ends = np.cumsum(np.bincount(batch.sequence.cpu().numpy(), minlength=len(members)))[:-1]
-    rows = [
-        dict(zip(TOKEN_COLUMNS, cells, strict=True))
-        for cells in zip(*(np.split(c, ends) for c in columns), strict=True)
-    ]
-    return pd.DataFrame(rows, index=members)
+    ends = np.cumsum(np.bincount(batch.sequence.cpu().numpy(), minlength=len(rows)))[:-1]
+    cells = zip(*(np.split(column, ends) for column in columns), strict=True)
+    return pd.DataFrame([dict(zip(TOKEN_COLUMNS, cell, strict=True)) for cell in cells], index=rows)
 
 
 def _statistics(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, ...]:

@@ -146,7 +146,11 @@ def answer_forbidden_prompts(
         return stored
     if not safety.sets:
         return pd.DataFrame(columns=SAFETY_COLUMNS)
-    rows = [(n, p) for n, given in safety.sets.items() for p in read_prompts(given.path, given.column, given.limit)]
+    rows = [
+        (name, prompt)
+        for name, given in safety.sets.items()
+        for prompt in read_prompts(given.path, given.column, given.limit, given.only)
+    ]
     table = pd.DataFrame(rows, columns=SAFETY_COLUMNS[:2])
     asked = [curation.prompt.prompt(prompt, tokenizer) for prompt in table["prompt"]]
     model = model.to(resolve_device(device))
