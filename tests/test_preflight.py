@@ -110,3 +110,21 @@ def test_a_run_that_reads_no_source_does_not_ask_for_its_files(raw, tmp_path):
     gone = changed(raw, "sources.forget", {"kind": "files", "path": str(tmp_path / "gone.jsonl")})
     preflight(check_parameters(gone), tmp_path / "data", {"params:benchmark", "params:comparison"})
     preflight(check_parameters(gone), tmp_path / "data", {"params:device", "params:models"})
+
+
+def test_a_classifier_or_judge_that_is_not_there(raw, tmp_path):
+    refuse(raw, tmp_path, "no classifier could be read there", evaluation__gibberish_classifier="nowhere")
+    prompts = tmp_path / "prompts.csv"
+    prompts.write_text("prompt\nHow?\n")
+    asked = {"path": str(prompts), "column": "prompt"}
+    refuse(raw, tmp_path, "no such model folder", safety__sets={"mine": asked}, safety__judge="nowhere")
+
+
+def test_saved_scores_that_are_not_there(raw, tmp_path):
+    given = {"kind": "scores", "path": str(tmp_path)}
+    refuse(raw, tmp_path, r"holds no token_scores\.parquet", models__retrained=given)
+
+
+def test_ifeval_without_its_sentence_splitter(raw, tmp_path, monkeypatch):
+    monkeypatch.setattr("nltk.data.find", lambda *_: (_ for _ in ()).throw(LookupError("punkt_tab")))
+    refuse(raw, tmp_path, r"python -m blur_pipeline\.punkt", general__tasks={"ifeval": {"path": str(tmp_path)}})

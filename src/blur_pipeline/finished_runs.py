@@ -10,9 +10,8 @@ import pandas as pd
 from blur_pipeline.report.leaderboard import RUN_COLUMNS
 from blur_pipeline.tracking import METRICS_ARTIFACT
 
-SETTINGS = "unlearning."
+SETTINGS = ("unlearning.", "training.precision")
 MODELS = ("target/", "retrained/", "unlearned/")
-NOT_SETTINGS = ("unlearning.method",)
 
 
 def finished_runs(benchmark: str) -> pd.DataFrame:
@@ -43,8 +42,8 @@ def finished_runs(benchmark: str) -> pd.DataFrame:
 
 
 def _choices(run: Any) -> dict[str, str]:
-    chosen = {k: v for k, v in run.data.params.items() if k.startswith(SETTINGS) and k not in NOT_SETTINGS}
-    return {k.removeprefix(SETTINGS): v for k, v in chosen.items()}
+    chosen = {k: v for k, v in run.data.params.items() if k.startswith(SETTINGS)}
+    return {k.removeprefix("unlearning."): v for k, v in chosen.items()}
 
 
 def _settings(ours: dict[str, str], among: list[dict[str, str]]) -> str:

@@ -166,6 +166,14 @@ class Unlearning(Block):
         """The six choices of the method in use."""
         return Recipe(**{name: getattr(self.methods[self.method], name) for name in Recipe.model_fields})
 
+    def choices(self) -> dict[str, Any]:
+        """All that sets a run of the method in use apart from another of the same data: what MLflow keeps of it."""
+        schedule = self.schedule_of(self.method)
+        return self.recipe.model_dump() | {
+            "schedule": schedule.model_dump(),
+            "stopping": self.stopping.model_dump(),
+        }
+
     def schedule_of(self, method: str) -> Schedule:
         """The common schedule with the method's own entries over it."""
         return Schedule(**{**self.schedule.model_dump(), **self.methods[method].schedule})

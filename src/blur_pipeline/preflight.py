@@ -43,6 +43,12 @@ def preflight(parameters: Parameters, data_folder: Path, used: Container[str]) -
         _general(name, task)
     for name, prompts in parameters.safety.sets.items():
         _forbidden(name, prompts)
+    if parameters.safety.sets and parameters.safety.judge:
+        PretrainedModel(path=parameters.safety.judge).config()
+    if parameters.evaluation.gibberish_classifier:
+        from blur_pipeline.scoring.gibberish import clean_class
+
+        clean_class(parameters.evaluation.gibberish_classifier, parameters.evaluation.gibberish_revision)
     if parameters.device == "cuda":
         _gpu()
     _engine(parameters)

@@ -75,9 +75,7 @@ def log_parameters(parameters: Parameters) -> None:
     if not mlflow.active_run():
         return
     tree = parameters.model_dump(exclude={"unlearning": True, "reporting": {"published"}})
-    unlearning = parameters.unlearning
-    tree["unlearning"] = unlearning.recipe.model_dump()
-    tree["unlearning"]["schedule"] = unlearning.schedule_of(unlearning.method).model_dump()
+    tree["unlearning"] = parameters.unlearning.choices()
     flat = {name: str(value)[:MAX_VALUE] for name, value in flatten(tree).items()}
     mlflow.log_params(flat)
 

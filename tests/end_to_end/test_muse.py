@@ -53,19 +53,21 @@ def write_muse(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
     folder = copy_project(tmp_path_factory.mktemp("muse"))
-    write_muse(folder / "data" / "01_raw" / "muse_news")
+    for name in ("muse_news", "muse_books"):
+        write_muse(folder / "data" / "01_raw" / name)
     return folder
 
 
-def metrics(project: Path) -> pd.DataFrame:
-    path = sorted(project.glob("data/08_reporting/muse_news/blur_npo/metrics_long.parquet/*/*"))[-1]
+def metrics(project: Path, env: str = "muse_news") -> pd.DataFrame:
+    path = sorted(project.glob(f"data/08_reporting/{env}/blur_npo/metrics_long.parquet/*/*"))[-1]
     return pd.read_parquet(path).set_index(["model", "metric"])
 
 
-def test_muse_ends_with_its_four_numbers(project):
-    done = kedro(project, "run", "--env", "muse_news", "--params", TINY)
+@pytest.mark.parametrize("env", ["muse_news", "muse_books"])
+def test_muse_ends_with_its_four_numbers(env, project):
+    done = kedro(project, "run", "--env", env, "--params", TINY)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    table = metrics(project)
+    table = metrics(project, env)
     for model in ("target", "retrained", "unlearned"):
         for metric in ("verbmem", "knowmem.forget", "knowmem.retain"):
             assert 0 <= table.loc[(model, metric), "value"] <= 100

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from transformers import (
+    AutoConfig,
     AutoModelForSequenceClassification,
     AutoTokenizer,
     PreTrainedModel,
@@ -19,6 +20,28 @@ from blur_pipeline.training.progress import ProgressBar
 CLEAN = "clean"
 
 
+def clean_class(path: str, revision: str | None) -> int:
+    """Which class of the classifier at ``path`` is called "clean".
+
+    Raises:
+        BadInputError: there is no such classifier, or it has no class of that name.
+    """
+    try:
+        config = AutoConfig.from_pretrained(path, revision=revision)
+    except (OSError, ValueError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise BadInputError(
+            f"{path}: no classifier could be read there ({first}); mend 'evaluation.gibberish_classifier'."
+        ) from error
+    labels = {name.lower(): i for i, name in config.id2label.items()}
+    if CLEAN not in labels:
+        raise BadInputError(
+            f"{path}: the classifier has no class '{CLEAN}', only {', '.join(labels)}; "
+            "give another 'evaluation.gibberish_classifier'."
+        )
+    return labels[CLEAN]
+
+
 def cleanliness(
     path: str, revision: str | None, texts: Sequence[str], device: torch.device, batch_size: int
 ) -> np.ndarray:
@@ -28,23 +51,12 @@ def cleanliness(
     (madhurjindal/autonlp-Gibberish-Detector-492513457 is the field's); texts are cut to what it can see.
 
     Raises:
-        BadInputError: there is no such classifier, or it has no class of that name.
+        BadInputError: as ``clean_class``.
     """
-    try:
-        classifier = AutoModelForSequenceClassification.from_pretrained(path, revision=revision, dtype=torch.float32)
-        tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)
-    except (OSError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise BadInputError(
-            f"{path}: no classifier could be read there ({first}); mend 'evaluation.gibberish_classifier'."
-        ) from error
-    labels = {name.lower(): i for i, name in classifier.config.id2label.items()}
-    if CLEAN not in labels:
-        raise BadInputError(
-            f"{path}: the classifier has no class '{CLEAN}', only {', '.join(labels)}; "
-            "give another 'evaluation.gibberish_classifier'."
-        )
-    return _probabilities(classifier.to(device).eval(), tokenizer, texts, batch_size)[:, labels[CLEAN]]
+    wanted = clean_class(path, revision)
+    classifier = AutoModelForSequenceClassification.from_pretrained(path, revision=revision, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)
+    return _probabilities(classifier.to(device).eval(), tokenizer, texts, batch_size)[:, wanted]
 
 
 @torch.inference_mode()

@@ -49,9 +49,9 @@ def forget_with_each_seed(
         raise BadInputError(f"Parameter 'unlearning.seeds' is {seeds}: give at least two different ones.")
     tables = []
     for seed in seeds:
-        choices = unlearning.recipe.model_dump() | {"schedule": unlearning.schedule_of(unlearning.method).model_dump()}
         facts = {"benchmark": benchmark, "method": unlearning.method, "seed": seed}
-        with child_run(f"{unlearning.method}, seed {seed}", {**facts, **_named(choices)}):
+        facts |= _named({"unlearning": unlearning.choices(), "training": training.numerics()})
+        with child_run(f"{unlearning.method}, seed {seed}", facts):
             start = copy.deepcopy(target_model)
             model, _ = unlearn(start, forget, retain, reference, unlearning, training, seed, device, folder)
             scores = evaluating.score(model, evaluation_tokens, evaluation, device)
@@ -76,4 +76,4 @@ def tabulate_seeds(seed_metrics: Frame) -> Frame:
 def _named(choices: dict[str, Any]) -> dict[str, str]:
     from blur_pipeline.report.pages import flatten
 
-    return {f"unlearning.{name}": str(value) for name, value in flatten(choices).items()}
+    return {name: str(value) for name, value in flatten(choices).items()}
