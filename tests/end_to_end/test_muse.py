@@ -92,4 +92,4 @@ def test_a_missing_context_file_is_named(project):
     (project / "data/01_raw/muse_news/knowmem/retain_qa_icl.json").unlink()
     done = kedro(project, "run", "--env", "muse_news", "--params", TINY)
     assert done.returncode == 1
-    assert "retain_qa_icl.json: no such file" in done.stderr
+    assert "knowmem/retain_qa_icl: no such file" in done.stderr

@@ -36,7 +36,7 @@ def complete(
     kept = Kept.of(keep, model, ("completions", max_new_tokens, batch_size))
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     answers = [""] * len(prompts)
-    with ProgressBar(title, len(prompts)) as bar:
+    with ProgressBar(title, len(prompts), start=0) as bar:
         for start in range(0, len(order), batch_size * BATCHES_IN_A_PART):
             members = order[start : start + batch_size * BATCHES_IN_A_PART]
             asked = [np.asarray(prompts[i]) for i in members]

@@ -28,7 +28,7 @@ def gradient_norms(
     needed = [parameter.requires_grad for parameter in model.parameters()]
     model.requires_grad_(True)
     parts = [np.empty(0)]
-    with ProgressBar(title, len(examples)) as bar:
+    with ProgressBar(title, len(examples), start=0) as bar:
         for start in range(0, len(examples), EXAMPLES_IN_A_PART):
             part = examples.take(range(start, min(start + EXAMPLES_IN_A_PART, len(examples))))
             read = [*part.input_ids, *part.labels]

@@ -37,7 +37,7 @@ def score_tokens(model: nn.Module, examples: Examples, tokens_per_batch: int, ti
     of log p(z) over the vocabulary with z drawn from the model's own prediction p at that position, as
     Min-K%++ needs (Zhang et al., arXiv 2404.02936); ``correct`` whether the label was the arg-max.
     """
-    with ProgressBar(title, len(examples)) as bar:
+    with ProgressBar(title, len(examples), start=0) as bar:
         return _score(model, examples, tokens_per_batch, lambda done: bar({"step": done - 1}))
 
 
@@ -49,7 +49,7 @@ def score_windows(
     ``total`` sequences are expected, for the time left. What ``kept`` holds is not run again.
     """
     before = 0
-    with ProgressBar(title, total) as bar:
+    with ProgressBar(title, total, start=0) as bar:
         for part in parts:
             examples = Examples.from_columns(part["input_ids"], part["labels"])
             read = [*examples.input_ids, *examples.labels]

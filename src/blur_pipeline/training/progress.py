@@ -16,8 +16,9 @@ QUIET_SECONDS = 15
 class ProgressBar:
     """``with ProgressBar("Unlearning", steps) as bar: ... bar(row)`` after each step."""
 
-    def __init__(self, title: str, total: int) -> None:
-        self.title, self.total, self.done = title, total, 0
+    def __init__(self, title: str, total: int, start: int | None = None) -> None:
+        """``start`` steps are done already; None: as many as the first call shows, less one."""
+        self.title, self.total, self.done, self.offset = title, total, 0, start
         self.console = Console()
         self.bar = Progress(
             TextColumn("[bold]{task.description}"),
@@ -42,9 +43,8 @@ class ProgressBar:
 
     def __call__(self, row: dict[str, float]) -> None:
         """One step is done; ``row["step"]`` says which, so that a resumed training starts where it is."""
-        first = self.done == 0
         self.done = int(row["step"]) + 1
-        if first:
+        if self.offset is None:
             self.offset = self.done - 1
         losses = "  ".join(f"{n.removesuffix('_loss')} {v:.3f}" for n, v in row.items() if n.endswith("_loss"))
         self.bar.update(self.task, completed=self.done, losses=losses)
