@@ -1,9 +1,11 @@
 """A copy of the project in a temporary folder, made small, and runs of it."""
 
+import functools
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -24,7 +26,19 @@ SMALL = (
 )
 
 
-def copy_project(folder: Path) -> Path:
+@functools.cache
+def empty_store() -> bytes:
+    """An MLflow database without runs: making one takes seconds, nearly all of them migrations."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    with tempfile.TemporaryDirectory() as folder:
+        SqlAlchemyStore(f"sqlite:///{folder}/mlflow.db", "mlartifacts").engine.dispose()
+        return Path(folder, "mlflow.db").read_bytes()
+
+
+def copy_project(folder: Path, store: bool = True) -> Path:
+    if store:
+        (folder / "mlflow.db").write_bytes(empty_store())
     for name in ("conf", "src", "notebooks"):
         shutil.copytree(PROJECT / name, folder / name)
     shutil.copytree(PROJECT / "data" / "01_raw" / "example_own_data", folder / "data" / "01_raw" / "example_own_data")
@@ -49,7 +63,7 @@ def kedro(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Path:
     """A project in which the default run and then one of plain NPO from the same target have finished."""
-    folder = copy_project(tmp_path_factory.mktemp("project"))
+    folder = copy_project(tmp_path_factory.mktemp("project"), store=False)  # as a user finds it
     first = kedro(folder, "run", "--params", SMALL)
     assert first.returncode == 0, first.stdout[-3000:] + first.stderr[-3000:]
     second = kedro(folder, "run", "--pipelines", "method", "--params", f"{SMALL},method=npo")
