@@ -27,4 +27,4 @@ ui: setup
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
 
 smollm2: setup
-	$(BIN)/python -m blur_pipeline.smollm2
+	$(BIN)/python -m blur_pipeline.corpus.smollm2

@@ -28,8 +28,8 @@ from benchmarks.shapes import SHAPES, build
 from blur_pipeline.metrics import membership
 from blur_pipeline.metrics.examples import example_metrics
 from blur_pipeline.metrics.memorisation import exact_memorisation, extraction_strength
+from blur_pipeline.models.examples import IGNORED, Examples
 from blur_pipeline.scoring.token_scores import score_tokens
-from blur_pipeline.training.examples import IGNORED, Examples
 
 SETS = {  # wrong answers, whether there is a paraphrase, and how many tokens the answers have
     "forget": (5, True, (16, 80)),

@@ -25,10 +25,10 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from blur_pipeline.metrics.examples import example_metrics
+from blur_pipeline.models.examples import IGNORED
 from blur_pipeline.scoring.kept import Kept
 from blur_pipeline.scoring.token_scores import SCORE_SCHEMA, score_windows
 from blur_pipeline.scoring.windows import BATCHES_IN_A_WINDOW, windows
-from blur_pipeline.training.examples import IGNORED
 
 SHAPE = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
 VOCABULARY, TOKENS_PER_BATCH = 1000, 4096

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, logsigmoid
 
-from blur_pipeline.training.examples import Batch
+from blur_pipeline.models.examples import Batch
 
 BETA = 0.1
 

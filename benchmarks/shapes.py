@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, PreTrainedModel
 
-from blur_pipeline.training.examples import IGNORED, Examples
+from blur_pipeline.models.examples import IGNORED, Examples
 
 SHAPES = {
     "smollm2-135m": LlamaConfig(

@@ -31,9 +31,9 @@ from benchmarks.plain import PlainNPO, PlainRMU, plain_step
 from benchmarks.shapes import SHAPES, build, examples
 
 from blur_pipeline.methods.recipe import Recipe
+from blur_pipeline.models.memory import freed_memory_is_kept
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.loop import Run, train
-from blur_pipeline.training.memory import freed_memory_is_kept
 from blur_pipeline.training.schedule import Schedule
 
 READ_LAYER = 7

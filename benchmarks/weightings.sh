@@ -8,7 +8,7 @@ for seed in 0 1 2 3 4; do
   for gamma in 0.004 0.01; do
     for variation in metric=plain metric=adam per=module floor=zero; do
       [ "$gamma-$variation" = 0.004-metric=plain ] && continue
-      kedro run --pipelines method --params "seed=$seed,$weighting.gamma=$gamma,$weighting.$variation" \
+      kedro run --params "seed=$seed,$weighting.gamma=$gamma,$weighting.$variation" \
         | tee "log-$seed-$gamma-${variation#*=}.txt"
     done
   done

@@ -13,7 +13,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from blur_pipeline.corpus.tokenizer import train_tokenizer
-from blur_pipeline.training.examples import IGNORED, Examples
+from blur_pipeline.models.examples import IGNORED, Examples
 
 PROJECT = Path(__file__).parents[1]
 BENCHDATA = PROJECT.parent / "shared" / "benchdata"

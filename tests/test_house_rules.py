@@ -11,7 +11,7 @@ def test_the_command_line_does_not_import_torch():
     code = (
         "import sys; from kedro.framework.startup import bootstrap_project; bootstrap_project('.');"
         "import blur_pipeline.cli; from blur_pipeline.pipeline_registry import register_pipelines;"
-        "register_pipelines(); import blur_pipeline.parameters;"
+        "register_pipelines(); import blur_pipeline.config.parameters;"
         "print(sorted({'torch', 'transformers', 'datasets'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)

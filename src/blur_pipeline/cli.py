@@ -1,30 +1,34 @@
-"""``kedro run``, with bad input told in one sentence instead of a traceback."""
+"""The project's commands: ``kedro run`` and ``kedro lineage``."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
 import click
 from kedro.framework.cli.project import project_group
 from kedro.framework.cli.project import run as kedro_run
 
-from blur_pipeline.errors import BadInputError, TrainingFailedError
+
+def _run(**options: Any) -> Any:
+    from blur_pipeline.commands.run import run_plainly
+
+    return run_plainly(kedro_run.callback, options)
 
 
-def _speaks_plainly(callback: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(callback)
-    def call(*arguments: Any, **options: Any) -> Any:
-        try:
-            return callback(*arguments, **options)
-        except (BadInputError, TrainingFailedError) as error:
-            raise click.ClickException(str(error)) from error
+@click.command()
+@click.argument("place")
+@click.option("--check", is_flag=True, help="Hash all contents again and name what was changed since.")
+def lineage(place: str, check: bool) -> None:
+    """Show what made PLACE: an artefact in data/, a folder of them, or an MLflow run by its id."""
+    from blur_pipeline.commands.lineage import show_lineage
+    from blur_pipeline.config.errors import BadInputError
 
-    return call
+    try:
+        sound = show_lineage(place, check)
+    except BadInputError as error:
+        raise click.ClickException(str(error)) from error
+    raise SystemExit(0 if sound else 1)
 
 
-run = click.Command(
-    name="run", params=kedro_run.params, help=kedro_run.help, callback=_speaks_plainly(kedro_run.callback)
-)
-cli = click.Group(name="kedro", commands={**project_group.commands, "run": run})
+run = click.Command(name="run", params=kedro_run.params, help=kedro_run.help, callback=_run)
+cli = click.Group(name="kedro", commands={**project_group.commands, "run": run, "lineage": lineage})

@@ -5,14 +5,13 @@ from __future__ import annotations
 from kedro.pipeline import Pipeline
 
 from blur_pipeline.pipelines import comparison, curation, evaluation, reporting, seeds, target, unlearning
-from blur_pipeline.pipelines.evaluation.pipeline import create_pipeline as evaluation_of
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """``__default__`` is the whole protocol; ``method`` forgets again from the same target model.
+    """``__default__`` is the whole protocol, of which a run makes what is missing.
 
-    ``kedro run`` once, then ``kedro run --pipelines method --params method=npo`` for each further method, then
-    ``kedro run --pipelines comparison`` ranks them all. ``seeds`` forgets once per seed.
+    ``kedro run``, then ``kedro run --params method=npo`` for each further method, then ``kedro run --pipelines
+    comparison`` ranks them all. ``seeds`` does the protocol once per seed of the unlearning.
     """
     parts = {
         "curation": curation.create_pipeline(),
@@ -21,6 +20,5 @@ def register_pipelines() -> dict[str, Pipeline]:
         "evaluation": evaluation.create_pipeline(),
         "reporting": reporting.create_pipeline(),
     }
-    again = parts["unlearning"] + evaluation_of(("unlearned",)) + parts["reporting"]
-    extra = {"method": again, "seeds": seeds.create_pipeline(), "comparison": comparison.create_pipeline()}
+    extra = {"seeds": seeds.create_pipeline(), "comparison": comparison.create_pipeline()}
     return {**parts, **extra, "__default__": sum(parts.values(), Pipeline([]))}

@@ -1,15 +1,18 @@
 """Project settings (https://docs.kedro.org/en/stable/configure/settings/)."""
 
-from kedro.config import OmegaConfigLoader
 from omegaconf.resolvers import oc
 
-from blur_pipeline.hooks import DoorCheck, RunRecord
+from blur_pipeline.hooks.config_loader import IdentifyingConfigLoader
+from blur_pipeline.hooks.door import DoorCheck
+from blur_pipeline.hooks.lineage import Lineage
+from blur_pipeline.hooks.record import RunRecord
 
 # Registered in this order, called in the reverse one.
 door = DoorCheck()
-HOOKS = (RunRecord(door), door)
+lineage = Lineage(door)
+HOOKS = (RunRecord(door, lineage), lineage, door)
 
-CONFIG_LOADER_CLASS = OmegaConfigLoader
+CONFIG_LOADER_CLASS = IdentifyingConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

@@ -3,10 +3,11 @@
 import re
 
 import pytest
-from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog
 
-from blur_pipeline.parameters import check_parameters
+from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.config.parameters import check_parameters
+from blur_pipeline.hooks.config_loader import IdentifyingConfigLoader
 from blur_pipeline.pipeline_registry import register_pipelines
 from blur_pipeline.settings import CONFIG_LOADER_ARGS
 from tests.conftest import PROJECT
@@ -15,8 +16,8 @@ ENVIRONMENTS = sorted(p.name for p in (PROJECT / "conf").iterdir() if (p / "glob
 METHODS = ["ga", "grad_diff", "npo", "simnpo", "rmu", "blur_npo", "blur_ga", "blur_simnpo", "blur_rmu"]
 
 
-def loader(env: str, **runtime) -> OmegaConfigLoader:
-    return OmegaConfigLoader(str(PROJECT / "conf"), env=env, runtime_params=runtime, **CONFIG_LOADER_ARGS)
+def loader(env: str, **runtime) -> IdentifyingConfigLoader:
+    return IdentifyingConfigLoader(str(PROJECT / "conf"), env=env, runtime_params=runtime, **CONFIG_LOADER_ARGS)
 
 
 def test_the_environments_of_the_plan_are_there():
@@ -58,21 +59,48 @@ def test_a_benchmark_comes_from_the_hub_at_pinned_revisions(env):
         assert part.sources.forget.split == "sust/forget_3"
 
 
+def datasets() -> set[str]:
+    names = {name for pipeline in register_pipelines().values() for name in pipeline.datasets()}
+    return names - {"parameters", "run_record"}
+
+
 @pytest.mark.parametrize("env", ENVIRONMENTS)
-def test_every_dataset_is_in_the_catalog_with_benchmark_and_layer(env):
-    catalog = DataCatalog.from_config(loader(env, method="npo")["catalog"])
-    benchmark = loader(env)["globals"]["benchmark"]
-    names = {
-        name
-        for pipeline in register_pipelines().values()
-        for name in pipeline.datasets()
-        if not name.startswith("params:") and name != "run_record"
-    }
-    for name in sorted(names):
+def test_every_dataset_is_in_the_catalog_below_its_stage(env):
+    """Only a leaderboard and what the seeds' runs left have no stage of their own."""
+    config = loader(env, method="npo")
+    catalog = DataCatalog.from_config(config["catalog"])
+    benchmark = config["globals"]["benchmark"]
+    without = set()
+    for name in sorted(datasets()):
         dataset = catalog.get(name)
         assert dataset is not None, name
         assert dataset.metadata["kedro-viz"]["layer"], name
+        stage = dataset.metadata.get("stage")
+        if stage is None:
+            without.add(name)
+            continue
         path = str(getattr(dataset, "_filepath", None) or dataset._path)
-        assert f"/{benchmark}/" in path, name
-        after_unlearning = name.startswith(("unlearn", "metrics_", "report_", "example_", "seed_")) or "figure" in name
-        assert ("/npo/" in path) == after_unlearning, name
+        assert f"/{config._place(stage)}/" in path, name
+        assert config._place(stage).startswith(benchmark), name
+    comparison = register_pipelines()["comparison"].datasets() - {"parameters", "run_record"}
+    assert without == comparison | {"metrics_of_seeds"}
+
+
+def test_a_stage_has_a_name_that_a_person_can_read():
+    config = loader("base", method="npo")
+    found = {stage: config._place(stage) for stage in config.identities()}
+    assert re.fullmatch(r"registry/target-[0-9a-f]{8}", found["target"])
+    assert re.fullmatch(r"registry/npo-[0-9a-f]{8}", found["unlearned"])
+    assert re.fullmatch(r"registry/npo-[0-9a-f]{8}/metrics-[0-9a-f]{8}", found["metrics.unlearned"])
+
+
+def test_where_the_files_are_elsewhere_the_graph_can_still_be_looked_at():
+    config = loader("tofu", source_folder="nowhere")
+    assert config._place("metrics.target") == "tofu/metrics-target-unknown"
+    with pytest.raises(BadInputError, match=r"nowhere/forget10\.json: no such file"):
+        config.identities()
+
+
+@pytest.mark.parametrize("name", register_pipelines())
+def test_no_node_takes_more_than_eight_inputs(name):
+    assert {node.name: len(node.inputs) for node in register_pipelines()[name].nodes if len(node.inputs) > 8} == {}

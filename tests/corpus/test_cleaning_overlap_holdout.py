@@ -3,12 +3,12 @@
 import pandas as pd
 import pytest
 
+from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.corpus.cleaning import clean_rows, normalise, require_rows
 from blur_pipeline.corpus.holdout import split_holdout
 from blur_pipeline.corpus.overlap import find_overlap, resolve_overlap
 from blur_pipeline.corpus.selection import evaluation_sets
 from blur_pipeline.corpus.sources import COLUMNS
-from blur_pipeline.errors import BadInputError
 
 
 def frame(pairs, prefix="r", **columns) -> pd.DataFrame:

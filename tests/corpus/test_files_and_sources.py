@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.corpus.files import read_prompts
 from blur_pipeline.corpus.sources import COLUMNS, FileSource, GeneratedSource, HubSource, MixedSource, read_source
-from blur_pipeline.errors import BadInputError
 
 ROWS = [{"question": "Who?", "answer": "Ann"}, {"question": "Where?", "answer": "Oslo"}]
 

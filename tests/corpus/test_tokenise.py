@@ -2,9 +2,9 @@
 
 import pytest
 
+from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.corpus.prompts import ChatPrompt, PlainPrompt
 from blur_pipeline.corpus.tokenise import IGNORED, encode_answer, tokenise_evaluation, tokenise_training
-from blur_pipeline.errors import BadInputError
 from tests.corpus.test_cleaning_overlap_holdout import frame
 
 ROWS = frame([("Who sat?", "The cat"), ("Who?", "The cat sat on the mat. " * 9)])

@@ -5,7 +5,7 @@ import torch
 from kedro.io.core import DatasetError, Version
 
 from blur_pipeline.datasets.pretrained import CausalLMDataset, TokenizerDataset
-from blur_pipeline.training.models import AbsentModel, ModelReference, PretrainedModel
+from blur_pipeline.models.sources import AbsentModel, ModelReference, PretrainedModel
 
 
 def dataset(tmp_path, version="one", kind=CausalLMDataset):

@@ -60,13 +60,24 @@ def kedro(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=500)
 
 
+def versions(project: Path, name: str, below: str = "**") -> list[Path]:
+    """Every version of an artefact, oldest first: ``name`` as it ends in the catalog, ``below`` a folder of data/."""
+    return sorted(project.glob(f"data/{below}/{name}/*/{name}"), key=lambda path: path.parent.name)
+
+
+def newest(project: Path, name: str, below: str = "**") -> Path:
+    """The newest version of an artefact."""
+    return versions(project, name, below)[-1]
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Path:
     """A project in which the default run and then one of plain NPO from the same target have finished."""
     folder = copy_project(tmp_path_factory.mktemp("project"), store=False)  # as a user finds it
     first = kedro(folder, "run", "--params", SMALL)
     assert first.returncode == 0, first.stdout[-3000:] + first.stderr[-3000:]
-    second = kedro(folder, "run", "--pipelines", "method", "--params", f"{SMALL},method=npo")
+    second = kedro(folder, "run", "--params", f"{SMALL},method=npo")
     assert second.returncode == 0, second.stdout[-3000:] + second.stderr[-3000:]
     (folder / "first.log").write_text(first.stdout)
+    (folder / "second.log").write_text(second.stdout)
     return folder

@@ -7,7 +7,7 @@ import mlflow
 import pandas as pd
 import pytest
 
-from tests.end_to_end.conftest import SMALL, kedro
+from tests.end_to_end.conftest import SMALL, kedro, newest
 
 
 @pytest.fixture(scope="module")
@@ -22,34 +22,34 @@ def compared(finished, tmp_path_factory) -> Path:
     return project
 
 
-def newest(project: Path, pattern: str) -> Path:
-    return sorted(project.glob(f"data/08_reporting/registry/{pattern}"))[-1]
-
-
 def test_each_seed_is_a_child_run(compared):
     mlflow.set_tracking_uri(f"sqlite:///{compared}/mlflow.db")
     runs = mlflow.search_runs(search_all_experiments=True)
     children = runs[runs["tags.mlflow.parentRunId"].notna()]
-    assert sorted(children["params.seed"]) == ["3", "4"]
+    assert sorted(children["params.unlearning.seed"]) == ["3", "4"]
+    for name in ("params.unlearning.weighting.gamma", "params.models.base.hidden_size", "tags.identity.unlearned"):
+        assert children[name].notna().all()  # complete, like any other run
+    assert children["tags.host"].notna().all()
+    assert children["tags.git_commit"].notna().all()
     assert children["metrics.unlearned/forget.probability"].notna().all()
     assert children["metrics.unlearning/forget_loss"].notna().all()
 
 
 def test_the_seed_table_is_their_mean_and_scatter(compared):
-    values = pd.read_parquet(newest(compared, "blur_npo/seed_metrics.parquet/*/*"))
-    table = pd.read_parquet(newest(compared, "blur_npo/seed_table.parquet/*/*")).set_index("metric")
+    values = pd.read_parquet(newest(compared, "seed_metrics.parquet"))
+    table = pd.read_parquet(newest(compared, "seed_table.parquet")).set_index("metric")
     ours = values[values["metric"] == "forget.probability"]["value"]
     assert table.loc["forget.probability", "mean"] == pytest.approx(ours.mean())
     assert table.loc["forget.probability", "sd"] == pytest.approx(ours.std())
 
 
 def test_the_leaderboard_ranks_every_configuration(compared):
-    table = pd.read_parquet(newest(compared, "comparison/leaderboard.parquet/*/*"))
+    table = pd.read_parquet(newest(compared, "leaderboard.parquet"))
     assert set(table["method"]) == {"npo", "blur_npo"}
     assert table.set_index("method").loc["blur_npo", "seeds"] == 3  # the first run's and the two children
-    page = newest(compared, "comparison/leaderboard.html/*/*").read_text()
+    page = newest(compared, "leaderboard.html").read_text()
     assert "Pareto" in page or "hypervolume" in page
-    assert "blur_npo" in newest(compared, "comparison/leaderboard.md/*/*").read_text()
+    assert "blur_npo" in newest(compared, "leaderboard.md").read_text()
 
 
 def test_nothing_to_compare_is_said_in_a_sentence(compared, tmp_path):

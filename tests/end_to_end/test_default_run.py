@@ -7,13 +7,7 @@ import pandas as pd
 import pytest
 
 from blur_pipeline.metrics.membership import ATTACKS
-from tests.end_to_end.conftest import kedro
-
-
-def latest(folder, pattern):
-    found = sorted(folder.glob(f"data/{pattern}"))
-    assert found, pattern
-    return found[-1]
+from tests.end_to_end.conftest import kedro, newest
 
 
 @pytest.fixture(scope="module")
@@ -31,18 +25,18 @@ def test_the_summary_says_where_everything_is(finished):
 
 
 def test_the_report_holds_what_an_auditor_needs(finished):
-    page = latest(finished, "08_reporting/registry/blur_npo/report.html/*/report.html").read_text()
+    page = newest(finished, "report.html", "08_reporting/registry/blur_npo-*/*").read_text()
     for words in ("Unlearning report: registry, blur_npo", "generated registry, seed 0, forget", "sha256"):
         assert words in page
     for words in ("weighting.gamma", "model_utility", "Forgetting against utility", "Seconds per node"):
         assert words in page
     assert 'src="http' not in page  # self-contained
-    summary = latest(finished, "08_reporting/registry/blur_npo/summary.md/*/summary.md").read_text()
+    summary = newest(finished, "summary.md", "08_reporting/registry/blur_npo-*/*").read_text()
     assert "| model_utility |" in summary
 
 
 def test_every_metric_is_there_for_every_model(finished):
-    table = pd.read_parquet(latest(finished, "08_reporting/registry/blur_npo/metrics_long.parquet/*/*.parquet"))
+    table = pd.read_parquet(newest(finished, "metrics_long.parquet", "08_reporting/registry/blur_npo-*/*"))
     sets = ["forget", "retain", "holdout", "real_authors", "world_facts"]
     expected = {f"{s}.{m}" for s in sets for m in ("probability", "rouge", "truth_ratio")}
     expected |= {f"{s}.{m}" for s in sets for m in ("exact_memorisation", "extraction_strength", "truth_probability")}
@@ -58,7 +52,7 @@ def test_every_metric_is_there_for_every_model(finished):
 
 
 def test_the_curation_report_counts(finished):
-    report = json.loads(latest(finished, "08_reporting/registry/curation_report.json/*/*.json").read_text())
+    report = json.loads(newest(finished, "curation_report.json").read_text())
     assert report["sets"]["forget"]["read"] == 20
     assert report["sets"]["forget"]["tokens"]["sequences"] == 20
     assert all(len(source["sha256"]) == 64 for source in report["sources"])
@@ -81,16 +75,31 @@ def test_mlflow_has_parameters_one_by_one_and_step_metrics(runs):
     assert {"report.html", "summary.md", "figures", "curation_report.json"} <= artifacts
 
 
-def test_the_second_run_reads_the_first_one_s_versions(runs):
+def test_the_second_run_stands_on_the_first_one_s_models(runs):
     first, second = runs.iloc[0], runs.iloc[1]
     assert second["params.method"] == "npo"
-    assert second["tags.read.target_model"] == first["tags.version"]
-    assert second["tags.read.forget_tokens"] == first["tags.version"]
+    for name in ("target_model", "retrained_model", "target.metrics"):
+        assert second[f"tags.made_by.{name}"] == first["run_id"]
+    assert second["tags.made_by.unlearned_model"] == second["run_id"]
+    assert second["tags.identity.target"] == first["tags.identity.target"]
+    # All the same it tells the whole: what was found is logged too.
+    assert second["metrics.target/forget.probability"] == first["metrics.target/forget.probability"]
+
+
+def test_what_was_read_is_among_the_run_s_data_sets(runs):
+    inputs = mlflow.get_run(runs.iloc[0]["run_id"]).inputs.dataset_inputs
+    contexts = {tag.value for entry in inputs for tag in entry.tags if tag.key == "mlflow.data.context"}
+    assert {"forget", "retain", "holdout", "evaluation.world_facts"} <= contexts
+    assert all(entry.dataset.digest for entry in inputs)
 
 
 def test_the_registered_model_answers(runs, tmp_path):
     found = mlflow.search_logged_models(experiment_ids=[runs.iloc[0]["experiment_id"]], output_format="list")
     assert len(found) == 2
+    versions = mlflow.MlflowClient().search_model_versions("name = 'registry-blur_npo'")
+    assert [v.tags["identity"] for v in versions] == [runs.iloc[0]["tags.identity.unlearned"]]
+    assert found[-1].tags["identity"] == versions[0].tags["identity"]
+    assert {m.key for m in found[-1].metrics} >= {"unlearned/forget.probability", "unlearned/model_utility"}
     model = mlflow.pyfunc.load_model(found[0].model_uri)
     answers = model.predict(["Where was Anouk Eskeland born?", "Who wrote Hamlet?"])
     assert len(answers) == 2
@@ -121,4 +130,4 @@ def test_a_run_that_fails_on_the_way_is_marked_failed(finished):
     mlflow.set_tracking_uri(f"sqlite:///{finished}/mlflow.db")
     runs = mlflow.search_runs(experiment_names=["own_data"])
     assert runs["status"].tolist() == ["FAILED"]
-    assert not list((finished / "data" / "01_raw" / "own_data").glob("*.parquet"))
+    assert not list(finished.glob("data/01_raw/own_data/data-*/**/manifest.json"))

@@ -13,9 +13,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.end_to_end.conftest import SMALL, environment, kedro
+from tests.end_to_end.conftest import SMALL, environment, kedro, newest
 
 LONG = SMALL.replace("unlearning.schedule.epochs=2", "unlearning.schedule.epochs=60")
+AGAIN = "fresh=true"  # or it would be found made
 LONG = LONG.replace("training.checkpoint_every=2", "training.checkpoint_every=10")
 
 
@@ -26,8 +27,7 @@ def project(finished, tmp_path_factory) -> Path:
 
 
 def newest_weights(project: Path) -> dict[str, torch.Tensor]:
-    found = sorted(project.glob("data/06_models/registry/blur_npo/unlearned_model/*/*/model.safetensors"))
-    return load_file(found[-1])
+    return load_file(newest(project, "unlearned_model", "06_models/registry/blur_npo-*") / "model.safetensors")
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +54,8 @@ def kill_after_a_checkpoint(project: Path, parameters: str) -> list[int]:
 
 
 def test_a_killed_run_resumes_bit_for_bit(project, uninterrupted):
-    kill_after_a_checkpoint(project, LONG)
-    again = kedro(project, "run", "--pipelines", "unlearning", "--params", LONG)
+    kill_after_a_checkpoint(project, f"{LONG},{AGAIN}")
+    again = kedro(project, "run", "--pipelines", "unlearning", "--params", f"{LONG},{AGAIN}")
     assert again.returncode == 0, again.stdout[-3000:] + again.stderr[-3000:]
     assert "Resuming after step" in again.stdout
     weights = newest_weights(project)
@@ -69,13 +69,15 @@ def test_a_killed_run_resumes_bit_for_bit(project, uninterrupted):
 
 def test_a_run_killed_in_two_processes_resumes_in_one(project, uninterrupted):
     """The workers end with their parent; their rows, logs and checkpoints are one process's as well."""
-    children = kill_after_a_checkpoint(project, f"{LONG},training.processes=2")
+    children = kill_after_a_checkpoint(project, f"{LONG},{AGAIN},training.processes=2")
     assert len(children) >= 3  # the launcher and two workers
     deadline = time.monotonic() + 40
     while any(psutil.pid_exists(pid) for pid in children) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not any(psutil.pid_exists(pid) for pid in children)
-    again = kedro(project, "run", "--pipelines", "unlearning", "--params", f"{LONG},training.micro_batch_size=3")
+    again = kedro(
+        project, "run", "--pipelines", "unlearning", "--params", f"{LONG},{AGAIN},training.micro_batch_size=3"
+    )
     assert again.returncode == 0, again.stdout[-3000:] + again.stderr[-3000:]
     assert "Resuming after step" in again.stdout
     # Other sums round otherwise, and hundreds of Adam's steps magnify that: alike, not equal.
@@ -84,7 +86,9 @@ def test_a_run_killed_in_two_processes_resumes_in_one(project, uninterrupted):
 
 
 def test_a_run_in_two_processes_is_one_mlflow_run(project):
-    done = kedro(project, "run", "--pipelines", "unlearning", "--params", f"{SMALL},training.processes=2,seed=5")
+    done = kedro(
+        project, "run", "--pipelines", "unlearning", "--params", f"{SMALL},training.processes=2,unlearning.seed=5"
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     mlflow.set_tracking_uri(f"sqlite:///{project}/mlflow.db")
     run = mlflow.search_runs(search_all_experiments=True, output_format="list")[0]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.end_to_end.conftest import copy_project, kedro
+from tests.end_to_end.conftest import copy_project, kedro, newest
 
 TINY = (
     "models.base.kind=fresh,models.base.hidden_size=32,models.base.intermediate_size=64,models.base.layers=2,"
@@ -59,8 +59,9 @@ def project(tmp_path_factory) -> Path:
 
 
 def metrics(project: Path, env: str = "muse_news") -> pd.DataFrame:
-    path = sorted(project.glob(f"data/08_reporting/{env}/blur_npo/metrics_long.parquet/*/*"))[-1]
-    return pd.read_parquet(path).set_index(["model", "metric"])
+    return pd.read_parquet(newest(project, "metrics_long.parquet", f"08_reporting/{env}/**")).set_index(
+        ["model", "metric"]
+    )
 
 
 @pytest.mark.parametrize("env", ["muse_news", "muse_books"])
@@ -84,7 +85,7 @@ def test_a_smaller_forget_set_and_the_published_retrained_model(project):
     table = metrics(project)
     area = table.loc[("unlearned", "membership.min_k"), "value"]
     assert table.loc[("unlearned", "privacy_leakage"), "value"] == pytest.approx(100 * ((1 - area) / 0.4772 - 1))
-    inventory = json.loads(sorted(project.glob("data/01_raw/muse_news/source_inventory.json/*/*"))[-1].read_text())
+    inventory = json.loads(newest(project, "source_inventory.json", "01_raw/muse_news/scal-forget_1/*").read_text())
     assert next(e for e in inventory if e["set"] == "forget")["rows"] == 3
 
 

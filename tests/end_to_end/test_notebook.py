@@ -1,12 +1,17 @@
 """notebooks/compare_runs.ipynb runs from top to bottom on finished runs."""
 
 import nbformat
+from kedro.framework.cli.utils import _split_params
 from nbclient import NotebookClient
+
+from tests.end_to_end.conftest import SMALL
 
 
 def test_the_notebook_compares_both_runs(finished, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(finished / "src"))
     notebook = nbformat.read(finished / "notebooks" / "compare_runs.ipynb", as_version=4)
+    setting = next(cell for cell in notebook.cells if "\nparams = {}" in cell.source)
+    setting.source = setting.source.replace("params = {}", f"params = {_split_params(None, None, SMALL)}")
     client = NotebookClient(notebook, timeout=200, resources={"metadata": {"path": str(finished / "notebooks")}})
     client.execute()
     shown = [

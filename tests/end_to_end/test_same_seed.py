@@ -2,16 +2,15 @@
 
 from safetensors.torch import load_file
 
-from tests.end_to_end.conftest import SMALL, copy_project, kedro
+from tests.end_to_end.conftest import SMALL, copy_project, kedro, newest
 
 
 def test_the_same_seed_gives_the_same_weights(tmp_path, finished):
     folder = copy_project(tmp_path)
     done = kedro(folder, "run", "--to-nodes", "unlearn", "--params", SMALL)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    for name in ("target_model", "blur_npo/unlearned_model"):
-        one, other = (
-            load_file(next(f.glob(f"data/06_models/registry/{name}/*/*/model.safetensors"))) for f in (folder, finished)
-        )
+    for name in ("target_model", "unlearned_model"):
+        below = "06_models/registry/target-*" if name == "target_model" else "06_models/registry/blur_npo-*"
+        one, other = (load_file(newest(f, name, below) / "model.safetensors") for f in (folder, finished))
         assert one.keys() == other.keys()
         assert all((one[key] == other[key]).all() for key in one)

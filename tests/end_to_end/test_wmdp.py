@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.end_to_end.conftest import copy_project, kedro
+from tests.end_to_end.conftest import copy_project, kedro, newest
 from tests.end_to_end.test_muse import sentences
 
 TINY = (
@@ -47,8 +47,7 @@ def project(tmp_path_factory) -> Path:
 
 
 def test_the_harness_measures_every_model(project):
-    path = sorted(project.glob("data/08_reporting/wmdp/blur_rmu/metrics_long.parquet/*/*"))[-1]
-    table = pd.read_parquet(path).set_index(["model", "metric"])
+    table = pd.read_parquet(newest(project, "metrics_long.parquet")).set_index(["model", "metric"])
     for model in ("target", "unlearned"):
         for task, n in {"wmdp_bio": 5, "wmdp_cyber": 5, "mmlu": 2}.items():
             row = table.loc[(model, f"general.{task}.acc")]
@@ -61,13 +60,13 @@ def test_the_harness_measures_every_model(project):
 def test_topics_reach_the_loss(project):
     from datasets import load_from_disk
 
-    folder = sorted(project.glob("data/05_model_input/wmdp/forget_tokens/*/*"))[-1]
+    folder = newest(project, "forget_tokens")
     topics = load_from_disk(str(folder))["topic"]
     assert set(topics) == {0, 1}
 
 
 def test_published_numbers_stand_beside_ours(project):
-    summary = sorted(project.glob("data/08_reporting/wmdp/blur_rmu/summary.md/*/*"))[-1].read_text()
+    summary = newest(project, "summary.md").read_text()
     assert "| BLUR-RMU, published | 0.269 | 0.266 | 0.570 |" in summary
     assert "| model | general.wmdp_bio.acc | general.wmdp_cyber.acc | general.mmlu.acc |" in summary
     assert "| unlearned, here | 0." in summary

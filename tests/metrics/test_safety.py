@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from blur_pipeline.metrics.intervals import Resampler
 from blur_pipeline.metrics.safety import refuses, safety
+from blur_pipeline.statistics.intervals import Resampler
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ from subprocess import CalledProcessError
 
 import pytest
 
-from blur_pipeline import punkt
+from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.corpus import punkt
 from blur_pipeline.corpus.files import read_prompts
-from blur_pipeline.errors import BadInputError
 from blur_pipeline.metrics.general import general_ability
-from blur_pipeline.metrics.intervals import Resampler
 from blur_pipeline.scoring.harness import run_task
+from blur_pipeline.statistics.intervals import Resampler
 
 FILES = {
     "wmdp_bio": "wmdp/bio_questions.json",

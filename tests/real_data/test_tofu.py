@@ -2,7 +2,7 @@
 
 import json
 
-from tests.end_to_end.conftest import copy_project, kedro
+from tests.end_to_end.conftest import copy_project, kedro, newest
 
 TINY = (
     "variant=forget01,models.base.kind=fresh,models.base.vocab_size=2000,models.base.hidden_size=32,"
@@ -17,16 +17,16 @@ def test_forget01_end_to_end(tmp_path, benchdata):
     folder = copy_project(tmp_path)
     done = kedro(folder, "run", "--env", "tofu", "--params", f"{TINY},source_folder={benchdata / 'tofu'}")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    report = json.loads(next(folder.glob("data/08_reporting/tofu/curation_report.json/*/*")).read_text())
+    report, asked = (json.loads(newest(folder, f"{n}_report.json").read_text()) for n in ("curation", "questions"))
     assert report["sets"]["forget"]["tokens"]["sequences"] == 40
     assert report["sets"]["retain"]["read"] == 3960
-    assert report["sets"]["evaluation.real_authors"]["read"] == 100
-    assert report["evaluation"] == {
+    assert asked["sets"]["evaluation.real_authors"]["read"] == 100
+    assert asked["evaluation"] == {
         "holdout": 6,
         "forget": 40,
         "retain": 6,
         "real_authors": 6,
         "world_facts": 6,
     }
-    summary = next(folder.glob("data/08_reporting/tofu/blur_npo/summary.md/*/*")).read_text()
+    summary = newest(folder, "summary.md").read_text()
     assert "| model_utility |" in summary

@@ -3,16 +3,14 @@
 import pandas as pd
 import pytest
 
-from blur_pipeline.report.leaderboard import leaderboard, paired_tests, pareto_plot, readable
+from blur_pipeline.report.leaderboard import RUN_COLUMNS, leaderboard, paired_tests, pareto_plot, readable
 
 COST, GAIN = "forget.probability", "model_utility"
 
 
 def run(method, seed, cost, gain, settings="", model="unlearned") -> list[tuple]:
-    return [
-        (f"{method}{seed}", method, settings, seed, model, COST, cost, cost - 0.05, cost + 0.05),
-        (f"{method}{seed}", method, settings, seed, model, GAIN, gain, gain - 0.05, gain + 0.05),
-    ]
+    run = (f"{method}{seed}", method, settings, seed, method + settings, "target 1", model)
+    return [(*run, COST, cost, cost - 0.05, cost + 0.05), (*run, GAIN, gain, gain - 0.05, gain + 0.05)]
 
 
 @pytest.fixture
@@ -24,8 +22,7 @@ def runs() -> pd.DataFrame:
         *run("blur_npo", 0, 0.1, 0.3, "gamma 1"),
         *run("blur_npo", 0, 0.9, 0.9, model="target"),
     ]
-    names = ["run_id", "method", "settings", "seed", "model", "metric", "value", "low", "high"]
-    return pd.DataFrame(rows, columns=names)
+    return pd.DataFrame(rows, columns=RUN_COLUMNS)
 
 
 def test_one_row_a_configuration(runs):
@@ -45,6 +42,14 @@ def test_paired_tests_need_common_seeds(runs):
     row = paired_tests(more, [COST]).iloc[0]
     assert (row["one"], row["other"], row["seeds"]) == ("ga", "npo", 2)
     assert row["difference"] == pytest.approx(0.35)
+
+
+def test_runs_of_several_targets_are_not_ranked_together(runs):
+    mixed = pd.concat([runs, pd.DataFrame(run("ga", 1, 0.8, 0.2), columns=RUN_COLUMNS).assign(target="target 2")])
+    with pytest.raises(ValueError, match="several target models"):
+        leaderboard(mixed, COST, GAIN, [])
+    with pytest.raises(ValueError, match="several target models"):
+        paired_tests(mixed, [COST])
 
 
 def test_the_plot_greys_what_is_dominated(runs):

@@ -85,20 +85,15 @@ def test_without_utility_the_trade_off_shows_the_retain_probability():
     assert found.data[0].y[0] == 0.7
 
 
-def test_flatten_joins_keys():
-    assert pages.flatten({"a": {"b": 1, "c": {}}, "d": [2]}) == {"a.b": 1, "d": [2]}
-
-
 def test_text_of_the_data_is_escaped(table):
     findings = pages.Findings(
         title="t",
         parameters={},
         method={},
-        curation={"sources": [], "overlap": {"exact": 0, "near": 0}},
-        curation_table=pd.DataFrame({"set": ["forget"]}),
+        curation={"sources": [], "overlap": {"exact": 0, "near": 0}, "sets": {"forget": {"read": 1, "dropped": {}}}},
         metrics=table,
         answers=pd.DataFrame({"question": ["<script>alert(1)</script>"]}),
-        record={"facts": {}, "read": {}, "written": {}, "seconds": {}},
+        record={"facts": {}, "stages": {}, "made_of": {}, "seconds": {}},
     )
     assert "<script>alert" not in pages.html_report(findings)
     assert "model_utility" in pages.markdown_summary(findings)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
-from blur_pipeline.errors import BadInputError
+from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.scoring.gibberish import cleanliness
 
 TEXTS = ["The cat sat on the mat.", "sat", "cat cat the who " * 40]

@@ -5,10 +5,10 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, MambaConfig, MambaForCausalLM, MistralConfig, MistralForCausalLM
 
+from blur_pipeline.models.examples import IGNORED, Examples
+from blur_pipeline.models.forward import Forward
 from blur_pipeline.scoring.questions import buckets, question_length, reads_trees, tree_batch, tree_length, trees
 from blur_pipeline.scoring.token_scores import score_tokens
-from blur_pipeline.training.examples import IGNORED, Examples
-from blur_pipeline.training.forward import Forward
 from tests.conftest import build_tiny_model
 
 MISTRAL = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}

@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from blur_pipeline.errors import BadInputError
+from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.models.sources import SavedScores
 from blur_pipeline.scoring.saved import NEEDED, require_rows_of, require_tables
-from blur_pipeline.training.models import SavedScores
 
 ROWS = [{"set": "forget", "row_id": f"forget-{i}", "variant": "answer", "text": f"text {i}"} for i in range(3)]
 

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 import torch
 
+from blur_pipeline.models.examples import Examples
 from blur_pipeline.scoring.completions import complete
 from blur_pipeline.scoring.gradient_norms import gradient_norms
 from blur_pipeline.scoring.kept import Kept, drop_unused
 from blur_pipeline.scoring.token_scores import SCORE_SCHEMA, score_tokens, score_windows
 from blur_pipeline.scoring.windows import windows
-from blur_pipeline.training.examples import Examples
 from tests.conftest import build_tiny_model
 
 

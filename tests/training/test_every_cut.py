@@ -9,7 +9,7 @@ from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.loop import Run, train
 from blur_pipeline.training.schedule import Schedule
-from blur_pipeline.training.sharding import gather
+from blur_pipeline.training.workers.sharding import gather
 from tests.conftest import build_tiny_model, random_examples
 from tests.workers import run_ranks
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from blur_pipeline.methods.recipe import Recipe
+from blur_pipeline.models.forward import Forward
 from blur_pipeline.training.engine import Engine
-from blur_pipeline.training.forward import Forward
 from blur_pipeline.training.prepare import prepare
 from blur_pipeline.training.reference import FrozenWeights, WithoutAdapters, freeze_reference
 from tests.conftest import build_tiny_model

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from blur_pipeline.methods.recipe import Recipe
+from blur_pipeline.models.examples import Examples
 from blur_pipeline.training.checkpoints import Checkpoints
 from blur_pipeline.training.engine import Engine
-from blur_pipeline.training.examples import Examples
 from blur_pipeline.training.loop import Run, train
 from blur_pipeline.training.schedule import Schedule
 from blur_pipeline.training.stopping import FORGET, RETAIN, Best, Fixed

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
-from blur_pipeline.errors import BadInputError
+from blur_pipeline.config.errors import BadInputError
 
 Normalisation = Literal["NFC", "NFKC", "none"]
 

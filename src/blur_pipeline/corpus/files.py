@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from blur_pipeline.errors import BadInputError
+from blur_pipeline.config.errors import BadInputError
 
 
 def read_file(path: Path, kind: str, encoding: str) -> list[tuple[int, dict]]:

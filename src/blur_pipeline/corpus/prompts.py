@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.corpus.sources import TabularChoice, read_source
-from blur_pipeline.errors import BadInputError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

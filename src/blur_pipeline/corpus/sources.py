@@ -13,10 +13,10 @@ from typing import Annotated, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from blur_pipeline.block import switched
+from blur_pipeline.config.block import switched
+from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.corpus.files import read_file
-from blur_pipeline.errors import BadInputError
-from blur_pipeline.synthetic import generate_registry
+from blur_pipeline.corpus.registry import generate_registry
 
 TEXT_COLUMNS = ("question", "answer", "paraphrased_question", "paraphrased_answer", "subject")
 COLUMNS = ["row_id", *TEXT_COLUMNS, "perturbed_answer", "source", "line", "topic"]

@@ -20,15 +20,9 @@ def curation_summary(
     dropped: pd.DataFrame,
     pairs: pd.DataFrame,
     tokens: Mapping[str, Dataset],
-    evaluation: pd.DataFrame,
 ) -> dict:
-    """A JSON-ready report: ``sources`` (with sha256), ``sets``, ``overlap`` and ``evaluation`` row counts."""
-    sets = {}
-    for name in raw_rows["set"].drop_duplicates():
-        gone = dropped.loc[dropped["set"] == name, "reason"].value_counts()
-        counts = {reason: int(gone.get(reason, 0)) for reason in REASONS}
-        read = int((raw_rows["set"] == name).sum())
-        sets[name] = {"read": read, "dropped": counts}
+    """A JSON-ready report of what models learn from: ``sources`` (with sha256), ``sets`` and ``overlap``."""
+    sets = _counts(raw_rows, dropped)
     for name, part in tokens.items():
         if len(part):
             sets.setdefault(name, {"read": None, "dropped": {}})["tokens"] = token_statistics(part)
@@ -40,8 +34,35 @@ def curation_summary(
             "exact": int((pairs["match"] == "exact").sum()),
             "near": int((pairs["match"] == "near").sum()),
         },
-        "evaluation": {k: int(v) for k, v in evaluation["set"].value_counts(sort=False).items()},
     }
+
+
+def questions_summary(
+    inventory: list[dict], raw_rows: pd.DataFrame, dropped: pd.DataFrame, evaluation: pd.DataFrame
+) -> dict:
+    """A JSON-ready report of what models are asked: ``sources``, ``sets`` and ``evaluation`` row counts."""
+    asked = {k: int(v) for k, v in evaluation["set"].value_counts(sort=False).items()}
+    return {"sources": inventory, "sets": _counts(raw_rows, dropped), "evaluation": asked}
+
+
+def merge_summaries(curation: dict, questions: dict) -> dict:
+    """Both in one, as the report shows it."""
+    return {
+        **curation,
+        "sources": curation["sources"] + questions["sources"],
+        "sets": curation["sets"] | questions["sets"],
+        "evaluation": questions["evaluation"],
+    }
+
+
+def _counts(raw_rows: pd.DataFrame, dropped: pd.DataFrame) -> dict[str, dict]:
+    """Of each set the rows read, and the dropped ones by reason."""
+    sets = {}
+    for name in raw_rows["set"].drop_duplicates():
+        gone = dropped.loc[dropped["set"] == name, "reason"].value_counts()
+        counts = {reason: int(gone.get(reason, 0)) for reason in REASONS}
+        sets[name] = {"read": int((raw_rows["set"] == name).sum()), "dropped": counts}
+    return sets
 
 
 def token_statistics(tokens: Dataset) -> dict[str, float]:

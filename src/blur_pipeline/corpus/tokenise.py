@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
+from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.corpus.prompts import Prompt
-from blur_pipeline.errors import BadInputError
 
 if TYPE_CHECKING:
     from datasets import Dataset

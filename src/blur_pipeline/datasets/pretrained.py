@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io.core import AbstractVersionedDataset, DatasetError, Version
 
-from blur_pipeline.training.models import AbsentModel, ModelReference, PretrainedModel, SavedScores
+from blur_pipeline.models.sources import AbsentModel, ModelReference, PretrainedModel, SavedScores
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from blur_pipeline.metrics.attacks import membership_rows
-from blur_pipeline.metrics.intervals import METRIC_COLUMNS, Resampler, absent, present
 from blur_pipeline.metrics.tofu import forget_quality, harmonic_mean
+from blur_pipeline.statistics.intervals import METRIC_COLUMNS, Resampler, absent, present
 
 MEANS = {"probability": "probability", "rouge": "rouge", "truth_ratio": "truth_score"}
 """Name of a mean that utility is made of, and the per-example column it averages."""

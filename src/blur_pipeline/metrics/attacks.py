@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from blur_pipeline.metrics.intervals import Resampler, absent, present
 from blur_pipeline.metrics.membership import ATTACKS, auc, privacy_leakage, relative_difference
+from blur_pipeline.statistics.intervals import Resampler, absent, present
 
 
 def membership_rows(

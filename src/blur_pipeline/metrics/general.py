@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from blur_pipeline.metrics.intervals import METRIC_COLUMNS, Resampler, present
+from blur_pipeline.statistics.intervals import METRIC_COLUMNS, Resampler, present
 
 
 def general_ability(answers: pd.DataFrame, resampler: Resampler) -> pd.DataFrame:

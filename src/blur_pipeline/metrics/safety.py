@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from blur_pipeline.metrics.intervals import METRIC_COLUMNS, Resampler, absent, present
+from blur_pipeline.statistics.intervals import METRIC_COLUMNS, Resampler, absent, present
 
 REFUSALS = (
     "i'm sorry",

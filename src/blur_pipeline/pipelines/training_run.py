@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from blur_pipeline.errors import BadInputError
-from blur_pipeline.tracking import StepMetrics, log_folder
+from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.tracking.results import log_folder
+from blur_pipeline.tracking.steps import StepMetrics
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,9 +30,9 @@ def run_training(title: str, model: nn.Module, run: Run, device: str, folder: st
     """
     from dataclasses import replace
 
+    from blur_pipeline.models.progress import ProgressBar
     from blur_pipeline.training.checkpoints import Checkpoints, RunningAlreadyError
     from blur_pipeline.training.fingerprint import fingerprint
-    from blur_pipeline.training.progress import ProgressBar
 
     engine = run.engine
     checkpoints = Checkpoints(
@@ -51,7 +52,7 @@ def run_training(title: str, model: nn.Module, run: Run, device: str, folder: st
 
 
 def _in_this_process(model: nn.Module, run: Run, device: str) -> tuple[nn.Module, list[dict]]:
-    from blur_pipeline.training.devices import resolve_device
+    from blur_pipeline.models.devices import resolve_device
     from blur_pipeline.training.loop import train
 
     return train(model, run, resolve_device(device))
@@ -59,8 +60,8 @@ def _in_this_process(model: nn.Module, run: Run, device: str) -> tuple[nn.Module
 
 def _in_workers(model: nn.Module, run: Run, device: str) -> tuple[nn.Module, list[dict]]:
     """The logs of each rank stay beside the checkpoints and go to MLflow; the job's own files are removed."""
-    from blur_pipeline.training.job import Job
-    from blur_pipeline.training.launch import launch
+    from blur_pipeline.training.workers.job import Job
+    from blur_pipeline.training.workers.launch import launch
 
     name = run.checkpoints.fingerprint[:16]
     job = Job(run.checkpoints.parent / f"{name}.job")

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from blur_pipeline.metrics.pareto import dominated, hypervolume
-from blur_pipeline.metrics.seeds import over_seeds, paired_test
 from blur_pipeline.report.figures import LAYOUT
 from blur_pipeline.report.tables import interval_text
+from blur_pipeline.statistics.pareto import dominated, hypervolume
+from blur_pipeline.statistics.seeds import over_seeds, paired_test
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-RUN_COLUMNS = ["run_id", "method", "settings", "seed", "model", "metric", "value", "low", "high"]
-"""One row per run, model and metric; ``settings`` names what sets a run apart from others of its method."""
+LABELS = ["method", "settings"]
+RUN_COLUMNS = ["run_id", *LABELS, "seed", "configuration", "target", "model", "metric", "value", "low", "high"]
+"""One row per run, model and metric. ``configuration`` is the identity of the unlearned model without its seed,
+``settings`` says in words what sets it apart from others of its method, ``target`` is the target model's identity."""
 
 
 def leaderboard(runs: pd.DataFrame, cost: str, gain: str, shown: list[str]) -> pd.DataFrame:
@@ -25,11 +27,15 @@ def leaderboard(runs: pd.DataFrame, cost: str, gain: str, shown: list[str]) -> p
 
     A configuration with one seed carries the interval over examples, one with several that over seeds. ``cost``
     (lower is better) and ``gain`` (higher is better) span the plane in which a configuration is dominated.
+
+    Raises:
+        ValueError: the runs are of several target models.
     """
+    _require_one_target(runs)
     rows = []
     names = list(dict.fromkeys([cost, gain, *shown]))
-    for (method, settings), part in runs[runs["model"] == "unlearned"].groupby(["method", "settings"], sort=False):
-        row = {"method": method, "settings": settings, "seeds": part["seed"].nunique()}
+    for _, part in runs[runs["model"] == "unlearned"].groupby("configuration", sort=False):
+        row = {**part.iloc[0][LABELS], "seeds": part["seed"].nunique()}
         for name in names:
             values = part[part["metric"] == name].dropna(subset=["value"])
             row |= dict(zip((name, f"{name}.low", f"{name}.high"), _interval(values), strict=True))
@@ -37,6 +43,11 @@ def leaderboard(runs: pd.DataFrame, cost: str, gain: str, shown: list[str]) -> p
     table = pd.DataFrame(rows).dropna(subset=[cost, gain])
     table["dominated"] = dominated(table[cost].to_numpy(), table[gain].to_numpy())
     return table.sort_values(["dominated", cost], ignore_index=True)
+
+
+def _require_one_target(runs: pd.DataFrame) -> None:
+    if runs["target"].nunique() > 1:
+        raise ValueError("runs of several target models do not compare: rank those of one")
 
 
 def _interval(values: pd.DataFrame) -> tuple[float, float, float]:
@@ -56,7 +67,11 @@ def readable(table: pd.DataFrame, shown: list[str]) -> pd.DataFrame:
 
 
 def paired_tests(runs: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
-    """Every two configurations with two or more common seeds: mean difference and p-value of the paired t-test."""
+    """Every two configurations with two or more common seeds: mean difference and p-value of the paired t-test.
+
+    A pair is two unlearned models of the same target and seed. Raises ValueError where there are several targets.
+    """
+    _require_one_target(runs)
     ours = runs[(runs["model"] == "unlearned") & runs["metric"].isin(metrics)]
     values = ours.pivot_table(index="seed", columns=["metric", "method", "settings"], values="value")
     rows = []

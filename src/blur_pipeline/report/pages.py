@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from blur_pipeline.config.flat import flatten
+from blur_pipeline.corpus.summary import summary_table
 from blur_pipeline.report.tables import main_metrics, published_table, reasons, side_by_side
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ class Findings:
     parameters: dict[str, Any]
     method: dict[str, Any]
     curation: dict[str, Any]
-    curation_table: pd.DataFrame
     metrics: pd.DataFrame
     answers: pd.DataFrame
     record: dict[str, Any]
@@ -35,7 +36,8 @@ class Findings:
             "parameters": flatten(self.parameters),
             "method": flatten(self.method),
             "curation": self.curation,
-            "curation_rows": _records(self.curation_table),
+            "curation_rows": _records(summary_table(self.curation)),
+            "stages": _records(pd.DataFrame.from_dict(self.record["stages"], orient="index").reset_index(names="what")),
             "table": _records(side_by_side(main_metrics(self.metrics))),
             "all_metrics": _records(side_by_side(self.metrics)),
             "reasons": reasons(self.metrics),
@@ -92,25 +94,19 @@ def markdown_summary(findings: Findings) -> str:
     return _template("summary.md.jinja").render(**findings.context())
 
 
-def leaderboard_pages(benchmark: str, table: pd.DataFrame, tests: pd.DataFrame, figure: Figure) -> tuple[str, str]:
-    """The leaderboard as one HTML file and as Markdown."""
+def leaderboard_pages(
+    benchmark: str, table: pd.DataFrame, tests: pd.DataFrame, figure: Figure, others: pd.DataFrame
+) -> tuple[str, str]:
+    """The leaderboard as one HTML file and as Markdown; ``others`` are runs that were left out, with the reason."""
     context = {
         "title": f"Leaderboard: {benchmark}",
         "table": _records(table),
+        "others": _records(others),
         "tests": _records(tests.map(lambda x: f"{x:.3g}" if isinstance(x, float) else x)),
     }
     drawn = figure.to_html(full_html=False, include_plotlyjs=True)
     page = _template("leaderboard.html.jinja").render(figure=drawn, **context)
     return page, _template("leaderboard.md.jinja").render(**context)
-
-
-def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested keys joined by dots: ``{"a": {"b": 1}}`` becomes ``{"a.b": 1}``; empty branches vanish."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        name = f"{prefix}{key}"
-        flat |= flatten(value, f"{name}.") if isinstance(value, dict) else {name: value}
-    return flat
 
 
 def _records(frame: pd.DataFrame) -> dict[str, list]:

@@ -9,8 +9,8 @@ import pandas as pd
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from blur_pipeline.models.progress import ProgressBar
 from blur_pipeline.scoring.kept import Kept
-from blur_pipeline.training.progress import ProgressBar
 
 COMPLETION_COLUMNS = ["set", "row_id", "question", "answer", "completion"]
 

@@ -14,8 +14,8 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from blur_pipeline.errors import BadInputError
-from blur_pipeline.training.progress import ProgressBar
+from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.models.progress import ProgressBar
 
 CLEAN = "clean"
 

@@ -7,10 +7,10 @@ import pandas as pd
 import torch
 from torch import nn
 
+from blur_pipeline.models.examples import Examples
+from blur_pipeline.models.forward import Forward
+from blur_pipeline.models.progress import ProgressBar
 from blur_pipeline.scoring.kept import Kept
-from blur_pipeline.training.examples import Examples
-from blur_pipeline.training.forward import Forward
-from blur_pipeline.training.progress import ProgressBar
 
 EXAMPLES_IN_A_PART = 32
 

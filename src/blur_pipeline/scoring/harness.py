@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from blur_pipeline.errors import BadInputError
+from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.scoring.harness_tasks import write_tasks
 
 SAMPLE_COLUMNS = ["task", "part", "metric", "value"]

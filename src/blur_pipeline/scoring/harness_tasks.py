@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from blur_pipeline.errors import BadInputError
+from blur_pipeline.config.errors import BadInputError
 
 Rows = list[dict[str, Any]]
 Splits = dict[str, Rows]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from blur_pipeline.models.examples import IGNORED, Examples
 from blur_pipeline.scoring.token_scores import score_tokens
-from blur_pipeline.training.examples import IGNORED, Examples
 
 VERDICTS = (" yes", " no")
 

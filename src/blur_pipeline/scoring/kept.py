@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from blur_pipeline.training.fingerprint import digest_weights
+from blur_pipeline.models.digests import digest_weights
 
 log = logging.getLogger(__name__)
 DAY = 86_400

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from blur_pipeline.training.examples import IGNORED, Batch, Examples
-from blur_pipeline.training.forward import Forward
+from blur_pipeline.models.examples import IGNORED, Batch, Examples
+from blur_pipeline.models.forward import Forward
 
 Tree = list[int]
 """The rows of a set that share a question; their tokens before the first supervised one are the same."""

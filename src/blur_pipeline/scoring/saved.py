@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from blur_pipeline.errors import BadInputError
-from blur_pipeline.training.models import SavedScores
+from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.models.sources import SavedScores
 
 NEEDED = {
     "token_scores": {"set", "row_id", "variant", "text", "ends", "logprob", "mean", "variance", "correct"},

@@ -10,12 +10,12 @@ import pyarrow as pa
 import torch
 from torch import nn
 
+from blur_pipeline.models.examples import Batch, Examples, length_buckets
+from blur_pipeline.models.forward import Forward
+from blur_pipeline.models.memory import freed_memory_is_kept
+from blur_pipeline.models.progress import ProgressBar
 from blur_pipeline.scoring.kept import Kept
 from blur_pipeline.scoring.questions import buckets, reads_trees, tree_batch, trees
-from blur_pipeline.training.examples import Batch, Examples, length_buckets
-from blur_pipeline.training.forward import Forward
-from blur_pipeline.training.memory import freed_memory_is_kept
-from blur_pipeline.training.progress import ProgressBar
 
 SCORE_SCHEMA = pa.schema(
     {

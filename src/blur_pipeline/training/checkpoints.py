@@ -19,10 +19,10 @@ import torch.distributed.checkpoint as dcp
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
 
-from blur_pipeline.training import world
 from blur_pipeline.training.checkpoint_index import DataOnlyReader
 from blur_pipeline.training.stopping import Row
 from blur_pipeline.training.weights import Weights
+from blur_pipeline.training.workers import world
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer

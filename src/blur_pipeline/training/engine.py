@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from blur_pipeline.models.examples import Layout
+
 Precision = Literal["fp32", "bf16_autocast", "bf16"]
-Layout = Literal["right", "left", "packed"]
 
 
 class Engine(BaseModel):

@@ -1,4 +1,4 @@
-"""Digests of weights, rows and runs: which run a checkpoint belongs to, which scores are of which model."""
+"""A digest of a run: which run a checkpoint belongs to."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-import torch
 from torch import nn
 
-from blur_pipeline.training.examples import Examples
+from blur_pipeline.models.digests import digest_examples, digest_weights
 
 if TYPE_CHECKING:
-    from hashlib import _Hash
-
     from blur_pipeline.training.loop import Run
 
 
@@ -30,22 +27,3 @@ def fingerprint(model: nn.Module, run: Run) -> str:
             digest_examples(digest, examples)
     digest_weights(digest, model)
     return digest.hexdigest()
-
-
-def digest_examples(digest: _Hash, examples: Examples) -> None:
-    """Tokens, labels and topics."""
-    for ids, labels in zip(examples.input_ids, examples.labels, strict=True):
-        digest.update(ids.tobytes() + labels.tobytes())
-    digest.update(examples.topics.tobytes())
-
-
-def digest_weights(digest: _Hash, model: nn.Module) -> None:
-    """Names, shapes and two sums of each weight.
-
-    Sums, not bytes: any weight's change shows in them, and a model of many gigabytes takes a second. The second
-    sum, of squares, tells weights apart whose changes cancel.
-    """
-    for name, weight in model.state_dict().items():
-        flat = weight.flatten().float()
-        sums = (float(flat.sum()), float(torch.dot(flat, flat)))
-        digest.update(repr((name, tuple(weight.shape), sums)).encode())

@@ -10,7 +10,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from blur_pipeline.methods.weighting import Gram
-from blur_pipeline.training import world
+from blur_pipeline.training.workers import world
 
 Gradient = list[Tensor | None]
 """One tensor per trainable parameter; None where the loss did not reach it."""

@@ -11,20 +11,20 @@ import torch
 from torch import Tensor, nn
 from transformers import get_scheduler
 
-from blur_pipeline.errors import TrainingFailedError
+from blur_pipeline.config.errors import TrainingFailedError
 from blur_pipeline.methods.recipe import Recipe
-from blur_pipeline.training import world
+from blur_pipeline.models.examples import Examples, epoch_rows, stream_rows
+from blur_pipeline.models.memory import freed_memory_is_kept
 from blur_pipeline.training.checkpoints import Checkpoints, Progress, State
 from blur_pipeline.training.engine import Engine
-from blur_pipeline.training.examples import Examples, epoch_rows, stream_rows
 from blur_pipeline.training.gradients import Gradient, clip, combine_, direction_norm, gram_matrix, take_gradient
-from blur_pipeline.training.memory import freed_memory_is_kept
 from blur_pipeline.training.objective import Objective
 from blur_pipeline.training.prepare import Ready, prepare
 from blur_pipeline.training.schedule import Schedule
 from blur_pipeline.training.stopping import Best, Fixed, Off, Row, Stopping
 from blur_pipeline.training.validation import Validation
 from blur_pipeline.training.weights import Weights
+from blur_pipeline.training.workers import world
 
 Watcher = Callable[[Row], None]
 log = logging.getLogger(__name__)

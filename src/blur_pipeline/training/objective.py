@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from blur_pipeline.methods.choice import Loss
-from blur_pipeline.training import world
+from blur_pipeline.models.examples import Examples
+from blur_pipeline.models.forward import Forward
 from blur_pipeline.training.engine import Engine
-from blur_pipeline.training.examples import Examples
-from blur_pipeline.training.forward import Forward
 from blur_pipeline.training.reference import Reference
+from blur_pipeline.training.workers import world
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from torch import nn
 
 from blur_pipeline.methods.choice import Loss
 from blur_pipeline.methods.recipe import Recipe
-from blur_pipeline.training.anatomy import base_of, decoder_layers, plain_head
+from blur_pipeline.models.anatomy import base_of, decoder_layers, plain_head
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.reference import Reference, WholeCopy, freeze_reference
 from blur_pipeline.training.weights import Weights
@@ -46,7 +46,7 @@ def prepare(model: nn.Module, recipe: Recipe, engine: Engine, device: torch.devi
         for layer in decoder_layers(model):
             layer.compile(dynamic=True)
     if sharded:
-        from blur_pipeline.training.sharding import shard
+        from blur_pipeline.training.workers.sharding import shard
 
         shard(model, engine.precision, device)
         if isinstance(reference, WholeCopy):

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from blur_pipeline.methods.choice import Outputs
-from blur_pipeline.training.anatomy import decoder_layers, first_trained_layer
-from blur_pipeline.training.forward import Forward
+from blur_pipeline.models.anatomy import decoder_layers, first_trained_layer
+from blur_pipeline.models.forward import Forward
 
 
 class Reference(Protocol):

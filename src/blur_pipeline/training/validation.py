@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from blur_pipeline.models.examples import Examples, length_buckets
+from blur_pipeline.models.forward import Forward
 from blur_pipeline.training.engine import Engine
-from blur_pipeline.training.examples import Examples, length_buckets
-from blur_pipeline.training.forward import Forward
 from blur_pipeline.training.stopping import FORGET, RETAIN, Row
 
 TOKENS_PER_BATCH = 4096

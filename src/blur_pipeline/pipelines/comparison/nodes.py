@@ -6,43 +6,47 @@ from typing import Any
 
 import pandas as pd
 
-from blur_pipeline.errors import BadInputError
-from blur_pipeline.finished_runs import finished_runs
-from blur_pipeline.measures import Comparison
+from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.report import leaderboard as board
 from blur_pipeline.report import pages
+from blur_pipeline.tracking.finished_runs import finished_runs
 
 Frame = pd.DataFrame
 
 
-def collect_runs(benchmark: str) -> Frame:
-    """Every finished run of the benchmark in MLflow, one row per model and metric.
+def collect_runs(record: dict, parameters: Parameters) -> tuple[Frame, Frame]:
+    """Every finished run of today's data, target, retrained model and evaluation; and the runs of others.
 
     Raises:
-        BadInputError: there is none.
+        BadInputError: there is none to rank.
     """
-    runs = finished_runs(benchmark)
+    runs, others = finished_runs(parameters.benchmark, record["group"])
     if runs.empty:
+        apart = f" ({len(others)} are of other data, models or evaluation)" if len(others) else ""
         raise BadInputError(
-            f"MLflow holds no finished run of the benchmark '{benchmark}'; do `kedro run` with the same --env first."
+            f"MLflow holds no finished run of the benchmark '{parameters.benchmark}' with these parameters{apart}; "
+            "do `kedro run` with the same --env and --params first."
         )
-    return runs
+    return runs, others
 
 
-def rank_runs(runs: Frame, comparison: Comparison) -> tuple[Frame, Frame]:
+def rank_runs(runs: Frame, parameters: Parameters) -> tuple[Frame, Frame]:
     """The leaderboard, and paired tests between configurations that share seeds."""
+    comparison = parameters.comparison
     shown = [comparison.cost, comparison.gain, *comparison.shown]
     return board.leaderboard(runs, comparison.cost, comparison.gain, shown), board.paired_tests(runs, shown)
 
 
-def draw_pareto(runs: Frame, table: Frame, comparison: Comparison) -> Any:
+def draw_pareto(runs: Frame, table: Frame, parameters: Parameters) -> Any:
     """Forgetting against utility, all configurations."""
-    return board.pareto_plot(runs, table, comparison.cost, comparison.gain)
+    return board.pareto_plot(runs, table, parameters.comparison.cost, parameters.comparison.gain)
 
 
 def write_leaderboard(
-    table: Frame, tests: Frame, figure: Any, comparison: Comparison, benchmark: str
+    table: Frame, tests: Frame, figure: Any, others: Frame, parameters: Parameters
 ) -> tuple[str, str]:
     """The leaderboard as a page and as Markdown."""
+    comparison = parameters.comparison
     shown = list(dict.fromkeys([comparison.cost, comparison.gain, *comparison.shown]))
-    return pages.leaderboard_pages(benchmark, board.readable(table, shown), tests, figure)
+    return pages.leaderboard_pages(parameters.benchmark, board.readable(table, shown), tests, figure, others)

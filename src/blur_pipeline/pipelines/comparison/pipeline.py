@@ -9,22 +9,24 @@ def create_pipeline() -> Pipeline:
     """The comparison pipeline; it needs no other in the same run."""
     return Pipeline(
         [
-            Node(nodes.collect_runs, "params:benchmark", "compared_runs", name="collect_runs"),
+            Node(
+                nodes.collect_runs, ["run_record", "parameters"], ["compared_runs", "other_runs"], name="collect_runs"
+            ),
             Node(
                 nodes.rank_runs,
-                ["compared_runs", "params:comparison"],
+                ["compared_runs", "parameters"],
                 ["leaderboard", "paired_tests"],
                 name="rank_runs",
             ),
             Node(
                 nodes.draw_pareto,
-                ["compared_runs", "leaderboard", "params:comparison"],
+                ["compared_runs", "leaderboard", "parameters"],
                 "pareto_plot",
                 name="draw_pareto",
             ),
             Node(
                 nodes.write_leaderboard,
-                ["leaderboard", "paired_tests", "pareto_plot", "params:comparison", "params:benchmark"],
+                ["leaderboard", "paired_tests", "pareto_plot", "other_runs", "parameters"],
                 ["leaderboard_html", "leaderboard_markdown"],
                 name="write_leaderboard",
             ),

@@ -6,69 +6,72 @@ from typing import Any
 
 import pandas as pd
 
+from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.corpus.cleaning import clean_rows, require_rows
 from blur_pipeline.corpus.holdout import split_holdout
 from blur_pipeline.corpus.overlap import find_overlap, resolve_overlap
 from blur_pipeline.corpus.selection import evaluation_sets
-from blur_pipeline.corpus.sources import read_source
-from blur_pipeline.corpus.summary import curation_summary, summary_table
+from blur_pipeline.corpus.sources import Source, empty_rows, read_source
+from blur_pipeline.corpus.summary import curation_summary, questions_summary, summary_table
 from blur_pipeline.corpus.tokenise import tokenise_evaluation, tokenise_training
-from blur_pipeline.parameters import Curation, Models, Sources
-from blur_pipeline.training.models import FreshModel
+from blur_pipeline.models.sources import FreshModel
 
 Frame = pd.DataFrame
 
 
-def read_sources(sources: Sources) -> tuple[Frame, list[dict]]:
-    """All raw rows in one table, named by ``set``, and the inventory of what was read."""
-    read = [(name, *read_source(source, name)) for name, source in sources.all().items()]
-    rows = pd.concat([rows.assign(set=name) for name, rows, _ in read], ignore_index=True)
-    return rows, [entry for *_, entries in read for entry in entries]
+def read_training_sources(parameters: Parameters) -> tuple[Frame, list[dict]]:
+    """All raw rows that models learn from, and the holdout's, named by ``set``; and the inventory of what was read."""
+    return _read(parameters.sources.of_training())
 
 
-def clean(raw_rows: Frame, curation: Curation) -> tuple[Frame, Frame]:
+def read_evaluation_sources(parameters: Parameters) -> tuple[Frame, list[dict]]:
+    """All raw rows that models are asked, where a source of their own was given."""
+    return _read(parameters.sources.of_evaluation())
+
+
+def clean(raw_rows: Frame, parameters: Parameters) -> tuple[Frame, Frame]:
     """Usable rows, and the dropped ones with a reason."""
-    return clean_rows(raw_rows, curation.unicode, ["set", "question", "answer"])
+    return clean_rows(raw_rows, parameters.curation.unicode, ["set", "question", "answer"])
 
 
-def separate_sets(rows: Frame, curation: Curation, seed: int) -> tuple[Frame, Frame, Frame, Frame, Frame]:
+def separate_sets(rows: Frame, parameters: Parameters) -> tuple[Frame, Frame, Frame, Frame, Frame]:
     """Forget, retain, holdout and background set, and the pairs in which forget and retain overlap."""
+    curation = parameters.curation
     forget, retain, holdout = (_set(rows, name) for name in ("forget", "retain", "holdout"))
     background = rows[rows["set"].str.startswith("background.")].reset_index(drop=True)
     require_rows(len(forget), "forget")
     pairs = find_overlap(forget, retain, curation.overlap.threshold)
     retain = resolve_overlap(forget, retain, pairs, curation.overlap.policy)
     if holdout.empty and curation.holdout_fraction:
-        retain, holdout = split_holdout(retain, curation.holdout_fraction, seed)
+        retain, holdout = split_holdout(retain, curation.holdout_fraction, curation.seed)
     require_rows(len(retain), "retain")
     return forget, retain, holdout, background, pairs
 
 
-def select_evaluation_sets(
-    rows: Frame, forget: Frame, retain: Frame, holdout: Frame, curation: Curation, seed: int
-) -> Frame:
+def select_evaluation_sets(rows: Frame, forget: Frame, retain: Frame, holdout: Frame, parameters: Parameters) -> Frame:
     """Every evaluation set in one table; forget, retain and holdout stand in where none was given."""
     training = {"forget": forget, "retain": retain, "holdout": holdout}
-    return evaluation_sets(rows, training, curation.evaluation_rows, seed)
+    return evaluation_sets(rows, training, parameters.curation.evaluation_rows, parameters.curation.seed)
 
 
-def prepare_tokenizer(models: Models, forget: Frame, retain: Frame, background: Frame) -> Any:
+def prepare_tokenizer(forget: Frame, retain: Frame, background: Frame, parameters: Parameters) -> Any:
     """The base model's own tokenizer, or one trained on the sets for a model trained from nothing."""
-    if not isinstance(models.base, FreshModel):
-        return models.base.tokenizer()
+    base = parameters.models.base
+    if not isinstance(base, FreshModel):
+        return base.tokenizer()
     from blur_pipeline.corpus.tokenizer import train_tokenizer
 
     rows = pd.concat([forget, retain, background])
     columns = ["question", "answer", "paraphrased_question", "paraphrased_answer"]
     texts = (f" {text}" for column in columns for text in rows[column] if isinstance(text, str))
-    return train_tokenizer(texts, models.base.vocab_size, models.base.context)
+    return train_tokenizer(texts, base.vocab_size, base.context)
 
 
 def tokenise_training_sets(
-    forget: Frame, retain: Frame, background: Frame, tokenizer: Any, curation: Curation
+    forget: Frame, retain: Frame, background: Frame, tokenizer: Any, parameters: Parameters
 ) -> tuple[Any, Any, Any, Frame]:
     """Tokenised forget, retain and background set, and the over-long rows that were left out."""
-    sets, too_long = [], []
+    curation, sets, too_long = parameters.curation, [], []
     for rows in (forget, retain, background):
         tokens, dropped = tokenise_training(rows, curation.prompt, tokenizer, curation.max_length, curation.too_long)
         sets.append(tokens)
@@ -78,8 +81,9 @@ def tokenise_training_sets(
     return *sets, pd.concat(too_long, ignore_index=True)
 
 
-def tokenise_evaluation_sets(rows: Frame, tokenizer: Any, curation: Curation) -> Any:
+def tokenise_evaluation_sets(rows: Frame, tokenizer: Any, parameters: Parameters) -> Any:
     """Every evaluation question with each of its answers, tokenised."""
+    curation = parameters.curation
     return tokenise_evaluation(rows, curation.prompt, tokenizer, curation.max_length, curation.set_prompts)
 
 
@@ -92,12 +96,22 @@ def report_curation(
     forget_tokens: Any,
     retain_tokens: Any,
     background_tokens: Any,
-    evaluation: Frame,
 ) -> tuple[dict, Frame]:
     """The curation report for machines, and its table for people."""
     tokens = {"forget": forget_tokens, "retain": retain_tokens, "background": background_tokens}
-    summary = curation_summary(inventory, raw_rows, pd.concat([dropped, too_long]), pairs, tokens, evaluation)
+    summary = curation_summary(inventory, raw_rows, pd.concat([dropped, too_long]), pairs, tokens)
     return summary, summary_table(summary)
+
+
+def report_questions(inventory: list[dict], raw_rows: Frame, dropped: Frame, evaluation: Frame) -> dict:
+    """What models are asked, by set, and where it comes from."""
+    return questions_summary(inventory, raw_rows, dropped, evaluation)
+
+
+def _read(sources: dict[str, Source]) -> tuple[Frame, list[dict]]:
+    read = [(name, *read_source(source, name)) for name, source in sources.items()]
+    tables = [rows.assign(set=name) for name, rows, _ in read] or [empty_rows().assign(set=None)]
+    return pd.concat(tables, ignore_index=True), [entry for *_, entries in read for entry in entries]
 
 
 def _set(rows: Frame, name: str) -> Frame:

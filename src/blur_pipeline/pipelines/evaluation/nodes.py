@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.corpus.files import read_prompts
 from blur_pipeline.datasets.table import Frames
-from blur_pipeline.measures import General, Safety
 from blur_pipeline.metrics.aggregate import aggregate
 from blur_pipeline.metrics.examples import example_metrics
 from blur_pipeline.metrics.general import general_ability
-from blur_pipeline.metrics.intervals import METRIC_COLUMNS, Resampler
 from blur_pipeline.metrics.safety import safety as safety_rates
-from blur_pipeline.parameters import Curation, Evaluation, Models
+from blur_pipeline.statistics.intervals import METRIC_COLUMNS, Resampler
 
 Frame = pd.DataFrame
 GRADIENT_COLUMNS = ["set", "row_id", "gradient_norm"]
@@ -24,41 +23,37 @@ SAFETY_COLUMNS = ["set", "prompt", "completion", "harmful"]
 FLUENCY_COLUMNS = ["set", "row_id", "completion_nll", "clean"]
 
 
-def score(model: Any, evaluation_tokens: Any, evaluation: Evaluation, device: str) -> Frames:
+def score(model: Any, evaluation_tokens: Any, parameters: Parameters) -> Frames:
     """Token scores of every answer of every set, a window at a time; none for an absent model."""
+    from blur_pipeline.models.devices import resolve_device
+    from blur_pipeline.models.sources import AbsentModel, SavedScores
     from blur_pipeline.scoring.kept import Kept, drop_unused
     from blur_pipeline.scoring.token_scores import SCORE_SCHEMA, score_windows
     from blur_pipeline.scoring.windows import BATCHES_IN_A_WINDOW, windows
-    from blur_pipeline.training.devices import resolve_device
-    from blur_pipeline.training.models import AbsentModel, SavedScores
 
     if isinstance(model, SavedScores):
         return Frames.stored(model.path("token_scores"))
     if isinstance(model, AbsentModel):
         return Frames([], SCORE_SCHEMA)
+    evaluation = parameters.evaluation
     drop_unused(evaluation.keep_scores, evaluation.keep_days)
-    model, size = model.to(resolve_device(device)), evaluation.tokens_per_batch
+    model, size = model.to(resolve_device(parameters.device)), evaluation.tokens_per_batch
     parts = windows(evaluation_tokens, BATCHES_IN_A_WINDOW * size)
     kept = Kept.of(evaluation.keep_scores, model, ("token scores", size))
     return Frames(score_windows(model, parts, len(evaluation_tokens), size, "Scoring", kept), SCORE_SCHEMA)
 
 
-def answer(
-    model: Any,
-    tokenizer: Any,
-    evaluation_tokens: Any,
-    evaluation_set: Frame,
-    evaluation: Evaluation,
-    device: str,
-) -> Frame:
+def answer(model: Any, tokenizer: Any, evaluation_tokens: Any, evaluation_set: Frame, parameters: Parameters) -> Frame:
     """Greedy completion of every evaluation question; none for an absent model."""
+    from blur_pipeline.models.devices import resolve_device
     from blur_pipeline.scoring.completions import COMPLETION_COLUMNS, complete
-    from blur_pipeline.training.devices import resolve_device
 
     if (stored := _stored(model, "completions", COMPLETION_COLUMNS)) is not None:
         return stored
+    evaluation = parameters.evaluation
     asked = evaluation_set[evaluation_set["question"].notna()]
-    model, size, keep = model.to(resolve_device(device)), evaluation.generation_batch, evaluation.keep_scores
+    model = model.to(resolve_device(parameters.device))
+    size, keep = evaluation.generation_batch, evaluation.keep_scores
     limits = asked["set"].map(lambda name: evaluation.set_new_tokens.get(name, evaluation.max_new_tokens))
     parts = []
     for limit, part in asked.groupby(limits, sort=False):
@@ -72,30 +67,31 @@ def answer(
     return answers.reset_index(drop=True)
 
 
-def score_gradients(model: Any, evaluation_tokens: Any, evaluation: Evaluation, device: str) -> Frame:
+def score_gradients(model: Any, evaluation_tokens: Any, parameters: Parameters) -> Frame:
     """Gradient norm of every answer of the forget and the holdout set; none where none is asked for."""
+    from blur_pipeline.models.devices import resolve_device
+    from blur_pipeline.models.examples import Examples
     from blur_pipeline.scoring.gradient_norms import gradient_norms
-    from blur_pipeline.training.devices import resolve_device
-    from blur_pipeline.training.examples import Examples
 
     if (stored := _stored(model, "gradient_norms", GRADIENT_COLUMNS)) is not None:
         return stored
     rows = pd.DataFrame(_answers(evaluation_tokens, {"forget", "holdout"}))
-    if not evaluation.gradient_norms or rows.empty or "holdout" not in set(rows["set"]):
+    if not parameters.evaluation.gradient_norms or rows.empty or "holdout" not in set(rows["set"]):
         return pd.DataFrame(columns=GRADIENT_COLUMNS)
     examples = Examples.from_columns(rows["input_ids"], rows["labels"])
-    norms = gradient_norms(model.to(resolve_device(device)), examples, "Gradient norms", keep=evaluation.keep_scores)
+    model, keep = model.to(resolve_device(parameters.device)), parameters.evaluation.keep_scores
+    norms = gradient_norms(model, examples, "Gradient norms", keep=keep)
     return rows[["set", "row_id"]].assign(gradient_norm=norms).reset_index(drop=True)
 
 
 def score_fluency(
-    target_model: Any, completions: Frame, tokenizer: Any, evaluation_tokens: Any, evaluation: Evaluation, device: str
+    target_model: Any, completions: Frame, tokenizer: Any, evaluation_tokens: Any, parameters: Parameters
 ) -> Frame:
     """Of every completion: mean NLL under the target model, and how clean a classifier finds it, if there is one."""
+    from blur_pipeline.models.devices import resolve_device
+    from blur_pipeline.models.examples import IGNORED, Examples
     from blur_pipeline.scoring.gibberish import cleanliness
     from blur_pipeline.scoring.token_scores import score_tokens
-    from blur_pipeline.training.devices import resolve_device
-    from blur_pipeline.training.examples import IGNORED, Examples
 
     said = completions[completions["completion"].str.len() > 0]
     if said.empty:
@@ -105,7 +101,7 @@ def score_fluency(
     for prompt, text in zip(_prompts(evaluation_tokens, said), texts, strict=True):
         ids.append([*prompt, *text])
         labels.append([*[IGNORED] * len(prompt), *text])
-    place = resolve_device(device)
+    evaluation, place = parameters.evaluation, resolve_device(parameters.device)
     examples = Examples.from_columns(ids, labels)
     scores = score_tokens(target_model.to(place), examples, evaluation.tokens_per_batch, "Fluency")
     nll = [-float(x.mean()) if len(x) else float("nan") for x in scores["logprob"]]
@@ -116,16 +112,17 @@ def score_fluency(
     return table.reset_index(drop=True)
 
 
-def measure_general_ability(model: Any, tokenizer: Any, general: General, device: str) -> Frame:
+def measure_general_ability(model: Any, tokenizer: Any, parameters: Parameters) -> Frame:
     """Every question of every task of lm-evaluation-harness; empty where none is asked for."""
+    from blur_pipeline.models.devices import resolve_device
     from blur_pipeline.scoring.harness import SAMPLE_COLUMNS, run_task
-    from blur_pipeline.training.devices import resolve_device
 
     if (stored := _stored(model, "general_answers", SAMPLE_COLUMNS)) is not None:
         return stored
+    general = parameters.general
     if not general.tasks:
         return pd.DataFrame(columns=SAMPLE_COLUMNS)
-    model = model.to(resolve_device(device))
+    model = model.to(resolve_device(parameters.device))
     tables = [
         run_task(model, tokenizer, name, task.path, task.limit, task.few_shot, general.batch_size)
         for name, task in general.tasks.items()
@@ -133,17 +130,16 @@ def measure_general_ability(model: Any, tokenizer: Any, general: General, device
     return pd.concat(tables, ignore_index=True)
 
 
-def answer_forbidden_prompts(
-    model: Any, tokenizer: Any, safety: Safety, curation: Curation, evaluation: Evaluation, device: str
-) -> Frame:
+def answer_forbidden_prompts(model: Any, tokenizer: Any, parameters: Parameters) -> Frame:
     """``set, prompt, completion, harmful`` for prompts that should be refused; empty where none are given."""
+    from blur_pipeline.models.devices import resolve_device
+    from blur_pipeline.models.sources import PretrainedModel
     from blur_pipeline.scoring.completions import complete
     from blur_pipeline.scoring.judge import harmfulness
-    from blur_pipeline.training.devices import resolve_device
-    from blur_pipeline.training.models import PretrainedModel
 
     if (stored := _stored(model, "forbidden_answers", SAFETY_COLUMNS)) is not None:
         return stored
+    safety, evaluation = parameters.safety, parameters.evaluation
     if not safety.sets:
         return pd.DataFrame(columns=SAFETY_COLUMNS)
     rows = [
@@ -152,14 +148,15 @@ def answer_forbidden_prompts(
         for prompt in read_prompts(given.path, given.column, given.limit, given.only)
     ]
     table = pd.DataFrame(rows, columns=SAFETY_COLUMNS[:2])
-    asked = [curation.prompt.prompt(prompt, tokenizer) for prompt in table["prompt"]]
-    model = model.to(resolve_device(device))
+    asked = [parameters.curation.prompt.prompt(prompt, tokenizer) for prompt in table["prompt"]]
+    place = resolve_device(parameters.device)
+    model = model.to(place)
     size, keep = evaluation.generation_batch, evaluation.keep_scores
     said = complete(model, tokenizer, asked, safety.max_new_tokens, size, "Forbidden prompts", keep)
     table = table.assign(completion=said, harmful=float("nan"))
     if safety.judge:
         source = PretrainedModel(path=safety.judge)
-        judge = source.load().to(resolve_device(device))
+        judge = source.load().to(place)
         verdicts = (safety.template, table["prompt"], table["completion"], evaluation.tokens_per_batch)
         table["harmful"] = harmfulness(judge, source.tokenizer(), *verdicts)
     return table
@@ -171,18 +168,13 @@ def measure(scores: Frames, completions: Frame, gradient_norms: Frame, fluency: 
 
 
 def summarise(
-    examples: Frame,
-    retrained_examples: Frame,
-    answers: Frame,
-    forbidden: Frame,
-    models: Models,
-    evaluation: Evaluation,
-    seed: int,
+    examples: Frame, retrained_examples: Frame, answers: Frame, forbidden: Frame, parameters: Parameters
 ) -> Frame:
     """Aggregates with intervals; forget quality against the retrained model; ``answers`` are the harness's."""
     if examples.empty:
         return pd.DataFrame(columns=METRIC_COLUMNS)
-    reason = getattr(models.retrained, "reason", "")
+    evaluation, seed = parameters.evaluation, parameters.curation.seed
+    reason = getattr(parameters.models.retrained, "reason", "")
     published = None if evaluation.published_a is None else 1 - evaluation.published_a
     table = aggregate(examples, retrained_examples, reason, evaluation.bootstrap_samples, seed, published)
     resampler = Resampler(evaluation.bootstrap_samples, seed)
@@ -208,7 +200,7 @@ def _answers(evaluation_tokens: Any, sets: set[str]) -> Iterator[dict[str, Any]]
 
 def _stored(model: Any, table: str, columns: list[str]) -> Frame | None:
     """What stands in where there is no model to run: an earlier run's table, or nothing; None where there is one."""
-    from blur_pipeline.training.models import AbsentModel, SavedScores
+    from blur_pipeline.models.sources import AbsentModel, SavedScores
 
     if isinstance(model, SavedScores):
         path = model.path(table)

@@ -1,19 +1,9 @@
-"""Evaluation: the same nine steps for the target, the retrained and the unlearned model."""
+"""Evaluation: the same eight steps for the target, the retrained and the unlearned model."""
 
 from kedro.pipeline import Node, Pipeline, pipeline
 
+from blur_pipeline.lineage.stages import MODELS
 from blur_pipeline.pipelines.evaluation import nodes
-
-MODELS = ("target", "retrained", "unlearned")
-SHARED_PARAMETERS = {
-    "params:evaluation",
-    "params:general",
-    "params:safety",
-    "params:curation",
-    "params:device",
-    "params:models",
-    "params:seed",
-}
 
 
 def create_pipeline(models: tuple[str, ...] = MODELS) -> Pipeline:
@@ -24,41 +14,22 @@ def create_pipeline(models: tuple[str, ...] = MODELS) -> Pipeline:
 def _of(name: str) -> Pipeline:
     steps = Pipeline(
         [
-            Node(
-                nodes.score,
-                ["model", "evaluation_tokens", "params:evaluation", "params:device"],
-                "token_scores",
-                name="score_tokens",
-            ),
+            Node(nodes.score, ["model", "evaluation_tokens", "parameters"], "token_scores", name="score_tokens"),
             Node(
                 nodes.answer,
-                [
-                    "model",
-                    "tokenizer",
-                    "evaluation_tokens",
-                    "evaluation_set",
-                    "params:evaluation",
-                    "params:device",
-                ],
+                ["model", "tokenizer", "evaluation_tokens", "evaluation_set", "parameters"],
                 "completions",
                 name="answer_questions",
             ),
             Node(
                 nodes.score_gradients,
-                ["model", "evaluation_tokens", "params:evaluation", "params:device"],
+                ["model", "evaluation_tokens", "parameters"],
                 "gradient_norms",
                 name="score_gradients",
             ),
             Node(
                 nodes.score_fluency,
-                [
-                    "fluency_model",
-                    "completions",
-                    "tokenizer",
-                    "evaluation_tokens",
-                    "params:evaluation",
-                    "params:device",
-                ],
+                ["fluency_model", "completions", "tokenizer", "evaluation_tokens", "parameters"],
                 "fluency",
                 name="score_fluency",
             ),
@@ -70,34 +41,19 @@ def _of(name: str) -> Pipeline:
             ),
             Node(
                 nodes.measure_general_ability,
-                ["model", "tokenizer", "params:general", "params:device"],
+                ["model", "tokenizer", "parameters"],
                 "general_answers",
                 name="measure_general_ability",
             ),
             Node(
                 nodes.answer_forbidden_prompts,
-                [
-                    "model",
-                    "tokenizer",
-                    "params:safety",
-                    "params:curation",
-                    "params:evaluation",
-                    "params:device",
-                ],
+                ["model", "tokenizer", "parameters"],
                 "forbidden_answers",
                 name="answer_forbidden_prompts",
             ),
             Node(
                 nodes.summarise,
-                [
-                    "example_metrics",
-                    "retrained_example_metrics",
-                    "general_answers",
-                    "forbidden_answers",
-                    "params:models",
-                    "params:evaluation",
-                    "params:seed",
-                ],
+                ["example_metrics", "retrained_example_metrics", "general_answers", "forbidden_answers", "parameters"],
                 "metrics",
                 name="summarise_metrics",
             ),
@@ -116,5 +72,4 @@ def _of(name: str) -> Pipeline:
             "evaluation_set": "evaluation_set",
         },
         outputs={"example_metrics": f"{name}.example_metrics"},
-        parameters=SHARED_PARAMETERS,
     )

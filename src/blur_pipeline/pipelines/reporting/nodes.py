@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from blur_pipeline.parameters import Reporting, Unlearning
-from blur_pipeline.pipelines.evaluation.pipeline import MODELS
+from blur_pipeline.config.parameters import Parameters
+from blur_pipeline.corpus.summary import merge_summaries
+from blur_pipeline.lineage.stages import MODELS
 from blur_pipeline.report import figures, pages, tables
 
 Frame = pd.DataFrame
@@ -34,9 +35,15 @@ def draw_truth_ratios(target: Frame, retrained: Frame, unlearned: Frame) -> Any:
     return figures.truth_ratios(dict(zip(MODELS, (target, retrained, unlearned), strict=True)))
 
 
-def choose_answers(target: Frame, retrained: Frame, unlearned: Frame, reporting: Reporting) -> Frame:
+def choose_answers(target: Frame, retrained: Frame, unlearned: Frame, parameters: Parameters) -> Frame:
     """Forget questions with every model's answer."""
-    return tables.example_answers(dict(zip(MODELS, (target, retrained, unlearned), strict=True)), reporting.examples)
+    completions = dict(zip(MODELS, (target, retrained, unlearned), strict=True))
+    return tables.example_answers(completions, parameters.reporting.examples)
+
+
+def gather_data_reports(curation: dict, questions: dict) -> dict:
+    """What models learnt from and what they were asked, in one."""
+    return merge_summaries(curation, questions)
 
 
 def write_report(
@@ -45,25 +52,20 @@ def write_report(
     trade_off: Any,
     truth_ratios: Any,
     training: Any,
-    curation: dict,
-    curation_table: Frame,
+    data: dict,
     record: dict,
-    unlearning: Unlearning,
-    reporting: Reporting,
-    benchmark: str,
+    parameters: Parameters,
 ) -> tuple[str, str]:
-    """The HTML report and the Markdown summary."""
-    schedule = unlearning.schedule_of(unlearning.method)
+    """The HTML report and the Markdown summary; what the model is stands in the record, as its manifest says."""
     findings = pages.Findings(
-        title=f"Unlearning report: {benchmark}, {unlearning.method}",
-        parameters=record["parameters"],
-        method={**unlearning.recipe.model_dump(), "schedule": schedule.model_dump()},
-        curation=curation,
-        curation_table=curation_table,
+        title=f"Unlearning report: {parameters.benchmark}, {parameters.method}",
+        parameters=parameters.model_dump(exclude={"unlearning": {"methods"}, "reporting": {"published"}}),
+        method=record["made_of"].get("unlearned", {}),
+        curation=data,
         metrics=table,
         answers=answers,
         record=record,
         figures=[trade_off, truth_ratios, training],
-        published=reporting.published.model_dump(),
+        published=parameters.reporting.published.model_dump(),
     )
     return pages.html_report(findings), pages.markdown_summary(findings)

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from blur_pipeline.pipelines.evaluation.pipeline import MODELS
+from blur_pipeline.lineage.stages import MODELS
 from blur_pipeline.pipelines.reporting import nodes
 
 
@@ -14,17 +14,18 @@ def create_pipeline() -> Pipeline:
             Node(nodes.tabulate, of_all("metrics"), ["metrics_long", "metrics_table"], name="tabulate_metrics"),
             Node(nodes.draw_trade_off, "metrics_long", "trade_off_figure", name="draw_trade_off"),
             Node(nodes.draw_training, "unlearning_log", "training_figure", name="draw_training_curves"),
-            Node(
-                nodes.draw_truth_ratios,
-                of_all("example_metrics"),
-                "truth_ratio_figure",
-                name="draw_truth_ratios",
-            ),
+            Node(nodes.draw_truth_ratios, of_all("example_metrics"), "truth_ratio_figure", name="draw_truth_ratios"),
             Node(
                 nodes.choose_answers,
-                [*of_all("completions"), "params:reporting"],
+                [*of_all("completions"), "parameters"],
                 "example_answers",
                 name="choose_example_answers",
+            ),
+            Node(
+                nodes.gather_data_reports,
+                ["curation_report", "questions_report"],
+                "data_report",
+                name="gather_data_reports",
             ),
             Node(
                 nodes.write_report,
@@ -34,12 +35,9 @@ def create_pipeline() -> Pipeline:
                     "trade_off_figure",
                     "truth_ratio_figure",
                     "training_figure",
-                    "curation_report",
-                    "curation_table",
+                    "data_report",
                     "run_record",
-                    "params:unlearning",
-                    "params:reporting",
-                    "params:benchmark",
+                    "parameters",
                 ],
                 ["report_html", "report_markdown"],
                 name="write_report",

@@ -11,23 +11,13 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.score_reference,
-                ["target_model", "forget_tokens", "params:evaluation", "params:device"],
+                ["target_model", "forget_tokens", "parameters"],
                 "reference_logprobs",
                 name="score_reference_logprobs",
             ),
             Node(
                 nodes.unlearn,
-                [
-                    "target_model",
-                    "forget_tokens",
-                    "retain_tokens",
-                    "reference_logprobs",
-                    "params:unlearning",
-                    "params:training",
-                    "params:seed",
-                    "params:device",
-                    "params:checkpoint_folder",
-                ],
+                ["target_model", "forget_tokens", "retain_tokens", "reference_logprobs", "parameters"],
                 ["unlearned_model", "unlearning_log"],
                 name="unlearn",
             ),

@@ -1,0 +1,1 @@
+"""What stands behind the project's commands: kedro run, kedro lineage."""

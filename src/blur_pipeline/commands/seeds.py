@@ -1,0 +1,70 @@
+"""Several seeds of the unlearning: a run of the whole protocol each, children of one MLflow run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from blur_pipeline.config.errors import BadInputError
+
+log = logging.getLogger(__name__)
+
+
+def run_each_seed(kedro_run: Callable[..., Any], options: dict[str, Any]) -> Any:
+    """Do the run of each of ``unlearning.seeds`` that is missing, then what ``options`` ask for, in one MLflow run.
+
+    What a seed's run finds it does not make again, so a crash costs the seed that it happened in.
+
+    Raises:
+        BadInputError: ``unlearning.seeds`` names fewer than two different ones.
+    """
+    import mlflow
+
+    from blur_pipeline.tracking.dead_runs import process_tags
+
+    parameters = _prepare(options)
+    seeds = list(dict.fromkeys(parameters.unlearning.seeds))
+    if len(seeds) < 2:
+        raise BadInputError(f"Parameter 'unlearning.seeds' is {seeds}: give at least two different ones.")
+    with mlflow.start_run(run_name=f"seeds: {parameters.method} ×{len(seeds)}") as parent:
+        mlflow.set_tags(process_tags())
+        for number, seed in enumerate(seeds, start=1):
+            log.info("Seed %d, %d of %d. By hand: %s", seed, number, len(seeds), _by_hand(options, seed))
+            mlflow.start_run(nested=True)
+            kedro_run(**{**options, "pipelines": [], "params": _with_seed(options, seed)})
+            _end_down_to(parent.info.run_id)
+        result = kedro_run(**options)
+        _end_down_to(parent.info.run_id)
+    return result
+
+
+def _end_down_to(run_id: str) -> None:
+    """End the runs inside this one; kedro-mlflow opens its run once more for each node, and leaves it to us."""
+    import mlflow
+
+    while mlflow.active_run() and mlflow.active_run().info.run_id != run_id:
+        mlflow.end_run()
+
+
+def _prepare(options: dict[str, Any]) -> Any:
+    """The checked parameters; kedro-mlflow sets up store and experiment as the context is made."""
+    from kedro.framework.session import KedroSession
+
+    from blur_pipeline.config.parameters import check_parameters
+
+    where = {"env": options.get("env"), "conf_source": options.get("conf_source")}
+    with KedroSession.create(project_path=Path.cwd(), runtime_params=options.get("params"), **where) as session:
+        return check_parameters(session.load_context().config_loader["parameters"])
+
+
+def _with_seed(options: dict[str, Any], seed: int) -> dict[str, Any]:
+    params = options.get("params") or {}
+    return {**params, "unlearning": {**params.get("unlearning", {}), "seed": seed}}
+
+
+def _by_hand(options: dict[str, Any], seed: int) -> str:
+    from blur_pipeline.hooks.artefacts import command
+
+    return command({"env": options.get("env"), "runtime_params": _with_seed(options, seed)})

@@ -1,0 +1,1 @@
+"""Typed parameters, the checks at the door, errors."""

@@ -1,0 +1,39 @@
+"""Parameters ``curation``: from raw rows to tokenised sets."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from blur_pipeline.config.block import Block, switched
+from blur_pipeline.config.sources import EvaluationSet
+from blur_pipeline.corpus.cleaning import Normalisation
+from blur_pipeline.corpus.overlap import Policy
+from blur_pipeline.corpus.prompts import ChatPrompt, PlainPrompt, Prompt
+from blur_pipeline.corpus.tokenise import TooLong
+
+SomePrompt = Annotated[Prompt, switched(PlainPrompt, ChatPrompt)]
+
+
+class Overlap(Block):
+    """What to do about rows that stand in both the forget and the retain set."""
+
+    policy: Policy = "error"
+    threshold: float = Field(0.9, gt=0, le=1, description="Jaccard similarity of the words of a near-duplicate")
+
+
+class Curation(Block):
+    """From raw rows to tokenised sets."""
+
+    seed: int = Field(0, ge=0, lt=2**32, description="of generated sets and of what is drawn; default: seed")
+    unicode: Normalisation = "NFC"
+    max_length: int = Field(512, gt=8, description="tokens of a sequence, and of a document's blocks")
+    too_long: TooLong = "drop"
+    prompt: SomePrompt = PlainPrompt()
+    set_prompts: dict[EvaluationSet, SomePrompt] = Field(
+        default_factory=dict, description="evaluation sets that are asked in another way"
+    )
+    holdout_fraction: float = Field(0.0, ge=0, lt=1, description="share of the retain set, if no holdout is given")
+    evaluation_rows: int | None = Field(None, gt=0, description="rows of each set to evaluate; default: all")
+    overlap: Overlap = Overlap()

@@ -1,0 +1,154 @@
+"""What must hold before any work is spent, beyond what the parameters' types say."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Container
+from importlib.util import find_spec
+from pathlib import Path
+
+from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.config.general import GeneralTask
+from blur_pipeline.config.models import Given, Scores, Training
+from blur_pipeline.config.parameters import Parameters
+from blur_pipeline.config.safety import ForbiddenPrompts
+from blur_pipeline.corpus import punkt
+from blur_pipeline.corpus.files import read_prompts
+from blur_pipeline.corpus.prompts import ChatPrompt, PlainPrompt
+from blur_pipeline.corpus.sources import FileSource, MixedSource
+from blur_pipeline.models.sources import PretrainedModel, SavedScores
+from blur_pipeline.scoring.harness_tasks import LOCAL_TASKS
+from blur_pipeline.scoring.saved import require_tables
+
+WITH_A_MODEL = {"tokenizer", "base_model", *(f"{m}_model" for m in ("target", "retrained", "unlearned"))} | {
+    f"{m}.token_scores" for m in ("target", "retrained", "unlearned")
+}
+
+
+def preflight(parameters: Parameters, data_folder: Path, made: Container[str]) -> None:
+    """Look at the folder, the files, the device and the models that a run will need.
+
+    ``made`` are the outputs of the pipeline: what no node of it needs is not looked at.
+
+    Raises:
+        BadInputError: the first thing that is missing, and how to mend it.
+    """
+    _writable(data_folder)
+    for output, sources in (("raw_rows", parameters.sources.of_training()),
+                            ("raw_questions", parameters.sources.of_evaluation())):  # fmt: skip
+        for source in sources.values() if output in made else ():
+            if isinstance(source, FileSource | MixedSource):
+                source.files()
+    if not any(name in made for name in WITH_A_MODEL):
+        return  # no model in this run: a comparison, a report
+    for prompt in parameters.curation.set_prompts.values():
+        if isinstance(prompt, PlainPrompt) and isinstance(prompt.context, FileSource):
+            _ = prompt.before
+    for name, task in parameters.general.tasks.items():
+        _general(name, task)
+    for name, prompts in parameters.safety.sets.items():
+        _forbidden(name, prompts)
+    if parameters.safety.sets and parameters.safety.judge:
+        PretrainedModel(path=parameters.safety.judge).config()
+    if parameters.evaluation.gibberish_classifier:
+        from blur_pipeline.scoring.gibberish import clean_class
+
+        clean_class(parameters.evaluation.gibberish_classifier, parameters.evaluation.gibberish_revision)
+    if parameters.device == "cuda":
+        _gpu()
+    _engine(parameters)
+    _models(parameters)
+
+
+def require_inputs(missing: list[str]) -> None:
+    """Raises BadInputError where a part of the protocol is run whose inputs no earlier run has left."""
+    if missing:
+        raise BadInputError(
+            f"This run starts from {', '.join(sorted(missing))}, which no run with these parameters has left; "
+            "do a whole `kedro run` with the same --env and --params, which makes what is missing."
+        )
+
+
+def _writable(folder: Path) -> None:
+    probe = folder / f".write-test-{uuid.uuid4().hex}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        os.remove(probe)
+    except OSError as error:
+        raise BadInputError(
+            f"{folder}: the data folder cannot be written ({error.strerror}); mend its permissions or free space."
+        ) from error
+
+
+def _general(name: str, task: GeneralTask) -> None:
+    if name == "ifeval" and not punkt.is_there():
+        raise BadInputError(
+            "general.tasks.ifeval needs NLTK's punkt_tab, which is not here; fetch it with "
+            "`python -m blur_pipeline.corpus.punkt`."
+        )
+    if task.path is None:
+        return
+    known = ["mmlu", *LOCAL_TASKS]
+    if name not in known:
+        raise BadInputError(f"general.tasks.{name}: no local form of this task is known; known are {', '.join(known)}.")
+    if not Path(task.path).exists():
+        raise BadInputError(f"{task.path}: no such file or folder; mend 'general.tasks.{name}.path'.")
+
+
+def _forbidden(name: str, prompts: ForbiddenPrompts) -> None:
+    if not Path(prompts.path).is_file():
+        raise BadInputError(f"{prompts.path}: no such file; mend 'safety.sets.{name}.path'.")
+    read_prompts(prompts.path, prompts.column, prompts.limit, prompts.only)
+
+
+def _gpu() -> None:
+    from blur_pipeline.models.devices import resolve_device
+
+    try:
+        resolve_device("cuda")
+    except ValueError as error:
+        raise BadInputError(str(error)) from error
+
+
+def _engine(parameters: Parameters) -> None:
+    engine = parameters.training
+    if engine.compiled and not any(shutil.which(name) for name in ("c++", "g++", "clang++")):
+        raise BadInputError("Parameter 'training.compiled' needs a C++ compiler, and none is here; install g++.")
+    optimizers = [parameters.unlearning.recipe.optimizer]
+    optimizers += [
+        m.optimizer for m in (parameters.models.target, parameters.models.retrained) if isinstance(m, Training)
+    ]
+    if any(o.kind == "adamw_8bit" for o in optimizers) and find_spec("bitsandbytes") is None:
+        raise BadInputError("The optimizer 'adamw_8bit' needs bitsandbytes; install the project's extra [eight_bit].")
+    if engine.distributed and parameters.device != "cpu":
+        import torch
+
+        gpus = torch.cuda.device_count()
+        if 0 < gpus < engine.processes:
+            raise BadInputError(
+                f"Parameter 'training.processes' is {engine.processes}, but this machine has {gpus} GPU(s); lower it "
+                "or set device to cpu."
+            )
+
+
+def _models(parameters: Parameters) -> None:
+    models, wanted = parameters.models, parameters.curation.max_length
+    context = models.base.context_length()
+    if context is not None and wanted > context:
+        raise BadInputError(
+            f"Parameter 'curation.max_length' is {wanted}, but the model sees at most {context} tokens; lower it."
+        )
+    if isinstance(models.base, PretrainedModel):
+        tokenizer = models.base.tokenizer()
+        if isinstance(parameters.curation.prompt, ChatPrompt):
+            parameters.curation.prompt.prompt("?", tokenizer)
+    elif isinstance(parameters.curation.prompt, ChatPrompt):
+        raise BadInputError("curation.prompt.kind is 'chat', but a fresh model has no chat template; use kind 'plain'.")
+    for given in (models.target, models.retrained):
+        if isinstance(given, Given):
+            given.source().config()
+    if isinstance(models.retrained, Scores):
+        require_tables(SavedScores(folder=models.retrained.path))

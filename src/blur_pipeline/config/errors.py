@@ -1,0 +1,12 @@
+"""The exceptions for what a user can mend."""
+
+
+class BadInputError(ValueError):
+    """Input that cannot be used: one sentence that names the file, line or key, and the mend.
+
+    The command line prints it without a traceback (``cli.py``); everything else is a defect of ours.
+    """
+
+
+class TrainingFailedError(RuntimeError):
+    """A training ended before its end for a reason worth one sentence; its last checkpoint is kept."""

@@ -1,0 +1,30 @@
+"""Parameters ``evaluation``: how models are scored and measured."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from blur_pipeline.config.block import Block
+from blur_pipeline.config.sources import EvaluationSet
+
+
+class Evaluation(Block):
+    """How models are scored."""
+
+    tokens_per_batch: int = Field(4096, gt=0)
+    generation_batch: int = Field(64, gt=0)
+    max_new_tokens: int = Field(200, gt=0)
+    set_new_tokens: dict[EvaluationSet, int] = Field(
+        default_factory=dict, description="sets with another limit; VerbMem's references are cut to it too"
+    )
+    bootstrap_samples: int = Field(1000, ge=100)
+    keep_scores: str | None = Field(None, description="folder where a model's scores and answers are kept as they come")
+    keep_days: int = Field(30, ge=1, description="what of them was not used for so long is deleted")
+    gibberish_classifier: str | None = Field(
+        None, description="folder or hub id of a classifier of texts whose class 'clean' is language"
+    )
+    gibberish_revision: str | None = Field(None, description="a commit of the hub")
+    gradient_norms: bool = Field(True, description="the gradient-norm membership attack: a backward pass an example")
+    published_a: float | None = Field(
+        None, gt=0, lt=1, description="PrivLeak's A of the retrained model as published, where there is none here"
+    )

@@ -1,0 +1,70 @@
+"""Parameters ``models``: the base model, and how the two models to compare with are obtained from it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from blur_pipeline.config.block import Block, switched
+from blur_pipeline.methods.optimizer import AdamW, OptimizerChoice
+from blur_pipeline.methods.recipe import Recipe
+from blur_pipeline.methods.scope import AllWeights, Scope
+from blur_pipeline.models.sources import FreshModel, ModelSource, PretrainedModel
+from blur_pipeline.training.schedule import Schedule
+
+
+class Training(Block):
+    """Ordinary training of the target or the retrained model, by the unlearning loop's retain side alone."""
+
+    kind: Literal["train"] = "train"
+    schedule: Schedule = Schedule()
+    scope: Scope = AllWeights()
+    optimizer: OptimizerChoice = AdamW()
+
+    def recipe(self) -> Recipe:
+        """The six slots of plain training."""
+        return Recipe(scope=self.scope, optimizer=self.optimizer)
+
+
+class Given(Block):
+    """A model that exists already, in a folder or on the hub."""
+
+    kind: Literal["given"] = "given"
+    path: str
+    revision: str | None = None
+    trust_remote_code: bool = False
+
+    def source(self) -> PretrainedModel:
+        """Where it is."""
+        return PretrainedModel(path=self.path, revision=self.revision, trust_remote_code=self.trust_remote_code)
+
+
+class Absent(Block):
+    """No such model; the metrics that need it are absent too."""
+
+    kind: Literal["absent"] = "absent"
+    reason: str = "no retrained model was given or trained"
+
+
+class Scores(Block):
+    """No such model here, but what an earlier run measured of it, as its tables in data/07_model_output."""
+
+    kind: Literal["scores"] = "scores"
+    path: str = Field(description="folder with token_scores.parquet and completions.parquet, each a file or versioned")
+
+
+Target = Annotated[Annotated[Training | Given, Field(discriminator="kind")], switched(Training, Given)]
+Retrained = Annotated[
+    Annotated[Training | Given | Scores | Absent, Field(discriminator="kind")],
+    switched(Training, Given, Scores, Absent),
+]
+
+
+class Models(Block):
+    """The base model, and how the two models to compare with are obtained from it."""
+
+    seed: int = Field(0, ge=0, lt=2**32, description="of fresh weights and of both trainings; default: seed")
+    base: Annotated[ModelSource, switched(FreshModel, PretrainedModel)]
+    target: Target = Training()
+    retrained: Retrained = Training()

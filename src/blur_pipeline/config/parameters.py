@@ -1,0 +1,110 @@
+"""Typed parameters: one frozen model per block of conf/*/parameters; a misspelt key is an error.
+
+torch is not imported here, so that the command line can check everything at once and early.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from blur_pipeline.config.block import Block
+from blur_pipeline.config.comparison import Comparison
+from blur_pipeline.config.curation import Curation
+from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.config.evaluation import Evaluation
+from blur_pipeline.config.general import General
+from blur_pipeline.config.models import Models
+from blur_pipeline.config.reporting import Reporting
+from blur_pipeline.config.safety import Safety
+from blur_pipeline.config.sources import Sources
+from blur_pipeline.config.unlearning import Unlearning
+from blur_pipeline.training.engine import Engine
+
+SEEDED = ("curation", "models", "unlearning")
+"""The blocks with a seed of their own: of the data, of target and retrained model, of the unlearning."""
+NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$"
+
+
+class Parameters(Block):
+    """Everything a run can be told."""
+
+    benchmark: str = Field(pattern=NAME, description="names folders in data/ and the MLflow experiment")
+    method: str
+    seed: int = Field(0, ge=0, lt=2**32, description="of data, target and unlearning, where those give none")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    fresh: bool = Field(False, description="make everything anew, as a new version, whatever is there already")
+    checkpoint_folder: str = Field(description="inside data/: what lies there is cleared when a training is done")
+    # Places for an environment's files to hang its own choices on, as ${runtime_params:variant,…}.
+    variant: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_/-]{0,63}$", description="which variant of the benchmark"
+    )
+    source_folder: str | None = Field(None, description="where the benchmark's files are")
+    data_from: Literal["files", "hub"] = Field("files", description="where a benchmark's sets come from")
+    sources: Sources
+    curation: Curation = Curation()
+    models: Models
+    unlearning: Unlearning
+    training: Engine = Engine()
+    evaluation: Evaluation = Evaluation()
+    reporting: Reporting = Reporting()
+    comparison: Comparison = Comparison()
+    general: General = General()
+    safety: Safety = Safety()
+
+    @field_validator("checkpoint_folder")
+    @classmethod
+    def _inside(cls, value: str) -> str:
+        if not value.startswith("data/") or ".." in value.split("/"):
+            raise ValueError("checkpoints must lie inside data/")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _seeds(cls, raw: Any) -> Any:
+        """``seed`` stands in for each seed that is not given; generated sets take that of the data."""
+        if not isinstance(raw, dict):
+            return raw
+        seed = raw.get("seed", 0)
+        raw = raw | {name: _seeded(raw.get(name, {}), seed) for name in SEEDED}
+        return raw | {"sources": _generated(raw.get("sources"), raw["curation"])}
+
+
+def _seeded(block: Any, seed: Any) -> Any:
+    if not isinstance(block, dict) or block.get("seed") is not None:
+        return block
+    return {**block, "seed": seed}
+
+
+def _generated(source: Any, curation: Any) -> Any:
+    if not isinstance(source, dict) or not isinstance(curation, dict):
+        return source
+    if source.get("kind") == "generated":
+        return _seeded(source, curation.get("seed"))
+    return {name: _generated(part, curation) for name, part in source.items()}
+
+
+def check_parameters(raw: dict[str, Any]) -> Parameters:
+    """The whole of a run's parameters; top-level keys with an underscore are helpers of the YAML itself.
+
+    Raises:
+        BadInputError: one sentence with the first wrong key, what is wrong with it and what is known there.
+    """
+    try:
+        return Parameters.model_validate({k: v for k, v in raw.items() if not k.startswith("_")})
+    except ValidationError as error:
+        raise BadInputError(_sentence(error)) from error
+
+
+def _sentence(error: ValidationError) -> str:
+    errors = error.errors()
+    first = errors[0]
+    key = ".".join(str(part) for part in first["loc"])
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        return f"Parameter '{key}' is unknown; check its spelling against conf/base/parameters{more}."
+    message = first["msg"].removeprefix("Value error, ")
+    given = first["input"]
+    said = f", not {given!r}" if isinstance(given, int | float | str) and "unknown" not in message else ""
+    return f"Parameter '{key}': {message[0].lower()}{message[1:]}{said}{more}."

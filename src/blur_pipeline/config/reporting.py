@@ -1,0 +1,25 @@
+"""Parameters ``reporting``: what the report shows."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from blur_pipeline.config.block import Block
+
+
+class Published(Block):
+    """Numbers from the literature, shown beside ours and never mixed with them."""
+
+    source: str = ""
+    values: dict[str, dict[str, float]] = Field(default_factory=dict, description="row → metric → value")
+
+
+class Reporting(Block):
+    """What the report shows, and how the model is handed to MLflow."""
+
+    published: Published = Published()
+
+    examples: int = Field(8, ge=0, description="forget questions shown with the answers before and after")
+    register_model: Literal["copy", "reference", "none"] = "copy"

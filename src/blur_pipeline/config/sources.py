@@ -1,0 +1,43 @@
+"""Parameters ``sources``: where each set comes from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from blur_pipeline.config.block import Block, switched
+from blur_pipeline.corpus.sources import FileSource, GeneratedSource, HubSource, MixedSource, Source
+
+SomeSource = Annotated[Source, switched(FileSource, HubSource, GeneratedSource, MixedSource)]
+EvaluationSet = Literal[
+    "forget", "retain", "holdout", "real_authors", "world_facts", "verbmem", "knowmem_forget", "knowmem_retain"
+]
+
+
+class Sources(Block):
+    """Where each set comes from; the holdout, the background and the evaluation sets may be left out.
+
+    ``background`` is what every model knows beside the forget and retain set, for models trained from
+    nothing. An evaluation set that is left out is taken from the training set of its name.
+    """
+
+    forget: SomeSource
+    retain: SomeSource
+    holdout: SomeSource | None = None
+    background: dict[str, SomeSource] | None = None
+    evaluation: dict[EvaluationSet, SomeSource | None] = Field(default_factory=dict)
+
+    def of_training(self) -> dict[str, Source]:
+        """What models learn from, and the holdout beside it, each by the name of its parameter."""
+        named = {"forget": self.forget, "retain": self.retain, "holdout": self.holdout}
+        named |= {f"background.{n}": s for n, s in (self.background or {}).items()}
+        return {name: source for name, source in named.items() if source is not None}
+
+    def of_evaluation(self) -> dict[str, Source]:
+        """What models are asked, each by the name of its parameter."""
+        return {f"evaluation.{n}": s for n, s in self.evaluation.items() if s is not None}
+
+    def all(self) -> dict[str, Source]:
+        """Every source by the name of its parameter."""
+        return self.of_training() | self.of_evaluation()

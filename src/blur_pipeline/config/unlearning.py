@@ -1,0 +1,64 @@
+"""Parameters ``unlearning``: the methods by name, the one to use, and its schedule."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from blur_pipeline.config.block import Block, switched
+from blur_pipeline.methods.recipe import Recipe
+from blur_pipeline.training.schedule import Schedule
+from blur_pipeline.training.stopping import Best, Fixed, Off, Stopping
+
+
+def _spaced(value: Any) -> Any:
+    """The command line's parameters cannot hold a list."""
+    return value.split() if isinstance(value, str) else [value] if isinstance(value, int) else value
+
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class Preset(Recipe):
+    """A method under a name: its six choices, and where its schedule differs from the common one."""
+
+    schedule: dict[str, Any] = Field(default_factory=dict)
+
+
+class Unlearning(Block):
+    """The methods by name, the one to use, and the common schedule."""
+
+    method: str
+    seed: Seed = Field(0, description="default: seed")
+    seeds: Annotated[list[Seed], BeforeValidator(_spaced)] = Field(
+        default_factory=lambda: [0, 1, 2], description="of the pipeline seeds, a child run each; '0 1 2' will do"
+    )
+    methods: dict[str, Preset]
+    schedule: Schedule = Schedule()
+    stopping: Annotated[Stopping, switched(Off, Fixed, Best)] = Off()
+
+    @model_validator(mode="after")
+    def _known(self) -> Unlearning:
+        if self.method not in self.methods:
+            raise ValueError(f"unknown method '{self.method}'; choose one of {', '.join(sorted(self.methods))}")
+        for method in self.methods:
+            self.schedule_of(method)
+        return self
+
+    @property
+    def recipe(self) -> Recipe:
+        """The six choices of the method in use."""
+        return Recipe(**{name: getattr(self.methods[self.method], name) for name in Recipe.model_fields})
+
+    def choices(self) -> dict[str, Any]:
+        """All of the method in use but its seed: what sets a configuration apart from others of the same target."""
+        schedule = self.schedule_of(self.method)
+        return self.recipe.model_dump() | {
+            "schedule": schedule.model_dump(),
+            "stopping": self.stopping.model_dump(),
+        }
+
+    def schedule_of(self, method: str) -> Schedule:
+        """The common schedule with the method's own entries over it."""
+        return Schedule(**{**self.schedule.model_dump(), **self.methods[method].schedule})

@@ -1,0 +1,184 @@
+"""The run in MLflow and in the report: parameters one by one, identities, versions, commit, hardware, durations."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kedro.framework.hooks import hook_impl
+
+if TYPE_CHECKING:
+    from kedro.io import DataCatalog
+    from kedro.pipeline import Pipeline
+    from kedro.pipeline.node import Node
+
+    from blur_pipeline.hooks.door import DoorCheck
+    from blur_pipeline.hooks.lineage import Lineage
+    from blur_pipeline.lineage.manifest import Manifest
+
+STAGES_SHOWN = {
+    "forget_tokens": "data",
+    "evaluation_tokens": "questions",
+    "target_model": "target",
+    "retrained_model": "retrained",
+    "unlearned_model": "unlearned",
+    "target.metrics": "metrics of target",
+    "retrained.metrics": "metrics of retrained",
+    "unlearned.metrics": "metrics of unlearned",
+}
+log = logging.getLogger(__name__)
+
+
+class RunRecord:
+    """Fills while the run goes; what a model is, it takes from the model's manifest, not from today's parameters."""
+
+    def __init__(self, door: DoorCheck, lineage: Lineage) -> None:
+        self.door, self.lineage = door, lineage  # both are called before this hook
+
+    @hook_impl
+    def after_catalog_created(self, catalog: DataCatalog) -> None:
+        """Give the report its ``run_record``: a live dictionary that fills as the run goes."""
+        from kedro.io import MemoryDataset
+
+        self.record: dict[str, Any] = {"facts": {}, "group": {}, "stages": {}, "made_of": {}, "seconds": {}}
+        self.catalog = catalog
+        catalog["run_record"] = MemoryDataset(self.record, copy_mode="assign")
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
+        """Collect the facts; kedro-mlflow has opened the run already."""
+        from blur_pipeline.hooks.artefacts import command
+        from blur_pipeline.lineage.provenance import facts
+        from blur_pipeline.tracking.dead_runs import close_dead_runs, process_tags
+        from blur_pipeline.tracking.results import identity_tags, log_parameters, name_run, set_tags
+
+        set_tags(process_tags())  # first: a run killed from here on can be told from one that goes on
+        _quiet_bars()
+        self.started, self.node_started = time.perf_counter(), {}
+        self.record["facts"] |= {
+            "started": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            "version": str(self.lineage.save_version),
+            "command": command(run_params),
+            **facts(self.door.project),
+        }
+        self.record["group"] |= self.door.identities.group
+        close_dead_runs()
+        name_run(self._name(pipeline))
+        log_parameters(self.door.parameters)
+        set_tags({**self.record["facts"], **identity_tags(self.door.identities)})
+        for name, manifest in self.lineage.artefacts.found.items():
+            if name not in self.lineage.left:
+                self._note(name, manifest)
+        self._log_found()
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        self.node_started[node.name] = time.perf_counter()
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
+        """Send final metrics, figures and reports to MLflow as they appear."""
+        from blur_pipeline.tracking.results import log_result
+
+        # A streamed table is made while it is saved: only now is its node done.
+        self.record["seconds"][node.name] = round(time.perf_counter() - self.node_started[node.name], 1)
+        manifest = self.lineage.artefacts.manifest(dataset_name) if dataset_name in STAGES_SHOWN else None
+        if manifest is not None:
+            self._note(dataset_name, manifest)
+        log_result(dataset_name, data)
+
+    @hook_impl(tryfirst=True)
+    def after_pipeline_run(self, pipeline: Pipeline) -> None:
+        """Register the unlearned model and say where everything is; kedro-mlflow closes the run after this."""
+        from blur_pipeline.tracking.results import log_seconds
+        from blur_pipeline.tracking.summary import PLACES, print_summary
+
+        in_all = round(time.perf_counter() - self.started, 1)
+        log_seconds(self.record["seconds"], in_all)
+        artefacts = self.lineage.artefacts
+        ours = pipeline.all_outputs() & artefacts.datasets.keys()
+        tables = {n: self.catalog.load(n) for n in ("metrics_table", "metrics_long", "seed_table") if n in ours}
+        registered = self._register() if {"unlearned_model", "unlearned.metrics"} <= ours else None
+        lines = {"registered as": registered} if registered else {}
+        lines |= {"MLflow run": _mlflow_run(), "seconds": str(in_all)}
+        if not self.lineage.artefacts.to_make():
+            lines["made anew"] = "nothing; all was there already (fresh=true makes it again)"
+        print_summary({n: artefacts.path(n) for n in PLACES if n in ours}, tables, lines)
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Say what a crash has cost."""
+        log.info("What was finished is kept; the same command goes on from there.")
+
+    def _register(self) -> str | None:
+        from blur_pipeline.tracking.registration import register_model
+        from blur_pipeline.tracking.results import metrics_of
+
+        artefacts, parameters = self.lineage.artefacts, self.door.parameters
+        metrics = metrics_of("unlearned", self.catalog.load("unlearned.metrics"))
+        name = f"{self.door.identities.place}/{parameters.method}".replace("/", "-")
+        tokenizer = Path(self.catalog["tokenizer"]._get_load_path())
+        return register_model(artefacts.manifest("unlearned_model"), tokenizer, parameters, metrics, name)
+
+    def _note(self, name: str, manifest: Manifest) -> None:
+        """Keep what the report tells of a stage."""
+        from blur_pipeline.tracking.results import set_tags
+
+        if name not in STAGES_SHOWN:
+            return
+        made = manifest.made
+        self.record["stages"][STAGES_SHOWN[name]] = {
+            "name": manifest.name,
+            "made": made.finished,
+            "seconds": made.seconds,
+            "commit": made.facts["git commit"],
+            "hardware": made.facts["hardware"],
+            "MLflow run": made.mlflow_run or "none",
+            "again": made.again,
+        }
+        self.record["made_of"][STAGES_SHOWN[name]] = manifest.made_of["decided_by"]
+        set_tags({f"made_by.{name}": made.mlflow_run or "none"})
+
+    def _log_found(self) -> None:
+        """Results of earlier runs that this one stands on: its MLflow run tells the whole, like any other."""
+        from blur_pipeline.tracking.results import is_result, log_result
+
+        for name in sorted(self.lineage.artefacts.found):
+            if name not in self.lineage.left and is_result(name):
+                log_result(name, self.catalog.load(name))
+
+    def _name(self, pipeline: Pipeline) -> str:
+        parameters, made = self.door.parameters, pipeline.all_outputs()
+        if "unlearned_model" not in made:
+            known = {"leaderboard": "comparison", "seed_table": "seeds", "target_model": "target"}
+            return next((name for output, name in known.items() if output in made), "evaluation")
+        seeds = {parameters.curation.seed, parameters.models.seed, parameters.unlearning.seed}
+        if len(seeds) == 1:
+            return f"{parameters.method}, seed {parameters.unlearning.seed}"
+        return (
+            f"{parameters.method}, seed {parameters.unlearning.seed} "
+            f"(data {parameters.curation.seed}, target {parameters.models.seed})"
+        )
+
+
+def _mlflow_run() -> str:
+    import mlflow
+
+    run = mlflow.active_run()
+    if run is None:
+        return "none"
+    return f"{run.info.run_id} (mlflow ui --backend-store-uri {mlflow.get_tracking_uri()})"
+
+
+def _quiet_bars() -> None:
+    """Libraries' bars for work of milliseconds hide the ones that people wait for."""
+    import datasets
+    import transformers
+
+    datasets.disable_progress_bars()
+    transformers.utils.logging.disable_progress_bar()
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

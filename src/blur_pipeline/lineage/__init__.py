@@ -1,0 +1,1 @@
+"""What every artefact is, what made it, and who holds it."""

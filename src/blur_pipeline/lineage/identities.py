@@ -1,0 +1,188 @@
+"""What every stage of a run is: a hash over all that decides it, known before any work is done."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from blur_pipeline.config.models import Scores, Training
+from blur_pipeline.config.parameters import Parameters
+from blur_pipeline.lineage.content import Hasher, digest_of
+from blur_pipeline.lineage.inputs import Inputs
+from blur_pipeline.lineage.stages import MEANING, MEASURED, MODELS, decided_by, kind_of
+from blur_pipeline.models.sources import FreshModel
+
+SHORT = 8
+HASHES = Path("data/.lineage/hashes.sqlite")
+GROUP = ("data", "target", "retrained", "evaluation")
+"""Runs that agree in these may be ranked together."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A stage with all that went into it, JSON-ready; ``parents`` are the identities of other stages, by stage."""
+
+    stage: str
+    label: str
+    decided_by: dict[str, Any] = field(hash=False)
+    parents: dict[str, str] = field(hash=False)
+    meaning: int = 1
+
+    @classmethod
+    def of(cls, stage: str, label: str, decided_by: dict[str, Any], parents: dict[str, str]) -> Identity:
+        """With the stage's meaning as it is today."""
+        return cls(stage, label, decided_by, parents, MEANING[kind_of(stage)])
+
+    @cached_property
+    def sha256(self) -> str:
+        """64 hexadecimal digits: over parameters, contents, parents and the meaning of the stage."""
+        return digest_of(self.made_of)
+
+    @property
+    def made_of(self) -> dict[str, Any]:
+        """What is hashed."""
+        said = {"decided_by": self.decided_by, "parents": self.parents}
+        return {"stage": kind_of(self.stage), "meaning": self.meaning, **said}
+
+    @property
+    def name(self) -> str:
+        """As it stands in paths: ``target-3f2a9c1b``, ``blur_npo-9c1e44d0``."""
+        return f"{self.label}-{self.sha256[:SHORT]}"
+
+
+@dataclass(frozen=True)
+class Identities(Mapping[str, Identity]):
+    """Every stage's identity of one run, in an order in which parents come first."""
+
+    place: str
+    """Benchmark and variant, as they stand in paths."""
+    stages: dict[str, Identity]
+    seeds: dict[int, Identities] = field(default_factory=dict)
+    """The same with each of ``unlearning.seeds``."""
+    group: dict[str, str] = field(default_factory=dict)
+    recipe: str = ""
+    """The unlearned model's identity without its seed: one configuration."""
+
+    def __getitem__(self, stage: str) -> Identity:
+        return self.stages[stage]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.stages)
+
+    def __len__(self) -> int:
+        return len(self.stages)
+
+    def folder(self, stage: str) -> str:
+        """Where a stage's artefacts lie below a layer of ``data/``: what is measured lies below its model."""
+        kind, _, model = stage.partition(".")
+        if stage == "comparison":
+            return f"{self.place}/comparison-{digest_of(self.group)[:SHORT]}"
+        above = [self[model].name] if model else [self["unlearned"].label] if kind == "seeds" else []
+        if kind == "report":
+            above = [self["unlearned"].name]
+        return "/".join([self.place, *above, self[stage].name])
+
+
+def identify(parameters: Parameters, hasher: Hasher | None = None) -> Identities:
+    """The identity of every stage, and those of each of ``unlearning.seeds``.
+
+    Files are read and hashed here; raises BadInputError where one cannot be.
+    """
+    inputs = Inputs(hasher or Hasher(HASHES))
+    shared = _shared(parameters, inputs)
+    main = _with_unlearned(parameters, inputs, shared)
+    seeds = {}
+    for seed in dict.fromkeys(parameters.unlearning.seeds):
+        unlearning = parameters.unlearning.model_copy(update={"seed": seed})
+        seeds[seed] = _with_unlearned(parameters.model_copy(update={"unlearning": unlearning}), inputs, shared)
+    parents = {f"metrics.unlearned, seed {seed}": made["metrics.unlearned"].sha256 for seed, made in seeds.items()}
+    main.stages["seeds"] = Identity.of("seeds", "seeds", {}, parents)
+    return Identities(main.place, main.stages, seeds, main.group, main.recipe)
+
+
+def _shared(parameters: Parameters, inputs: Inputs) -> dict[str, Identity]:
+    """The stages that no method and no seed of the unlearning has a part in."""
+    parts = decided_by(parameters)
+    base, found = parameters.models.base, {}
+
+    def add(stage: str, said: dict[str, Any], *parents: str) -> None:
+        found[stage] = Identity.of(stage, kind_of(stage), said, {name: found[name].sha256 for name in parents})
+
+    said = {name: _content(name, value, inputs) for name, value in parts["data"].items()}
+    add("data", said | {"tokenizer": inputs.tokenizer(base)})
+    add("questions", {n: _content(n, v, inputs) for n, v in parts["questions"].items()}, "data")
+    fresh = isinstance(base, FreshModel)
+    add("base", {"models.base": inputs.model(base)} | ({"seed": parameters.models.seed} if fresh else {}),
+        *(("data",) if fresh else ()))  # fmt: skip
+    for model in ("target", "retrained"):
+        how = getattr(parameters.models, model)
+        if isinstance(how, Training):
+            add(model, {n: inputs.plain(v) for n, v in parts[model].items()}, "base", "data")
+        else:
+            # Somebody's scores are checked against the rows that are evaluated here.
+            add(model, {f"models.{model}": inputs.given(how)}, *(("questions",) if isinstance(how, Scores) else ()))
+    add("reference", {}, "target", "data")
+    for model in ("retrained", "target"):
+        _measure(model, found, parts, inputs)
+    return found
+
+
+def _with_unlearned(parameters: Parameters, inputs: Inputs, shared: dict[str, Identity]) -> Identities:
+    """``shared`` and what depends on the method and its seed."""
+    parts, method = decided_by(parameters), parameters.unlearning.method
+    found = dict(shared)
+    recipe = {"method": method, **parameters.unlearning.choices()}
+    recipe = inputs.plain({k: inputs.plain(v) for k, v in recipe.items()}) | parameters.training.numerics()
+    parents = {name: found[name].sha256 for name in ("target", "data")}
+    found["unlearned"] = Identity.of("unlearned", method, {**recipe, "seed": parameters.unlearning.seed}, parents)
+    configuration = Identity.of("unlearned", method, recipe, parents).sha256
+    _measure("unlearned", found, parts, inputs)
+    measured = {f"{kind}.{m}": found[f"{kind}.{m}"].sha256 for m in MODELS for kind in ("scores", "metrics")}
+    parents = {**measured, "unlearned": found["unlearned"].sha256, "questions": found["questions"].sha256}
+    found["report"] = Identity.of("report", "report", {n: inputs.plain(v) for n, v in parts["report"].items()}, parents)
+    evaluated = {kind: found[f"{kind}.target"].decided_by for kind in MEASURED}
+    meaning = {kind: MEANING[kind] for kind in ("questions", *MEASURED)}
+    group = {name: found[name].sha256 for name in GROUP[:3]}
+    group["evaluation"] = digest_of({**evaluated, "questions": found["questions"].sha256, "meaning": meaning})
+    return Identities(_place(parameters), found, group=group, recipe=configuration)
+
+
+def _measure(model: str, found: dict[str, Identity], parts: dict[str, dict[str, Any]], inputs: Inputs) -> None:
+    """Add what is made of ``model``; metrics also look at the scores of the retrained model."""
+    retrained = () if model == "retrained" else ("scores.retrained",)
+    parents = {
+        "scores": (model, "questions", "target"),  # fluency is the target's view of the answers
+        "general": (model, "data"),  # by the tokenizer
+        "safety": (model, "data"),
+        "metrics": (*(f"{kind}.{model}" for kind in MEASURED[:3]), *retrained),
+    }
+    for kind in MEASURED:
+        said = {name: _content(name, value, inputs) for name, value in parts[kind].items()}
+        of = {name: found[name].sha256 for name in parents[kind]}
+        found[f"{kind}.{model}"] = Identity.of(f"{kind}.{model}", kind, said, of)
+
+
+def _content(name: str, value: Any, inputs: Inputs) -> Any:
+    """A parameter as it counts: with the content of the files that it names."""
+    if name == "sources.background" or name == "sources.evaluation":
+        return {key: inputs.source(part) for key, part in (value or {}).items() if part is not None}
+    if name.startswith("sources."):
+        return inputs.source(value)
+    if name == "curation.prompt":
+        return inputs.prompt(value)
+    if name == "curation.set_prompts":
+        return {key: inputs.prompt(part) for key, part in value.items()}
+    if name == "general.tasks" or name == "safety.sets":
+        return {key: inputs.files_of(part, "path") for key, part in value.items()}
+    if name in ("safety.judge", "evaluation.gibberish_classifier"):
+        return inputs.path(value)
+    return inputs.plain(value)
+
+
+def _place(parameters: Parameters) -> str:
+    variant = re.sub(r"[^A-Za-z0-9_.-]", "-", parameters.variant or "")
+    return f"{parameters.benchmark}/{variant}" if variant else parameters.benchmark

@@ -1,0 +1,62 @@
+"""Where a result comes from: commit, machine, library versions."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import socket
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+LIBRARIES = ("torch", "transformers", "peft", "datasets", "kedro", "mlflow")
+
+
+@functools.cache
+def facts(project: Path) -> dict[str, str]:
+    """Short strings by name, for manifests, the report and as MLflow tags."""
+    return {
+        "git commit": git_commit(project),
+        "hardware": hardware(),
+        "host": socket.gethostname(),
+        "pid": str(os.getpid()),
+        "python": platform.python_version(),
+        **{name: version(name) for name in LIBRARIES},
+    }
+
+
+def git_commit(project: Path) -> str:
+    """The commit, with ``+changes`` where files differ from it; ``none`` outside a repository."""
+    try:
+        commit = _git(project, "rev-parse", "HEAD")
+        changed = _git(project, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return "none"
+    return commit + (" +changes" if changed else "")
+
+
+def hardware() -> str:
+    """Processor, cores, memory, and the GPU where there is one."""
+    import psutil
+    import torch
+
+    memory = psutil.virtual_memory().total / 2**30
+    parts = [f"{_processor()}, {psutil.cpu_count(logical=True)} cores, {memory:.0f} GiB"]
+    if torch.cuda.is_available():
+        parts.append(torch.cuda.get_device_name(0))
+    return "; ".join(parts)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _git(project: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=project, capture_output=True, text=True, check=True)
+    return done.stdout.strip()

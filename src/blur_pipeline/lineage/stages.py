@@ -1,0 +1,140 @@
+"""The stages of the protocol, and which parameters decide which of them.
+
+The table names every parameter: one that is missing from it is an error, so that nobody adds a parameter whose
+change would go unnoticed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from blur_pipeline.config.parameters import Parameters
+
+MODELS = ("target", "retrained", "unlearned")
+MEASURED = ("scores", "general", "safety", "metrics")
+"""What is made of each model: ``scores.target`` …"""
+
+MEANING = {
+    "data": 1,
+    "questions": 1,
+    "base": 1,
+    "target": 1,
+    "reference": 1,
+    "retrained": 1,
+    "unlearned": 1,
+    "scores": 1,
+    "general": 1,
+    "safety": 1,
+    "metrics": 1,
+    "report": 1,
+    "seeds": 1,
+}
+"""A stage's meaning, as a number: raise it where the code changes what the stage gives for the same inputs."""
+
+NOTHING: tuple[str, ...] = ()
+TRAINED = ("target", "retrained", "unlearned")
+DECIDES: dict[str, tuple[str, ...]] = {
+    "benchmark": NOTHING,  # names the folder
+    "method": NOTHING,  # unlearning.method
+    "seed": NOTHING,  # the three seeds that it stands in for
+    "device": NOTHING,
+    "fresh": NOTHING,
+    "checkpoint_folder": NOTHING,
+    "variant": NOTHING,  # these three choose sources, which count by their content
+    "source_folder": NOTHING,
+    "data_from": NOTHING,
+    "sources.forget": ("data",),
+    "sources.retain": ("data",),
+    "sources.holdout": ("data",),
+    "sources.background": ("data",),
+    "sources.evaluation": ("questions",),
+    "curation.seed": ("data",),
+    "curation.unicode": ("data",),
+    "curation.max_length": ("data",),
+    "curation.too_long": ("data",),
+    "curation.prompt": ("data",),
+    "curation.holdout_fraction": ("data",),
+    "curation.overlap": ("data",),
+    "curation.set_prompts": ("questions",),
+    "curation.evaluation_rows": ("questions",),
+    "models.seed": ("base", "target", "retrained"),
+    "models.base": ("base",),  # and data, by its tokenizer
+    "models.target": ("target",),
+    "models.retrained": ("retrained",),
+    "unlearning.method": ("unlearned",),
+    "unlearning.methods": ("unlearned",),  # the one in use
+    "unlearning.schedule": ("unlearned",),
+    "unlearning.stopping": ("unlearned",),
+    "unlearning.seed": ("unlearned",),
+    "unlearning.seeds": ("seeds",),
+    "training.precision": TRAINED,
+    "training.gradient_buffer": TRAINED,
+    # How a training is cut into pieces rounds otherwise and means the same: a run may resume in other pieces.
+    "training.micro_batch_size": NOTHING,
+    "training.layout": NOTHING,
+    "training.gradient_checkpointing": NOTHING,
+    "training.compiled": NOTHING,
+    "training.logits_chunk": NOTHING,
+    "training.processes": NOTHING,
+    "training.sharding": NOTHING,
+    "training.nodes": NOTHING,
+    "training.rendezvous": NOTHING,
+    "training.restarts": NOTHING,
+    "training.checkpoint_every": NOTHING,
+    "training.checkpoints_kept": NOTHING,
+    "training.resume": NOTHING,
+    "evaluation.tokens_per_batch": ("scores", "safety"),
+    "evaluation.generation_batch": ("scores", "safety"),
+    "evaluation.max_new_tokens": ("scores",),
+    "evaluation.set_new_tokens": ("scores",),
+    "evaluation.gradient_norms": ("scores",),
+    "evaluation.gibberish_classifier": ("scores",),
+    "evaluation.gibberish_revision": ("scores",),
+    "evaluation.bootstrap_samples": ("metrics",),
+    "evaluation.published_a": ("metrics",),
+    "evaluation.keep_scores": NOTHING,
+    "evaluation.keep_days": NOTHING,
+    "general.batch_size": ("general",),
+    "general.tasks": ("general",),
+    "safety.sets": ("safety",),
+    "safety.max_new_tokens": ("safety",),
+    "safety.judge": ("safety",),
+    "safety.template": ("safety",),
+    "reporting.published": ("report",),
+    "reporting.examples": ("report",),
+    "reporting.register_model": NOTHING,
+    "comparison": NOTHING,  # a leaderboard is drawn anew each time
+}
+
+
+def kind_of(stage: str) -> str:
+    """``scores.target`` is of the kind ``scores``."""
+    return stage.split(".")[0]
+
+
+def decided_by(parameters: Parameters) -> dict[str, dict[str, Any]]:
+    """Of each kind of stage the parameters that decide it, by dotted name.
+
+    Raises:
+        LookupError: a parameter stands in no row of the table.
+    """
+    parts: dict[str, dict[str, Any]] = {kind: {} for kind in MEANING}
+    for name, value in _leaves(parameters, ""):
+        for kind in DECIDES[name]:
+            parts[kind][name] = value
+    return parts
+
+
+def _leaves(block: BaseModel, prefix: str) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for field in type(block).model_fields:
+        name, value = f"{prefix}{field}", getattr(block, field)
+        if name in DECIDES:
+            found.append((name, value))
+        elif isinstance(value, BaseModel):
+            found += _leaves(value, f"{name}.")
+        else:
+            raise LookupError(f"The parameter '{name}' decides no stage; name it in lineage/stages.py.")
+    return found

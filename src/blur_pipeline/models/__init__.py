@@ -1,0 +1,1 @@
+"""What training and scoring share: loading, devices, anatomy, the forward pass, examples."""

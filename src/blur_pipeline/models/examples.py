@@ -1,0 +1,191 @@
+"""Tokenised sequences in memory, which of them a step uses, and how they become a padded batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from blur_pipeline.methods.choice import Unit
+
+if TYPE_CHECKING:
+    import torch
+
+Layout = Literal["right", "left", "packed"]
+"""Where a batch is padded, or packed: one row without any."""
+IGNORED = -100
+"""The label of a token that is not supervised, as in torch and transformers."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """S sequences as a grid of B rows and T columns, with the indices that losses need computed on the host.
+
+    Padded on one side B = S; packed B = 1 and the sequences stand one behind the other. Position t predicts
+    token t + 1: ``predicting`` are the N places of the flattened grid that predict a supervised token,
+    ``targets`` those tokens and ``sequence`` whose they are. ``filled`` are the P places that are no padding.
+    """
+
+    input_ids: torch.Tensor  # (B, T) int64
+    attention_mask: torch.Tensor | None  # (B, T) int64; None where nothing is padded
+    position_ids: torch.Tensor | None  # (B, T) int64; None where they count from 0 in each row
+    predicting: torch.Tensor  # (N,) int64
+    sequence: torch.Tensor  # (N,) int64
+    targets: torch.Tensor  # (N,) int64
+    filled: torch.Tensor  # (P,) int64
+    topic_of_filled: torch.Tensor  # (P,) int64, places in ``topics``
+    reference_logprobs: torch.Tensor | None  # (S,) float32
+    topics: tuple[int, ...]  # those that occur, ascending
+    size: int  # S
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on ``device``."""
+        import torch
+
+        named = {f.name: getattr(self, f.name) for f in fields(self)}
+        moved = {n: v.to(device, non_blocking=True) for n, v in named.items() if isinstance(v, torch.Tensor)}
+        return replace(self, **moved)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Tokenised sequences with their labels; ``labels[i][t]`` is the token itself or ``IGNORED``."""
+
+    input_ids: list[np.ndarray]
+    labels: list[np.ndarray]
+    topics: np.ndarray = field(default=None)
+    reference_logprobs: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.topics is None:
+            object.__setattr__(self, "topics", np.zeros(len(self.input_ids), dtype=np.int64))
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+    @classmethod
+    def from_columns(
+        cls, input_ids: Sequence[Sequence[int]], labels: Sequence[Sequence[int]], topics: Sequence[int] | None = None
+    ) -> Examples:
+        """From the columns of a tokenised Arrow set; without topics all sequences are of one."""
+        ids, supervised = ([np.asarray(x, np.int64) for x in column] for column in (input_ids, labels))
+        return cls(ids, supervised, None if topics is None else np.asarray(topics, np.int64))
+
+    def save(self, path: Path) -> None:
+        """As one ``.npz`` of flat arrays; no pickle."""
+        arrays = {"ids": np.concatenate(self.input_ids), "labels": np.concatenate(self.labels), "topics": self.topics}
+        if self.reference_logprobs is not None:
+            arrays["reference"] = self.reference_logprobs
+        np.savez(path, lengths=[len(ids) for ids in self.input_ids], **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> Examples:
+        """What ``save`` wrote."""
+        with np.load(path, allow_pickle=False) as stored:
+            ends = np.cumsum(stored["lengths"])[:-1]
+            ids, labels = np.split(stored["ids"], ends), np.split(stored["labels"], ends)
+            return cls(ids, labels, stored["topics"], stored.get("reference"))
+
+    def with_reference(self, logprobs: Sequence[float]) -> Examples:
+        """The same sequences with their summed log-probability under the target model."""
+        return replace(self, reference_logprobs=np.asarray(logprobs, np.float32))
+
+    def take(self, rows: Sequence[int]) -> Examples:
+        """These rows alone."""
+        reference = None if self.reference_logprobs is None else self.reference_logprobs[list(rows)]
+        ids, labels = [self.input_ids[i] for i in rows], [self.labels[i] for i in rows]
+        return Examples(ids, labels, self.topics[list(rows)], reference)
+
+    def __add__(self, other: Examples) -> Examples:
+        topics = np.concatenate([self.topics, other.topics])
+        return Examples(self.input_ids + other.input_ids, self.labels + other.labels, topics)
+
+    def count(self, rows: Sequence[int], unit: Unit) -> int:
+        """What a mean over these rows divides by, at least 1."""
+        if unit == "sequences":
+            total = len(rows)
+        elif unit == "tokens":
+            total = sum(int((self.labels[i][1:] != IGNORED).sum()) for i in rows)
+        else:
+            total = sum(len(self.input_ids[i]) for i in rows)
+        return max(1, total)
+
+    def by_length(self, rows: Sequence[int]) -> list[int]:
+        """The same rows, longest first: neighbours need little padding, and a lack of memory shows at once."""
+        return sorted(rows, key=lambda i: (-len(self.input_ids[i]), i))
+
+    def batch(self, rows: Sequence[int], pad_id: int = 0, layout: Layout = "right") -> Batch:
+        """Rows as one batch on the CPU. What ``pad_id`` is does not matter: it is masked out."""
+        import torch
+
+        lengths = [len(self.input_ids[i]) for i in rows]
+        places = _places(lengths, layout)  # where in the flattened grid each sequence begins
+        height, width = (1, sum(lengths)) if layout == "packed" else (len(rows), max(lengths))
+        ids = np.full(height * width, pad_id, dtype=np.int64)
+        labels = np.full_like(ids, IGNORED)
+        positions, owner = np.zeros_like(ids), np.full_like(ids, -1)
+        for s, (i, start, length) in enumerate(zip(rows, places, lengths, strict=True)):
+            span = slice(start, start + length)
+            ids[span], labels[span], owner[span] = self.input_ids[i], self.labels[i], s
+            labels[start] = IGNORED  # nothing predicts a first token
+            positions[span] = np.arange(length)
+        supervised = np.flatnonzero(labels != IGNORED)
+        filled = np.flatnonzero(owner >= 0)
+        topics, which = np.unique(self.topics[list(rows)], return_inverse=True)
+        padded = len(filled) < len(ids)
+        arrays = {
+            "input_ids": ids.reshape(height, width),
+            "attention_mask": (owner >= 0).astype(np.int64).reshape(height, width) if padded else None,
+            "position_ids": None if layout == "right" else positions.reshape(height, width),
+            "predicting": supervised - 1,
+            "sequence": owner[supervised],
+            "targets": labels[supervised],
+            "filled": filled,
+            "topic_of_filled": which[owner[filled]],
+            "reference_logprobs": None if self.reference_logprobs is None else self.reference_logprobs[list(rows)],
+        }
+        tensors = {n: None if a is None else torch.from_numpy(np.ascontiguousarray(a)) for n, a in arrays.items()}
+        return Batch(**tensors, topics=tuple(topics.tolist()), size=len(rows))
+
+
+def length_buckets(examples: Examples, tokens_per_batch: int) -> Iterator[list[int]]:
+    """All rows in batches of at most ``tokens_per_batch`` tokens with padding, longest first."""
+    members: list[int] = []
+    for i in examples.by_length(range(len(examples))):
+        longest = len(examples.input_ids[members[0]]) if members else 0
+        if members and longest * (len(members) + 1) > tokens_per_batch:
+            yield members
+            members = []
+        members.append(i)
+    if members:
+        yield members
+
+
+def _places(lengths: Sequence[int], layout: Layout) -> list[int]:
+    if layout == "packed":
+        return [0, *np.cumsum(lengths)[:-1].tolist()]
+    width = max(lengths)
+    gap = (lambda length: width - length) if layout == "left" else (lambda length: 0)
+    return [row * width + gap(length) for row, length in enumerate(lengths)]
+
+
+def epoch_rows(total: int, batch_size: int, seed: int, step: int) -> list[int]:
+    """Rows of ``step`` when every epoch is a fresh permutation: a pure function, so resuming replays nothing."""
+    per_epoch = -(-total // batch_size)
+    epoch, place = divmod(step, per_epoch)
+    order = np.random.default_rng([seed, epoch]).permutation(total)
+    return order[place * batch_size : (place + 1) * batch_size].tolist()
+
+
+def stream_rows(total: int, batch_size: int, seed: int, step: int) -> list[int]:
+    """Rows of ``step`` from an endless run of permutations, always ``batch_size`` of them."""
+    first = step * batch_size
+    rows: list[int] = []
+    while len(rows) < batch_size:
+        epoch, place = divmod(first + len(rows), total)
+        order = np.random.default_rng([seed, 1, epoch]).permutation(total)
+        rows += order[place : place + batch_size - len(rows)].tolist()
+    return rows

@@ -1,0 +1,142 @@
+"""What a causal language model says about a batch, computed when a loss asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, linear_cross_entropy
+
+from blur_pipeline.models.anatomy import decoder_layers, head_sees, only_up_to, plain_head, without_head
+from blur_pipeline.models.examples import Batch
+
+Around = Callable[[], AbstractContextManager]
+Call = tuple[tuple[Any, ...], dict[str, Any]]
+"""What a module was called with; its first argument is the hidden state."""
+
+
+class Forward:
+    """The ``Outputs`` (methods/choice.py) of ``model`` on ``batch``; at most one pass per kind of output.
+
+    ``around`` opens a context for each pass: nothing for the trained model, no-grad for a reference.
+    ``logits_chunk`` bounds how many supervised tokens have their logits at once; their log-probabilities are
+    then computed again in the backward pass (torch's chunked ``linear_cross_entropy``).
+    """
+
+    def __init__(
+        self, model: nn.Module, batch: Batch, around: Around = nullcontext, logits_chunk: int | None = None
+    ) -> None:
+        self.model, self.batch, self.around, self.logits_chunk = model, batch, around, logits_chunk
+        self._states: dict[int, Tensor] = {}
+        self._calls: dict[int, list[Call]] = {}
+
+    def run(self) -> Tensor:
+        """One pass of the model; what its head returns."""
+        batch = self.batch
+        with self.around():
+            return self.model(
+                input_ids=batch.input_ids,
+                attention_mask=batch.attention_mask,
+                position_ids=batch.position_ids,
+                use_cache=False,
+            ).logits
+
+    @cached_property
+    def _supervised_logits(self) -> Tensor:
+        with head_sees(self.model, self.batch.predicting):  # the (B, T, V) tensor never exists
+            return self.run().float()  # (N, V)
+
+    @cached_property
+    def _token_logprobs(self) -> Tensor:
+        if self.logits_chunk and len(self.batch.targets) > self.logits_chunk:
+            return self._chunked_logprobs()
+        logits = self._supervised_logits
+        with self.around():
+            return -cross_entropy(logits, self.batch.targets, reduction="none")
+
+    def _chunked_logprobs(self) -> Tensor:
+        head = plain_head(self.model)
+        with without_head(self.model):
+            hidden = self.run().flatten(0, 1).index_select(0, self.batch.predicting)  # (N, H)
+        options = nn.LinearCrossEntropyOptions(batch_chunk_size=self.logits_chunk)
+        with self.around(), torch.autocast(hidden.device.type, enabled=False):
+            weight = head.weight.to(hidden.dtype)
+            losses = linear_cross_entropy(
+                hidden, weight, self.batch.targets, linear_bias=head.bias, reduction="none", options=options
+            )
+        return -losses.float()
+
+    def supervised_logits(self) -> Tensor:
+        return self._supervised_logits
+
+    def token_logprobs(self) -> Tensor:
+        return self._token_logprobs
+
+    def sequence_logprobs(self) -> Tensor:
+        sums = self._token_logprobs.new_zeros(self.batch.size)
+        return sums.index_add(0, self.batch.sequence, self._token_logprobs)
+
+    def supervised_tokens(self) -> Tensor:
+        ones = torch.ones_like(self.batch.sequence)
+        return torch.zeros(self.batch.size, dtype=torch.int64, device=ones.device).index_add(
+            0, self.batch.sequence, ones
+        )
+
+    def reference_logprobs(self) -> Tensor:
+        if self.batch.reference_logprobs is None:
+            raise ValueError("this loss compares with the target model: score the forget set first")
+        return self.batch.reference_logprobs
+
+    def position_logits(self) -> Tensor:
+        with head_sees(self.model, self.batch.filled):
+            return self.run().float()
+
+    def hidden(self, layer: int) -> Tensor:
+        return self._hidden_states(layer).flatten(0, 1).index_select(0, self.batch.filled)
+
+    def topics(self) -> tuple[tuple[int, ...], Tensor]:
+        return self.batch.topics, self.batch.topic_of_filled
+
+    def _hidden_states(self, layer: int) -> Tensor:
+        """``(B, T, H)`` output of decoder layer ``layer``; the layers above it do not run."""
+        if layer not in self._states:
+            layers = list(decoder_layers(self.model))[: layer + 1]
+            with only_up_to(self.model, layer), _calls_to(layers) as calls, _output_of(layers[-1]) as seen:
+                self.run()
+            self._states[layer], self._calls[layer] = seen[0], calls
+        return self._states[layer]
+
+    def calls_of(self, first: int, layer: int) -> list[Call]:
+        """How the layers ``first`` to ``layer`` were called on the way to ``hidden(layer)``."""
+        self._hidden_states(layer)
+        return self._calls[layer][first:]
+
+
+@contextmanager
+def _calls_to(modules: list[nn.Module]) -> Iterator[list[Call]]:
+    calls: list[Call] = []
+    handles = [
+        module.register_forward_pre_hook(lambda _m, args, named: calls.append((args, named)), with_kwargs=True)
+        for module in modules
+    ]
+    try:
+        yield calls
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def _output_of(module: nn.Module) -> Iterator[list[Tensor]]:
+    seen: list[Tensor] = []
+    handle = module.register_forward_hook(
+        lambda _module, _inputs, output: seen.append(output if isinstance(output, Tensor) else output[0])
+    )
+    try:
+        yield seen
+    finally:
+        handle.remove()

@@ -1,0 +1,158 @@
+"""Models: built from nothing, loaded from a folder or the hub, only referred to, or absent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from blur_pipeline.config.errors import BadInputError
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FreshModel(_Strict):
+    """A small Llama with random weights and a tokenizer trained on the sets: the embedded default."""
+
+    kind: Literal["fresh"] = "fresh"
+    hidden_size: int = Field(128, gt=0)
+    intermediate_size: int = Field(384, gt=0)
+    layers: int = Field(2, gt=0)
+    heads: int = Field(4, gt=0)
+    vocab_size: int = Field(1500, ge=300)
+    context: int = Field(256, gt=8)
+
+    def context_length(self) -> int:
+        """Tokens the model can see at once."""
+        return self.context
+
+    def build(self, tokenizer: PreTrainedTokenizerBase, seed: int) -> PreTrainedModel:
+        """float32 weights on the CPU, the same for the same seed."""
+        import torch
+        from transformers import LlamaConfig, LlamaForCausalLM
+
+        torch.manual_seed(seed)
+        config = LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=self.hidden_size,
+            intermediate_size=self.intermediate_size,
+            num_hidden_layers=self.layers,
+            num_attention_heads=self.heads,
+            max_position_embeddings=self.context,
+            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+        )
+        return LlamaForCausalLM(config)
+
+
+class PretrainedModel(_Strict):
+    """Any causal language model of transformers, in a folder or on the hub."""
+
+    kind: Literal["pretrained"] = "pretrained"
+    path: str = Field(description="a folder, or a hub id such as meta-llama/Llama-3.2-1B-Instruct")
+    revision: str | None = Field(None, description="a commit of the hub, so that the model cannot change")
+    trust_remote_code: bool = Field(False, description="run code that comes with the model")
+
+    def config(self) -> PretrainedConfig:
+        """The model's configuration.
+
+        Raises:
+            BadInputError: there is no such folder, or the hub has no such model or does not answer.
+        """
+        from transformers import AutoConfig
+
+        if not Path(self.path).is_dir() and self.path.count("/") != 1:
+            raise BadInputError(f"{self.path}: no such model folder; mend the path or give a hub id 'owner/name'.")
+        try:
+            return AutoConfig.from_pretrained(self.path, **self._where())
+        except Exception as error:  # the hub and the parsers raise many kinds; all mean the same to the user
+            raise BadInputError(
+                f"{self.path}: no causal language model could be read there ({_first_line(error)}); check the "
+                "path or hub id, the revision and the connection."
+            ) from error
+
+    def context_length(self) -> int | None:
+        """Tokens the model can see at once; None where its configuration does not say."""
+        return getattr(self.config(), "max_position_embeddings", None)
+
+    def load(self) -> PreTrainedModel:
+        """float32 weights on the CPU.
+
+        Raises:
+            BadInputError: the weights cannot be read.
+        """
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        self.config()
+        try:
+            return AutoModelForCausalLM.from_pretrained(self.path, dtype=torch.float32, **self._where())
+        except (OSError, ValueError) as error:
+            raise BadInputError(f"{self.path}: the weights cannot be loaded ({_first_line(error)}).") from error
+
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The model's tokenizer, with a padding token.
+
+        Raises:
+            BadInputError: there is none, or it has no end-of-sequence token.
+        """
+        from transformers import AutoTokenizer
+
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(self.path, **self._where())
+        except Exception as error:
+            raise BadInputError(
+                f"{self.path}: the model comes without a usable tokenizer ({_first_line(error)}); put its tokenizer "
+                "files beside the weights."
+            ) from error
+        if tokenizer.eos_token_id is None:
+            raise BadInputError(f"{self.path}: the tokenizer has no end-of-sequence token; set eos_token in it.")
+        if tokenizer.pad_token_id is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        return tokenizer
+
+    def _where(self) -> dict:
+        return {"revision": self.revision, "trust_remote_code": self.trust_remote_code}
+
+
+ModelSource = Annotated[FreshModel | PretrainedModel, Field(discriminator="kind")]
+
+
+class AbsentModel(_Strict):
+    """Stands where a model could be: what needs it is absent too, with this reason."""
+
+    reason: str
+
+
+class SavedScores(_Strict):
+    """Stands where a model could be: what an earlier run measured of it is at hand, the model itself is not."""
+
+    folder: str
+
+    def path(self, table: str) -> Path | None:
+        """The newest version of a table; None: not there.
+
+        ``NAME.parquet`` as a file, or as the catalog stores it in the folder of a model or of one of its stages.
+        """
+        place = Path(self.folder) / f"{table}.parquet"
+        if place.is_file():
+            return place
+        stored = [*place.glob(f"*/{place.name}"), *Path(self.folder).glob(f"*/{place.name}/*/{place.name}")]
+        return max(stored, key=lambda path: path.parent.name, default=None)
+
+
+class ModelReference(_Strict):
+    """A model that stays where it is: the catalog keeps its address instead of a copy of its weights."""
+
+    source: PretrainedModel
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

@@ -1,0 +1,1 @@
+"""Intervals, tests over seeds, Pareto fronts."""

@@ -1,0 +1,1 @@
+"""MLflow: steps, results, finished runs, registration; and the summary at the end."""

@@ -1,0 +1,84 @@
+"""Finished runs of a benchmark, read from MLflow: what the comparison and the notebook start from."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pandas as pd
+
+from blur_pipeline.lineage.identities import GROUP
+from blur_pipeline.report.leaderboard import RUN_COLUMNS
+from blur_pipeline.tracking.results import METRICS_ARTIFACT
+
+SETTINGS = ("unlearning.", "training.precision", "training.gradient_buffer")
+SAME = {"unlearning.method", "unlearning.seed"}
+MODELS = ("target/", "retrained/", "unlearned/")
+OTHER_COLUMNS = ["run_id", "method", "seed", "differs_in"]
+
+
+def finished_runs(benchmark: str, group: dict[str, str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """``RUN_COLUMNS`` of every finished run of the group, and the runs that do not belong to it.
+
+    A run is what its tags of identity say. Runs with the same unlearned model are one, the newest; ``settings`` names
+    the parameters that differ among the configurations of a method. Of the others ``OTHER_COLUMNS`` tell in which
+    of data, target, retrained model and evaluation they differ: their numbers do not compare.
+    """
+    ours, others, seen = [], [], set()
+    for run in _runs(benchmark):  # newest first
+        tags, params = run.data.tags, run.data.params
+        differs = [name for name in GROUP if tags[f"group.{name}"] != group[name]]
+        if differs:
+            others.append((run.info.run_id, params["method"], int(params["unlearning.seed"]), ", ".join(differs)))
+        elif tags["identity.unlearned"] not in seen:
+            seen.add(tags["identity.unlearned"])
+            ours.append(run)
+    choices = {run.info.run_id: _choices(run) for run in ours}
+    tables = []
+    for run in ours:
+        method = run.data.params["method"]
+        among = [choices[r.info.run_id] for r in ours if r.data.params["method"] == method]
+        table = _table(run).assign(
+            run_id=run.info.run_id,
+            method=method,
+            settings=_settings(choices[run.info.run_id], among),
+            seed=int(run.data.params["unlearning.seed"]),
+            configuration=run.data.tags["configuration"],
+            target=run.data.tags["identity.target"],
+        )
+        tables.append(table[RUN_COLUMNS])
+    found = pd.concat(tables[::-1], ignore_index=True) if tables else pd.DataFrame(columns=RUN_COLUMNS)
+    return found, pd.DataFrame(others, columns=OTHER_COLUMNS)
+
+
+def _runs(benchmark: str) -> list[Any]:
+    """Finished runs that unlearned and measured, and that say what they are."""
+    import mlflow
+
+    found = mlflow.search_runs(
+        experiment_names=[benchmark], filter_string="attributes.status = 'FINISHED'", output_format="list"
+    )
+    measured = [run for run in found if "unlearned/forget.probability" in run.data.metrics]
+    return [run for run in measured if "configuration" in run.data.tags]
+
+
+def _choices(run: Any) -> dict[str, str]:
+    chosen = {k: v for k, v in run.data.params.items() if k.startswith(SETTINGS) and k not in SAME}
+    return {k.removeprefix("unlearning."): v for k, v in chosen.items()}
+
+
+def _settings(ours: dict[str, str], among: list[dict[str, str]]) -> str:
+    names = sorted({name for other in among for name in {**ours, **other} if other.get(name) != ours.get(name)})
+    return ", ".join(f"{name} {ours.get(name)}" for name in names)
+
+
+def _table(run: Any) -> pd.DataFrame:
+    """The run's metrics with their intervals; without them where a run left none."""
+    import mlflow
+
+    try:
+        text = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/{METRICS_ARTIFACT}")
+    except Exception:  # the store raises many kinds; an artifact that was removed
+        rows = [(*n.split("/", 1), v) for n, v in run.data.metrics.items() if n.startswith(MODELS)]
+        return pd.DataFrame(rows, columns=["model", "metric", "value"]).assign(low=float("nan"), high=float("nan"))
+    return pd.read_json(io.StringIO(text), orient="records")

@@ -1,0 +1,70 @@
+"""Hand the unlearned model to MLflow, as a copy or as a reference to the catalog's version."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from blur_pipeline.config.parameters import Parameters
+    from blur_pipeline.lineage.manifest import Manifest
+
+NAME = "unlearned_model"
+LIBRARIES = ("mlflow", "torch", "transformers", "safetensors")
+
+
+def register_model(
+    model: Manifest, tokenizer: Path, parameters: Parameters, metrics: dict[str, float], registered: str
+) -> str | None:
+    """Log a pyfunc model that answers questions, as a version of the registered model ``registered``; its URI.
+
+    ``mlflow.pyfunc.load_model`` needs nothing of this project. ``reporting.register_model``: ``copy`` stores the
+    weights in MLflow, ``reference`` their place in the catalog, ``none`` does nothing. A model of this identity and
+    version that MLflow has already is not logged twice; ``metrics`` are linked to it.
+    """
+    import mlflow
+
+    run, how = mlflow.active_run(), parameters.reporting.register_model
+    if how == "none" or not run:
+        return None
+    known = mlflow.search_logged_models(
+        experiment_ids=[run.info.experiment_id],
+        filter_string=f"tags.identity = '{model.identity}' AND tags.version = '{model.version}'",
+        output_format="list",
+    )
+    if known:
+        _link(known[0].model_id, metrics)
+        return known[0].model_uri
+    weights = str(Path(model.path).resolve())
+    config = {
+        "prompt": parameters.curation.prompt.model_dump(),
+        "max_new_tokens": parameters.evaluation.max_new_tokens,
+    }
+    artifacts = {"tokenizer": str(tokenizer)}
+    if how == "copy":
+        artifacts["weights"] = weights
+    else:
+        config["weights"] = weights
+    info = mlflow.pyfunc.log_model(
+        name=NAME,
+        python_model=str(Path(__file__).with_name("answering.py")),
+        artifacts=artifacts,
+        model_config=config,
+        pip_requirements=[f"{name}=={version(name)}" for name in LIBRARIES],
+        metadata={"method": parameters.method, "benchmark": parameters.benchmark, "weights": weights},
+        tags={"identity": model.identity, "version": model.version},
+        registered_model_name=registered,
+    )
+    client = mlflow.MlflowClient()
+    for key, value in (("identity", model.identity), ("manifest", str(Path(model.path).with_name("manifest.json")))):
+        client.set_model_version_tag(registered, str(info.registered_model_version), key, value)
+    _link(info.model_id, metrics)
+    return info.model_uri
+
+
+def _link(model_id: str, metrics: dict[str, float]) -> None:
+    import mlflow
+
+    if metrics:
+        mlflow.log_metrics(metrics, model_id=model_id)

@@ -1,0 +1,48 @@
+"""The end of a run: the result in a few lines, and where everything is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PLACES = {
+    "report_html": "report",
+    "report_markdown": "summary",
+    "unlearned_model": "unlearned model",
+    "target_model": "target model",
+    "curation_report": "curation report",
+    "leaderboard_html": "leaderboard",
+    "seed_table": "seed table",
+}
+
+
+def print_summary(places: dict[str, Path], tables: dict[str, pd.DataFrame], lines: dict[str, str]) -> None:
+    """Print the metrics table with the verdict, the places of the artefacts in ``PLACES``, and further lines.
+
+    ``tables`` may hold ``metrics_table`` and ``metrics_long``, ``seed_table`` and others that are left alone.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from blur_pipeline.report.pages import verdict
+    from blur_pipeline.report.tables import main_metrics
+
+    console = Console(soft_wrap=True)
+    for name, title in (("metrics_table", "Metrics, with 95 % intervals"), ("seed_table", "Over the seeds")):
+        if name in tables:
+            frame = main_metrics(tables[name]) if name == "seed_table" else tables[name]
+            table = Table(title=title, title_justify="left")
+            for column in frame.columns:
+                table.add_column(column)
+            for row in frame.itertuples(index=False):
+                table.add_row(*(f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row))
+            Console().print(table)
+    if "metrics_long" in tables:
+        for sentence in verdict(tables["metrics_long"]):
+            console.print(f"• {sentence}", highlight=False)
+    shown = {label: str(places[name]) for name, label in PLACES.items() if name in places}
+    for label, text in (shown | lines).items():
+        console.print(f"{label + ':':<17}{text}", highlight=False)

@@ -1,0 +1,140 @@
+"""A training written to a folder, so that other processes can do it: paths in, paths out."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+from torch import nn
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from blur_pipeline.methods.recipe import Recipe
+from blur_pipeline.models.examples import Examples
+from blur_pipeline.training.checkpoints import Checkpoints
+from blur_pipeline.training.engine import Engine
+from blur_pipeline.training.loop import Run
+from blur_pipeline.training.schedule import Schedule
+from blur_pipeline.training.stopping import Row, Stopping
+
+
+class _Text(BaseModel):
+    """What of a run is no tensor."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    recipe: Recipe
+    schedule: Schedule
+    seed: int
+    engine: Engine
+    stopping: Stopping
+    device: str
+    checkpoints: str | None = None
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """``job.json``, ``model/`` and the examples in; ``trained/``, ``history.json`` or ``failure.txt`` out.
+
+    ``messages.jsonl`` grows while the job runs: a row a step, and what the first rank logs.
+    """
+
+    folder: Path
+
+    def write(self, model: PreTrainedModel, run: Run, device: str) -> None:
+        """Everything the workers need."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        model.save_pretrained(self.folder / "model")
+        run.retain.save(self.folder / "retain.npz")
+        if run.forget is not None:
+            run.forget.save(self.folder / "forget.npz")
+        text = _Text(
+            recipe=run.recipe,
+            schedule=run.schedule,
+            seed=run.seed,
+            engine=run.engine,
+            stopping=run.stopping,
+            device=device,
+            checkpoints=str(run.checkpoints.parent) if run.checkpoints else None,
+            fingerprint=run.checkpoints.fingerprint if run.checkpoints else None,
+        )
+        (self.folder / "job.json").write_text(text.model_dump_json(indent=1))
+
+    def text(self) -> _Text:
+        """The run's choices."""
+        return _Text.model_validate_json((self.folder / "job.json").read_text())
+
+    def run(self) -> Run:
+        """The run as it was written; resumption is the parent's to decide, so a restarted worker resumes."""
+        text = self.text()
+        forget = self.folder / "forget.npz"
+        checkpoints = None
+        if text.checkpoints:
+            engine = text.engine
+            checkpoints = Checkpoints(
+                Path(text.checkpoints), text.fingerprint, engine.checkpoint_every, engine.checkpoints_kept
+            )
+        return Run(
+            text.recipe,
+            text.schedule,
+            Examples.load(self.folder / "retain.npz"),
+            Examples.load(forget) if forget.exists() else None,
+            text.seed,
+            text.engine,
+            text.stopping,
+            checkpoints,
+        )
+
+    def model(self) -> PreTrainedModel:
+        """The model to train, float32 on the CPU."""
+        return AutoModelForCausalLM.from_pretrained(self.folder / "model", dtype="float32")
+
+    def finish(self, model: nn.Module, history: list[Row]) -> None:
+        """The trained model and its rows; the history last, as the sign that all is there."""
+        model.save_pretrained(self.folder / "trained")
+        (self.folder / "history.json").write_text(json.dumps(history))
+
+    def result(self) -> tuple[PreTrainedModel, list[Row]] | None:
+        """What ``finish`` wrote; None before that."""
+        history = self.folder / "history.json"
+        if not history.exists():
+            return None
+        model = AutoModelForCausalLM.from_pretrained(self.folder / "trained", dtype="float32")
+        return model, json.loads(history.read_text())
+
+    @property
+    def failure(self) -> Path:
+        """Why going on is of no use: the first rank writes it where every restart would end the same way."""
+        return self.folder / "failure.txt"
+
+    def tell(self, message: dict) -> None:
+        """Add a line to the messages."""
+        with (self.folder / "messages.jsonl").open("a") as file:
+            file.write(json.dumps(message) + "\n")
+
+    def messages(self, position: int) -> Iterator[tuple[int, dict]]:
+        """The whole lines after ``position``, each with the position behind it."""
+        path = self.folder / "messages.jsonl"
+        if not path.exists():
+            return
+        with path.open("rb") as file:
+            file.seek(position)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                position += len(line)
+                yield position, json.loads(line)
+
+
+class TellLog(logging.Handler):
+    """Hands what a worker logs to the process that launched it."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(logging.INFO)
+        self.job = job
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.job.tell({"level": record.levelno, "log": record.getMessage()})

@@ -1,0 +1,130 @@
+"""What must hold before any work is spent."""
+
+import os
+
+import pytest
+import torch
+
+from blur_pipeline.config.door import preflight, require_inputs
+from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.config.parameters import check_parameters
+from tests.config.test_parameters import changed, load
+
+ALL = {"raw_rows", "raw_questions", "base_model", "target_model"}
+
+
+@pytest.fixture(scope="module")
+def raw(project) -> dict:
+    return load(project)
+
+
+def refuse(raw, tmp_path, message, **changes):
+    for key, value in changes.items():
+        raw = changed(raw, key.replace("__", "."), value)
+    with pytest.raises(BadInputError, match=message) as caught:
+        preflight(check_parameters(raw), tmp_path / "data", ALL)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_embedded_default_passes(raw, tmp_path):
+    preflight(check_parameters(raw), tmp_path / "data", ALL)
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_a_missing_file(raw, tmp_path):
+    source = {"kind": "files", "path": str(tmp_path / "none.jsonl")}
+    refuse(raw, tmp_path, "none.jsonl: no such file or folder", sources__forget=source)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the GPU that the test wants absent")
+def test_a_gpu_that_is_not_there(raw, tmp_path):
+    refuse(raw, tmp_path, "torch sees no GPU here", device="cuda")
+
+
+def test_sequences_longer_than_the_context(raw, tmp_path):
+    refuse(
+        raw,
+        tmp_path,
+        "'curation.max_length' is 999, but the model sees at most 256",
+        curation__max_length=999,
+    )
+
+
+def test_a_chat_prompt_for_a_fresh_model(raw, tmp_path):
+    refuse(raw, tmp_path, "no chat template", curation__prompt={"kind": "chat"})
+
+
+def test_a_model_folder_that_is_not_there(raw, tmp_path):
+    base = {"kind": "pretrained", "path": "nowhere"}
+    refuse(raw, tmp_path, "no such model folder", models__base=base)
+
+
+def test_a_hub_that_does_not_answer(raw, tmp_path):
+    base = {"kind": "pretrained", "path": "nobody/nothing"}
+    refuse(raw, tmp_path, "nobody/nothing: no causal language model could be read", models__base=base)
+
+
+def test_a_model_without_a_tokenizer(raw, tmp_path, tiny_model):
+    tiny_model.save_pretrained(tmp_path / "model")
+    base = {"kind": "pretrained", "path": str(tmp_path / "model")}
+    refuse(raw, tmp_path, "tokenizer", models__base=base, curation__max_length=32)
+
+
+def test_a_model_without_a_chat_template(raw, tmp_path, tiny_model, tokenizer):
+    tiny_model.save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    base = {"kind": "pretrained", "path": str(tmp_path / "model")}
+    refuse(
+        raw,
+        tmp_path,
+        "no chat template; use kind 'plain'",
+        models__base=base,
+        curation__max_length=32,
+        curation__prompt={"kind": "chat"},
+    )
+
+
+def test_a_given_target_that_is_not_there(raw, tmp_path):
+    refuse(raw, tmp_path, "no such model folder", models__target={"kind": "given", "path": "nowhere"})
+
+
+def test_a_data_folder_that_cannot_be_written(raw, tmp_path):
+    (tmp_path / "data").write_text("a file where the folder should be")
+    refuse(raw, tmp_path, "data folder cannot be written")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_data_folder(raw, tmp_path):
+    (tmp_path / "data").mkdir(mode=0o500)
+    refuse(raw, tmp_path, "cannot be written")
+
+
+def test_a_part_of_the_protocol_without_what_comes_before():
+    require_inputs([])
+    with pytest.raises(BadInputError, match="starts from target_model, which no run with these parameters"):
+        require_inputs(["target_model"])
+
+
+def test_a_run_that_reads_no_source_does_not_ask_for_its_files(raw, tmp_path):
+    """A comparison, or scoring a model that is there."""
+    gone = changed(raw, "sources.forget", {"kind": "files", "path": str(tmp_path / "gone.jsonl")})
+    preflight(check_parameters(gone), tmp_path / "data", {"leaderboard"})
+    preflight(check_parameters(gone), tmp_path / "data", {"unlearned.token_scores"})
+
+
+def test_a_classifier_or_judge_that_is_not_there(raw, tmp_path):
+    refuse(raw, tmp_path, "no classifier could be read there", evaluation__gibberish_classifier="nowhere")
+    prompts = tmp_path / "prompts.csv"
+    prompts.write_text("prompt\nHow?\n")
+    asked = {"path": str(prompts), "column": "prompt"}
+    refuse(raw, tmp_path, "no such model folder", safety__sets={"mine": asked}, safety__judge="nowhere")
+
+
+def test_saved_scores_that_are_not_there(raw, tmp_path):
+    given = {"kind": "scores", "path": str(tmp_path)}
+    refuse(raw, tmp_path, r"holds no token_scores\.parquet", models__retrained=given)
+
+
+def test_ifeval_without_its_sentence_splitter(raw, tmp_path, monkeypatch):
+    monkeypatch.setattr("nltk.data.find", lambda *_: (_ for _ in ()).throw(LookupError("punkt_tab")))
+    refuse(raw, tmp_path, r"python -m blur_pipeline\.corpus\.punkt", general__tasks={"ifeval": {"path": str(tmp_path)}})

@@ -1,0 +1,77 @@
+"""Wrong parameters end in one sentence that names the key."""
+
+import copy
+
+import pytest
+from kedro.config import OmegaConfigLoader
+
+from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.config.parameters import Parameters, check_parameters
+from blur_pipeline.settings import CONFIG_LOADER_ARGS
+
+
+def load(project, env="base", **runtime) -> dict:
+    loader = OmegaConfigLoader(str(project / "conf"), env=env, runtime_params=runtime, **CONFIG_LOADER_ARGS)
+    return loader["parameters"]
+
+
+@pytest.fixture(scope="module")
+def raw(project) -> dict:
+    return load(project)
+
+
+def changed(raw: dict, key: str, value) -> dict:
+    tree = copy.deepcopy(raw)
+    *path, last = key.split(".")
+    branch = tree
+    for part in path:
+        branch = branch[part]
+    branch[last] = value
+    return tree
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("unlearning.method", "blurr_npo", "unknown method 'blurr_npo'; choose one of blur_ga, blur_npo"),
+        ("methdo", "npo", "Parameter 'methdo' is unknown"),
+        ("curation.max_lenght", 10, "'curation.max_lenght' is unknown"),
+        ("unlearning.methods.npo.forget.beta", 0, "beta.*greater than 0, not 0"),
+        ("unlearning.methods.npo.forget.betta", 1, "betta' is unknown"),
+        ("unlearning.methods.npo.forget.kind", "nop", "forget"),
+        ("unlearning.methods.rmu.schedule", {"epoch": 3}, "unlearning.*epoch"),
+        ("unlearning.schedule.batch_size", -1, "unlearning.schedule.batch_size.*greater than 0, not -1"),
+        ("device", "gpu", "device"),
+        ("seed", "x", "Parameter 'seed'"),
+        ("curation.overlap.policy", "drop", "curation.overlap.policy"),
+        ("sources.forget", {"kind": "files"}, "sources.forget.*path"),
+    ],
+)
+def test_a_wrong_parameter_is_one_sentence_that_names_it(raw, key, value, message):
+    with pytest.raises(BadInputError, match=message) as caught:
+        check_parameters(changed(raw, key, value))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_kind_may_be_switched_over_the_base_environment_s(raw):
+    """Kedro merges the two environments, so fields of the old kind remain; they are dropped, typos are not."""
+    switched = changed(raw, "models.base.kind", "pretrained")
+    switched["models"]["base"]["path"] = "some/model"
+    assert check_parameters(switched).models.base.path == "some/model"
+    switched["models"]["base"]["pth"] = "typo"
+    with pytest.raises(BadInputError, match=r"models.base.*pth"):
+        check_parameters(switched)
+
+
+def test_the_method_is_chosen_at_run_time(project):
+    parameters = check_parameters(load(project, method="rmu"))
+    assert parameters.method == "rmu"
+    assert parameters.unlearning.recipe.forget.kind == "rmu"
+    assert parameters.unlearning.schedule_of("rmu").epochs == 10
+
+
+def test_blocks_show_a_digest_that_tells_them_apart(raw):
+    one = Parameters.model_validate(raw)
+    other = Parameters.model_validate(changed(raw, "curation.max_length", 64))
+    assert str(one.curation) != str(other.curation)
+    assert str(one.curation) == str(Parameters.model_validate(raw).curation)

@@ -1,0 +1,220 @@
+"""Which parameter decides which stage: the table against the typed parameters, and against what identities do."""
+
+import types
+from collections.abc import Iterator
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import pytest
+from pydantic import BaseModel
+
+from blur_pipeline.config.parameters import Parameters, check_parameters
+from blur_pipeline.lineage.identities import Identities, identify
+from blur_pipeline.lineage.stages import DECIDES, MEANING, MODELS, kind_of
+from tests.config.test_parameters import changed, load
+
+BELOW = {
+    "data": {"data", "questions", "base", "target", "retrained", "reference", "unlearned"},
+    "questions": {"questions"},
+    "base": {"base", "target", "retrained", "reference", "unlearned"},
+    "target": {"target", "reference", "unlearned"},
+    "retrained": {"retrained"},
+    "unlearned": {"unlearned"},
+    "scores": set(),
+    "general": set(),
+    "safety": set(),
+    "metrics": set(),
+    "report": {"report"},
+    "seeds": {"seeds"},
+}
+"""Stages that a change remakes, besides what is measured of the models among them."""
+
+EXAMPLES: dict[str, tuple[str, Any]] = {
+    "sources.forget": ("sources.forget.people", 39),
+    "sources.retain": ("sources.retain.limit", 20),
+    "sources.holdout": ("sources.holdout", None),
+    "sources.background": ("sources.background", None),
+    "sources.evaluation": ("sources.evaluation.world_facts", None),
+    "curation.seed": ("curation.seed", 5),
+    "curation.unicode": ("curation.unicode", "NFKC"),
+    "curation.max_length": ("curation.max_length", 100),
+    "curation.too_long": ("curation.too_long", "error"),
+    "curation.prompt": ("curation.prompt.question_prefix", "Q: "),
+    "curation.set_prompts": ("curation.set_prompts", {"verbmem": {"kind": "plain"}}),
+    "curation.holdout_fraction": ("curation.holdout_fraction", 0.1),
+    "curation.evaluation_rows": ("curation.evaluation_rows", 50),
+    "curation.overlap": ("curation.overlap.policy", "report"),
+    "models.seed": ("models.seed", 5),
+    "models.base": ("models.base.hidden_size", 64),
+    "models.target": ("models.target.schedule.epochs", 3),
+    "models.retrained": ("models.retrained.optimizer.lr", 1e-4),
+    "unlearning.method": ("unlearning.method", "npo"),
+    "unlearning.methods": ("unlearning.methods.blur_npo.weighting.gamma", 0.01),
+    "unlearning.schedule": ("unlearning.schedule.epochs", 3),
+    "unlearning.stopping": ("unlearning.stopping", {"kind": "best"}),
+    "unlearning.seed": ("unlearning.seed", 5),
+    "unlearning.seeds": ("unlearning.seeds", [0, 1]),
+    "training.precision": ("training.precision", "bf16"),
+    "training.gradient_buffer": ("training.gradient_buffer", "bf16"),
+    "evaluation.tokens_per_batch": ("evaluation.tokens_per_batch", 99),
+    "evaluation.generation_batch": ("evaluation.generation_batch", 99),
+    "evaluation.max_new_tokens": ("evaluation.max_new_tokens", 99),
+    "evaluation.set_new_tokens": ("evaluation.set_new_tokens", {"verbmem": 9}),
+    "evaluation.gradient_norms": ("evaluation.gradient_norms", False),
+    "evaluation.gibberish_classifier": ("evaluation.gibberish_classifier", "some/classifier"),
+    "evaluation.gibberish_revision": ("evaluation.gibberish_revision", "abc"),
+    "evaluation.bootstrap_samples": ("evaluation.bootstrap_samples", 200),
+    "evaluation.published_a": ("evaluation.published_a", 0.5),
+    "general.batch_size": ("general.batch_size", 4),
+    "general.tasks": ("general.tasks", {"gsm8k": {}}),
+    "safety.sets": ("safety.sets", {"mine": {"path": "prompts.csv"}}),
+    "safety.max_new_tokens": ("safety.max_new_tokens", 9),
+    "safety.judge": ("safety.judge", "some/judge"),
+    "safety.template": ("safety.template", "{prompt} {completion}?"),
+    "reporting.published": ("reporting.published", {"source": "a paper"}),
+    "reporting.examples": ("reporting.examples", 3),
+}
+HARMLESS: dict[str, tuple[str, Any]] = {
+    "device": ("device", "cpu"),
+    "fresh": ("fresh", True),
+    "checkpoint_folder": ("checkpoint_folder", "data/elsewhere"),
+    "training.micro_batch_size": ("training.micro_batch_size", 3),
+    "training.processes": ("training.processes", 2),
+    "training.checkpoint_every": ("training.checkpoint_every", 7),
+    "training.resume": ("training.resume", "never"),
+    "evaluation.keep_days": ("evaluation.keep_days", 2),
+    "reporting.register_model": ("reporting.register_model", "none"),
+    "comparison": ("comparison.cost", "forget.rouge"),
+}
+
+
+@pytest.fixture(scope="module")
+def raw(project) -> dict:
+    return load(project)
+
+
+@pytest.fixture(scope="module")
+def before(raw) -> Identities:
+    return identify(check_parameters(raw))
+
+
+def fields(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Every parameter by its dotted name, down to where the table names it or its type is no block."""
+    for name, field in model.model_fields.items():
+        block = _block(field.annotation)
+        if f"{prefix}{name}" not in DECIDES and block is not None:
+            yield from fields(block, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def _block(annotation: Any) -> type[BaseModel] | None:
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) in (Union, types.UnionType):
+        return None
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+
+
+def test_every_parameter_has_its_row_and_every_row_its_parameter():
+    assert sorted(fields(Parameters)) == sorted(DECIDES)
+    assert {kind for kinds in DECIDES.values() for kind in kinds} <= MEANING.keys()
+
+
+def test_a_parameter_without_a_row_is_an_error(raw, monkeypatch):
+    monkeypatch.delitem(DECIDES, "evaluation.published_a")
+    with pytest.raises(LookupError, match=r"'evaluation\.published_a' decides no stage"):
+        identify(check_parameters(raw))
+
+
+def test_every_row_is_tried_below():
+    assert {name for name, kinds in DECIDES.items() if kinds} == EXAMPLES.keys()
+
+
+def remade(kinds: tuple[str, ...]) -> set[str]:
+    """The stages that lie at or below these kinds."""
+    plain = set().union(*(BELOW[kind] for kind in kinds))
+    stages = set(plain)
+    for model in MODELS:
+        measured = {kind for kind in kinds if kind in ("scores", "general", "safety", "metrics")}
+        if model in plain:
+            measured |= {"scores", "general", "safety"}
+        if "questions" in plain or "target" in plain:  # fluency is the target's view
+            measured.add("scores")
+        if "data" in plain:
+            measured |= {"general", "safety"}
+        stages |= {f"{kind}.{model}" for kind in measured}
+    if "scores.retrained" in stages:  # forget quality looks at the retrained model
+        stages |= {f"metrics.{model}" for model in MODELS}
+    for model in MODELS:
+        if {f"{kind}.{model}" for kind in ("scores", "general", "safety")} & stages:
+            stages.add(f"metrics.{model}")
+    if any(kind_of(stage) == "metrics" for stage in stages) or plain & {"unlearned", "questions"}:
+        stages.add("report")
+    if "metrics.unlearned" in stages:
+        stages.add("seeds")
+    return stages
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_changed_parameter_remakes_its_stages_and_those_below_and_nothing_else(name, raw, before, monkeypatch):
+    key, value = EXAMPLES[name]
+    after = identify(check_parameters(changed(raw, key, value)))
+    different = {stage for stage in before if before[stage].sha256 != after[stage].sha256}
+    expected = remade(DECIDES[name])
+    if name == "unlearning.seed":  # the seeds' runs bring their own
+        expected.discard("seeds")
+    assert different == expected
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_decides_nothing_changes_no_identity(name, raw, before):
+    after = identify(check_parameters(changed(raw, *HARMLESS[name])))
+    assert {stage: before[stage].sha256 for stage in before} == {stage: after[stage].sha256 for stage in after}
+
+
+def test_the_size_of_a_fresh_vocabulary_is_a_matter_of_the_data(raw, before):
+    after = identify(check_parameters(changed(raw, "models.base.vocab_size", 900)))
+    assert before["data"].sha256 != after["data"].sha256
+
+
+def test_one_seed_stands_in_for_three(raw):
+    all_of_them = identify(check_parameters(changed(raw, "seed", 3)))
+    one_by_one = raw
+    for block in ("curation", "models", "unlearning"):
+        one_by_one = changed(one_by_one, f"{block}.seed", 3)
+    assert all_of_them == identify(check_parameters(one_by_one))
+    assert check_parameters(changed(raw, "seed", 3)).sources.forget.seed == 3
+
+
+def test_a_configuration_is_the_unlearned_model_without_its_seed(raw, before):
+    other_seed = identify(check_parameters(changed(raw, "unlearning.seed", 5)))
+    other_gamma = identify(check_parameters(changed(raw, "unlearning.methods.blur_npo.weighting.gamma", 0.01)))
+    assert other_seed.recipe == before.recipe != other_gamma.recipe
+    assert other_seed.group == before.group == other_gamma.group
+    assert (
+        before.seeds[1]["unlearned"].sha256
+        == identify(check_parameters(changed(raw, "unlearning.seed", 1)))["unlearned"].sha256
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "differs"),
+    [
+        ("curation.unicode", "NFKC", {"data", "target", "retrained", "evaluation"}),
+        ("models.target.schedule.epochs", 3, {"target"}),
+        ("models.retrained.schedule.epochs", 3, {"retrained"}),
+        ("evaluation.bootstrap_samples", 300, {"evaluation"}),
+    ],
+)
+def test_a_group_is_of_the_same_data_models_and_evaluation(key, value, differs, raw, before):
+    after = identify(check_parameters(changed(raw, key, value)))
+    assert {name for name in before.group if before.group[name] != after.group[name]} == differs
+
+
+def test_a_stage_whose_meaning_was_raised_is_another_one(raw, before, monkeypatch):
+    """As a developer does whose code changes what the stage gives."""
+    monkeypatch.setitem(MEANING, "metrics", MEANING["metrics"] + 1)
+    after = identify(check_parameters(raw))
+    different = {stage for stage in before if before[stage].sha256 != after[stage].sha256}
+    assert different == {f"metrics.{model}" for model in MODELS} | {"report", "seeds"}
+    assert before.group["evaluation"] != after.group["evaluation"]

@@ -1,0 +1,103 @@
+"""Manifests: when an artefact counts as made, and what the tree of it tells."""
+
+import os
+
+import pytest
+
+from blur_pipeline.lineage.content import Hasher, size_of
+from blur_pipeline.lineage.manifest import Made, Manifest, Parent, manifest_path, newest_whole, read_manifest
+from blur_pipeline.lineage.tree import ancestry, faults, find_artefacts
+
+MADE = Made(
+    node="n",
+    command="kedro run",
+    again="kedro run --to-outputs x",
+    mlflow_run="r",
+    tracking_uri="sqlite:///mlflow.db",
+    started="2026-01-01",
+    finished="2026-01-01",
+    seconds=1.0,
+    facts={},
+)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def make(name: str, version: str, text: str, *parents: Manifest, identity: str = "i") -> Manifest:
+    path = f"data/{name}-{identity}/{name}.txt/{version}/{name}.txt"
+    os.makedirs(os.path.dirname(path))
+    with open(path, "w") as file:
+        file.write(text)
+    from pathlib import Path
+
+    manifest = Manifest(
+        dataset=name,
+        stage=name,
+        name=f"{name}-{identity}",
+        identity=identity,
+        version=version,
+        path=path,
+        content=Hasher().tree(Path(path)),
+        bytes=size_of(Path(path)),
+        made_of={"decided_by": {}},
+        parents={p.dataset: Parent(path=p.path, identity=p.identity, content=p.content) for p in parents},
+        made=MADE,
+    )
+    manifest.write()
+    return manifest
+
+
+def path_of(manifest: Manifest):
+    from pathlib import Path
+
+    return Path(manifest.path)
+
+
+def test_only_with_its_manifest_an_artefact_is_made():
+    old = make("model", "2026-01-01", "old")
+    new = make("model", "2026-01-02", "new")
+    folder = path_of(old).parents[1]
+    assert newest_whole(folder, "i") == new
+    manifest_path(path_of(new)).unlink()  # killed before it was written
+    assert newest_whole(folder, "i") == old
+    assert newest_whole(folder, "another identity") is None
+    manifest_path(path_of(old)).write_text("{")
+    assert newest_whole(folder, "i") is None
+    assert read_manifest(path_of(old)) is None
+
+
+def test_the_tree_tells_each_parent_once():
+    data = make("data", "1", "rows")
+    target = make("target", "1", "weights", data)
+    model = make("model", "1", "fewer weights", target, data)
+    links = list(ancestry(path_of(model), "model"))
+    assert [(link.name, link.depth) for link in links] == [("model", 0), ("target", 1), ("data", 2), ("data", 1)]
+    assert faults(links) == []
+    assert find_artefacts(path_of(model)) == [path_of(model)]
+    assert find_artefacts(path_of(model).parents[1]) == [path_of(model)]  # a dataset: its newest version
+    from pathlib import Path
+
+    assert len(find_artefacts(Path("data"))) == 3
+
+
+def test_what_was_changed_by_hand_is_named():
+    data = make("data", "1", "rows")
+    target = make("target", "1", "weights", data)
+    path_of(data).write_text("ROWS")
+    said = faults(list(ancestry(path_of(target), "target")))
+    assert said == [f"{data.path}: was changed after it was made; its content is not that of its manifest."]
+
+
+def test_what_is_gone_or_exchanged_is_named():
+    data = make("data", "1", "rows")
+    target = make("target", "1", "weights", data)
+    path_of(data).write_text("other rows")
+    changed = data.model_copy(update={"content": Hasher().tree(path_of(data))})
+    changed.write()  # as if it had been made like this
+    said = faults(list(ancestry(path_of(target), "target")))
+    assert said == [f"{data.path}: is not what was read then; another version lies under its name."]
+    path_of(data).unlink()
+    assert "is gone; its manifest is still there" in faults(list(ancestry(path_of(target), "target")))[0]
