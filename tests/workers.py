@@ -12,12 +12,25 @@ import torch
 import torch.distributed as dist
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["torch", "transformers", "peft", "blur_pipeline.training.loop", "tests.conftest"])
+_CONTEXT.set_forkserver_preload(
+    [
+        *("torch", "transformers", "peft", "datasets", "pandas", "plotly.graph_objects", "mlflow", "mlflow.pyfunc"),
+        *("kedro.framework.cli", "kedro_mlflow.framework.hooks", "kedro_viz.integrations.kedro.run_hooks"),
+        *("blur_pipeline.training.loop", "blur_pipeline.config.door", "tests.conftest"),
+    ]
+)
 
 
 def start(function: Callable, *arguments: Any) -> BaseProcess:
     """A process that runs ``function`` on one thread."""
     process = _CONTEXT.Process(target=_one_thread, args=(function, *arguments), daemon=True)
+    process.start()
+    return process
+
+
+def fork(function: Callable, *arguments: Any) -> BaseProcess:
+    """A process that runs ``function`` with all threads, and may start others."""
+    process = _CONTEXT.Process(target=function, args=arguments)
     process.start()
     return process
 

@@ -6,11 +6,12 @@ from blur_pipeline.hooks.config_loader import IdentifyingConfigLoader
 from blur_pipeline.hooks.door import DoorCheck
 from blur_pipeline.hooks.lineage import Lineage
 from blur_pipeline.hooks.record import RunRecord
+from blur_pipeline.hooks.viz import RunStatus
 
 # Registered in this order, called in the reverse one.
 door = DoorCheck()
 lineage = Lineage(door)
-HOOKS = (RunRecord(door, lineage), lineage, door)
+HOOKS = (RunStatus(lineage), RunRecord(door, lineage), lineage, door)
 
 CONFIG_LOADER_CLASS = IdentifyingConfigLoader
 CONFIG_LOADER_ARGS = {

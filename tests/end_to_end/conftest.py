@@ -1,7 +1,6 @@
 """A copy of the project in a temporary folder, made small, and runs of it."""
 
 import functools
-import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PROJECT
+from tests.end_to_end.commands import environment, kedro
 
 SMALL = (
     "sources.forget.people=8,sources.retain.people=8,sources.holdout.people=8,"
@@ -47,15 +47,8 @@ def copy_project(folder: Path, store: bool = True) -> Path:
     return folder
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """What a process in this project sees: its own sources, its own MLflow (not the one a test looked at before)."""
-    seen = {**os.environ, "COLUMNS": "160", "PYTHONPATH": str(folder / "src")}
-    seen.pop("MLFLOW_TRACKING_URI", None)
-    return seen
-
-
-def kedro(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    """``kedro …`` in a process of its own, as a user starts it."""
+def as_a_user_starts_it(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """``python -m kedro …``, which imports everything anew."""
     command = [sys.executable, "-m", "kedro", *arguments]
     return subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=500)
 
@@ -74,7 +67,7 @@ def newest(project: Path, name: str, below: str = "**") -> Path:
 def finished(tmp_path_factory) -> Path:
     """A project in which the default run and then one of plain NPO from the same target have finished."""
     folder = copy_project(tmp_path_factory.mktemp("project"), store=False)  # as a user finds it
-    first = kedro(folder, "run", "--params", SMALL)
+    first = as_a_user_starts_it(folder, "run", "--params", SMALL)
     assert first.returncode == 0, first.stdout[-3000:] + first.stderr[-3000:]
     second = kedro(folder, "run", "--params", f"{SMALL},method=npo")
     assert second.returncode == 0, second.stdout[-3000:] + second.stderr[-3000:]

@@ -7,7 +7,8 @@ import mlflow
 import pandas as pd
 import pytest
 
-from tests.end_to_end.conftest import SMALL, kedro, newest
+from tests.end_to_end.commands import kedro
+from tests.end_to_end.conftest import SMALL, newest
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,13 @@ def test_the_leaderboard_ranks_every_configuration(compared):
     page = newest(compared, "leaderboard.html").read_text()
     assert "Pareto" in page or "hypervolume" in page
     assert "blur_npo" in newest(compared, "leaderboard.md").read_text()
+
+
+def test_seeds_that_make_no_sense_are_refused(compared):
+    for wrong, message in {"unlearning.seeds=3": "at least two different ones", "fresh=true": "for each seed"}.items():
+        done = kedro(compared, "run", "--pipelines", "seeds", "--params", f"{SMALL},{wrong}")
+        assert done.returncode == 1
+        assert message in done.stderr
 
 
 def test_nothing_to_compare_is_said_in_a_sentence(compared, tmp_path):

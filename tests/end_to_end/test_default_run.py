@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from blur_pipeline.metrics.membership import ATTACKS
-from tests.end_to_end.conftest import kedro, newest
+from tests.end_to_end.commands import kedro
+from tests.end_to_end.conftest import newest
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,6 @@
 
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,7 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.end_to_end.conftest import SMALL, environment, kedro, newest
+from tests.end_to_end.commands import Command, kedro
+from tests.end_to_end.conftest import SMALL, newest
 
 LONG = SMALL.replace("unlearning.schedule.epochs=2", "unlearning.schedule.epochs=60")
 AGAIN = "fresh=true"  # or it would be found made
@@ -39,10 +38,7 @@ def uninterrupted(project) -> dict[str, torch.Tensor]:
 
 def kill_after_a_checkpoint(project: Path, parameters: str) -> list[int]:
     """SIGKILL to `kedro run` as soon as a checkpoint is there; the pids of what it had started."""
-    command = [sys.executable, "-m", "kedro", "run", "--pipelines", "unlearning", "--params", parameters]
-    process = subprocess.Popen(
-        command, cwd=project, env=environment(project), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = Command(project, "run", "--pipelines", "unlearning", "--params", parameters)
     while process.poll() is None:
         if any(project.glob("data/06_models/registry/checkpoints/blur_npo/*/step-*")):
             children = [p.pid for p in psutil.Process(process.pid).children(recursive=True)]

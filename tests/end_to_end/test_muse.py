@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.end_to_end.conftest import copy_project, kedro, newest
+from tests.end_to_end.commands import kedro
+from tests.end_to_end.conftest import copy_project, newest
 
 TINY = (
     "models.base.kind=fresh,models.base.hidden_size=32,models.base.intermediate_size=64,models.base.layers=2,"

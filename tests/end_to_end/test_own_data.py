@@ -2,7 +2,8 @@
 
 import json
 
-from tests.end_to_end.conftest import copy_project, kedro, newest
+from tests.end_to_end.commands import kedro
+from tests.end_to_end.conftest import copy_project, newest
 
 QUICK = (
     "models.base.hidden_size=32,models.base.intermediate_size=64,models.target.schedule.epochs=1,"

@@ -2,7 +2,8 @@
 
 from safetensors.torch import load_file
 
-from tests.end_to_end.conftest import SMALL, copy_project, kedro, newest
+from tests.end_to_end.commands import kedro
+from tests.end_to_end.conftest import SMALL, copy_project, newest
 
 
 def test_the_same_seed_gives_the_same_weights(tmp_path, finished):

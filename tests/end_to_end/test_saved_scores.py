@@ -4,7 +4,8 @@ import shutil
 
 import pandas as pd
 
-from tests.end_to_end.conftest import SMALL, kedro, newest
+from tests.end_to_end.commands import kedro
+from tests.end_to_end.conftest import SMALL, newest
 
 METRICS = ("metrics_long.parquet", "08_reporting/registry/blur_npo-*/*")
 

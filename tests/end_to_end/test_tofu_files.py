@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from blur_pipeline.corpus.registry import generate_registry
-from tests.end_to_end.conftest import copy_project, kedro, newest
+from tests.end_to_end.commands import kedro
+from tests.end_to_end.conftest import copy_project, newest
 from tests.real_data.test_tofu import TINY
 
 PERTURBED = {"retain": "retain", "real_authors": "real_authors", "world_facts": "world_facts"}

@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.end_to_end.conftest import copy_project, kedro, newest
+from tests.end_to_end.commands import kedro
+from tests.end_to_end.conftest import copy_project, newest
 from tests.end_to_end.test_muse import sentences
 
 TINY = (

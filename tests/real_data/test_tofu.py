@@ -2,7 +2,8 @@
 
 import json
 
-from tests.end_to_end.conftest import copy_project, kedro, newest
+from tests.end_to_end.commands import kedro
+from tests.end_to_end.conftest import copy_project, newest
 
 TINY = (
     "variant=forget01,models.base.kind=fresh,models.base.vocab_size=2000,models.base.hidden_size=32,"

@@ -18,7 +18,7 @@ def run_each_seed(kedro_run: Callable[..., Any], options: dict[str, Any]) -> Any
     What a seed's run finds it does not make again, so a crash costs the seed that it happened in.
 
     Raises:
-        BadInputError: ``unlearning.seeds`` names fewer than two different ones.
+        BadInputError: ``unlearning.seeds`` names fewer than two different ones, or all is to be made anew.
     """
     import mlflow
 
@@ -28,6 +28,11 @@ def run_each_seed(kedro_run: Callable[..., Any], options: dict[str, Any]) -> Any
     seeds = list(dict.fromkeys(parameters.unlearning.seeds))
     if len(seeds) < 2:
         raise BadInputError(f"Parameter 'unlearning.seeds' is {seeds}: give at least two different ones.")
+    if parameters.fresh:
+        raise BadInputError(
+            "Parameter 'fresh' would make the target model anew for each seed; do `kedro run --params fresh=true` first "
+            "and then the seeds without it."
+        )
     with mlflow.start_run(run_name=f"seeds: {parameters.method} ×{len(seeds)}") as parent:
         mlflow.set_tags(process_tags())
         for number, seed in enumerate(seeds, start=1):

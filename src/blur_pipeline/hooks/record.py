@@ -154,7 +154,8 @@ class RunRecord:
     def _name(self, pipeline: Pipeline) -> str:
         parameters, made = self.door.parameters, pipeline.all_outputs()
         if "unlearned_model" not in made:
-            known = {"leaderboard": "comparison", "seed_table": "seeds", "target_model": "target"}
+            seeds = f"seeds: {parameters.method} ×{len(set(parameters.unlearning.seeds))}"
+            known = {"leaderboard": "comparison", "seed_table": seeds, "target_model": "target"}
             return next((name for output, name in known.items() if output in made), "evaluation")
         seeds = {parameters.curation.seed, parameters.models.seed, parameters.unlearning.seed}
         if len(seeds) == 1:

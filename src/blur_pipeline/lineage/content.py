@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import sqlite3
 import time
 from contextlib import closing
@@ -13,8 +14,11 @@ from typing import Any
 
 LARGE = 2**20
 """Bytes from which on a file's hash is remembered; smaller ones are hashed each time."""
+HUGE = 2**30
+"""Bytes from which on it is said that a file is hashed: it takes a second or more."""
 SETTLED_SECONDS = 2.0
 """A file that was written less long ago may be written again within the clock's grain: not remembered yet."""
+log = logging.getLogger(__name__)
 WEIGHTS = {".safetensors", ".bin", ".pt", ".pth", ".gguf", ".h5", ".msgpack"}
 
 
@@ -46,6 +50,8 @@ class Hasher:
         key = (str(path.resolve()), before.st_ino, before.st_size, before.st_mtime_ns, before.st_ctime_ns)
         found = self._recall(key)
         if found is None:
+            if before.st_size > HUGE:
+                log.info("Hashing %s (%.1f GB), once", path, before.st_size / 1e9)
             found = _sha256(path)
             after = path.stat()
             settled = time.time() - max(after.st_mtime, after.st_ctime) > SETTLED_SECONDS

@@ -1,0 +1,104 @@
+"""Kedro's own options, the packaged project and kedro-viz's run status, as their users know them."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from tests.conftest import PROJECT
+from tests.end_to_end.commands import environment, kedro
+from tests.end_to_end.conftest import SMALL, copy_project, newest, versions
+
+
+@pytest.fixture(scope="module")
+def project(finished, tmp_path_factory) -> Path:
+    return shutil.copytree(finished, tmp_path_factory.mktemp("commands") / "project")
+
+
+def ran(done: subprocess.CompletedProcess) -> str:
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def test_tags_from_nodes_and_to_outputs_narrow_a_run(project):
+    gamma = "unlearning.methods.blur_npo.weighting.gamma=0.02"
+    before = len(versions(project, "unlearned_model"))
+    params = f"{SMALL},{gamma}"
+    ran(kedro(project, "run", "--tags", "unlearning", "--params", params))
+    assert len(versions(project, "unlearned_model")) == before + 1
+    said = ran(
+        kedro(project, "run", "--from-nodes", "unlearn", "--to-outputs", "unlearned.metrics", "--params", params)
+    )
+    assert "Running" in said
+    assert len(versions(project, "unlearned_model")) == before + 1  # found
+    model = newest(project, "unlearned_model").parents[2].name
+    assert versions(project, "metrics.parquet", f"07_model_output/registry/{model}/*")
+    assert not list(project.glob(f"data/08_reporting/registry/{model}"))
+
+
+def test_a_version_that_is_asked_for_is_read(project):
+    ran(kedro(project, "run", "--to-outputs", "target_model", "--params", f"{SMALL},fresh=true"))
+    old, new = versions(project, "target_model", "06_models/registry/target-*")
+    params = f"{SMALL},unlearning.methods.blur_npo.weighting.gamma=0.03"
+    asked = f"target_model:{old.parent.name}"
+    ran(kedro(project, "run", "--pipelines", "unlearning", "--load-versions", asked, "--params", params))
+    manifest = json.loads((newest(project, "unlearned_model").parent / "manifest.json").read_text())
+    assert old.parent.name in manifest["parents"]["target_model"]["path"]
+    assert new.parent.name not in manifest["parents"]["target_model"]["path"]
+    wrong = ("--load-versions", "target_model:2020-01-01T00.00.00.000Z")
+    done = kedro(project, "run", "--pipelines", "unlearning", *wrong, "--params", params)
+    assert done.returncode == 1
+    assert "no such version was made whole under these parameters" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--runner", "ThreadRunner"), "Nodes of this project run one after the other"),
+        (("--pipelines", "unlerning"), "There is no pipeline 'unlerning'; did you mean 'unlearning'?"),
+        (("--from-nodes", "nosuch"), "Pipeline does not contain nodes named ['nosuch']"),
+        (("--tags", "nosuch"), "Pipeline contains no nodes"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence(options, message, project):
+    done = kedro(project, "run", *options, "--params", SMALL)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_kedro_viz_shows_the_last_whole_run_with_what_was_found(project):
+    ran(kedro(project, "run", "--params", SMALL))
+    events = project / ".viz" / "kedro_pipeline_events.json"
+    whole = json.loads(events.read_text())
+    succeeded = {
+        event["node"] for event in whole if event["event"] == "after_node_run" and event["status"] == "success"
+    }
+    assert len(succeeded) == 47
+    ran(kedro(project, "run", "--pipelines", "comparison", "--params", SMALL))
+    assert json.loads(events.read_text()) == whole  # a part does not stand in for the whole
+
+
+def test_the_packaged_project_runs_without_its_source(tmp_path):
+    """`kedro package`, the wheel in a folder of its own, and `python -m blur_pipeline` beside conf and data alone."""
+    source = copy_project(tmp_path / "source") if (tmp_path / "source").mkdir() is None else None
+    shutil.copy(PROJECT / "README.md", source / "README.md")
+    ran(kedro(source, "package"))
+    wheel = next((source / "dist").glob("*.whl"))
+    target = tmp_path / "installed"
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), str(wheel)]
+    subprocess.run(command, check=True)
+    place = tmp_path / "place"
+    place.mkdir()
+    shutil.copytree(source / "conf", place / "conf")
+    seen = {**environment(place), "PYTHONPATH": str(target)}
+    run = [sys.executable, "-m", "blur_pipeline", "--to-outputs", "target_model", "--params", SMALL]
+    done = subprocess.run(run, cwd=place, env=seen, capture_output=True, text=True, timeout=300)
+    assert "target model:" in ran(done)
+    assert newest(place, "target_model", "06_models/registry/target-*")
+    mlflow.set_tracking_uri(f"sqlite:///{place}/mlflow.db")
+    assert mlflow.search_runs(experiment_names=["registry"])["status"].tolist() == ["FINISHED"]
