@@ -30,8 +30,8 @@ def run_each_seed(kedro_run: Callable[..., Any], options: dict[str, Any]) -> Any
         raise BadInputError(f"Parameter 'unlearning.seeds' is {seeds}: give at least two different ones.")
     if parameters.fresh:
         raise BadInputError(
-            "Parameter 'fresh' would make the target model anew for each seed; do `kedro run --params fresh=true` first "
-            "and then the seeds without it."
+            "Parameter 'fresh' would make the target model anew for each seed; do `kedro run --params fresh=true` "
+            "first and then the seeds without it."
         )
     with mlflow.start_run(run_name=f"seeds: {parameters.method} ×{len(seeds)}") as parent:
         mlflow.set_tags(process_tags())
