@@ -101,6 +101,13 @@ def test_where_the_files_are_elsewhere_the_graph_can_still_be_looked_at():
         config.identities()
 
 
+def test_kedro_viz_draws_the_protocol_as_seven_boxes():
+    """Collapsed namespaces fit on a screen; 47 nodes do not."""
+    found = {node.namespace for node in register_pipelines()["__default__"].nodes}
+    measured = {f"evaluation_of_{model}" for model in ("target", "retrained", "unlearned")}
+    assert found == {"curation", "models_to_compare", "unlearning", "reporting"} | measured
+
+
 @pytest.mark.parametrize("name", register_pipelines())
 def test_no_node_takes_more_than_eight_inputs(name):
     assert {node.name: len(node.inputs) for node in register_pipelines()[name].nodes if len(node.inputs) > 8} == {}

@@ -31,7 +31,16 @@ def test_tags_from_nodes_and_to_outputs_narrow_a_run(project):
     ran(kedro(project, "run", "--tags", "unlearning", "--params", params))
     assert len(versions(project, "unlearned_model")) == before + 1
     said = ran(
-        kedro(project, "run", "--from-nodes", "unlearn", "--to-outputs", "unlearned.metrics", "--params", params)
+        kedro(
+            project,
+            "run",
+            "--from-nodes",
+            "unlearning.unlearn",
+            "--to-outputs",
+            "unlearned.metrics",
+            "--params",
+            params,
+        )
     )
     assert "Running" in said
     assert len(versions(project, "unlearned_model")) == before + 1  # found

@@ -130,8 +130,8 @@ class RunRecord:
 
         if name not in STAGES_SHOWN:
             return
-        made = manifest.made
-        self.record["stages"][STAGES_SHOWN[name]] = {
+        made, stages = manifest.made, self.record["stages"]
+        stages[STAGES_SHOWN[name]] = {
             "name": manifest.name,
             "made": made.finished,
             "seconds": made.seconds,
@@ -140,6 +140,9 @@ class RunRecord:
             "MLflow run": made.mlflow_run or "none",
             "again": made.again,
         }
+        for shown in STAGES_SHOWN.values():  # in the order of the protocol, not in that of what came first
+            if shown in stages:
+                stages[shown] = stages.pop(shown)
         self.record["made_of"][STAGES_SHOWN[name]] = manifest.made_of["decided_by"]
         set_tags({f"made_by.{name}": made.mlflow_run or "none"})
 
@@ -158,12 +161,10 @@ class RunRecord:
             known = {"leaderboard": "comparison", "seed_table": seeds, "target_model": "target"}
             return next((name for output, name in known.items() if output in made), "evaluation")
         seeds = {parameters.curation.seed, parameters.models.seed, parameters.unlearning.seed}
-        if len(seeds) == 1:
-            return f"{parameters.method}, seed {parameters.unlearning.seed}"
-        return (
-            f"{parameters.method}, seed {parameters.unlearning.seed} "
-            f"(data {parameters.curation.seed}, target {parameters.models.seed})"
-        )
+        name = f"{parameters.method}, seed {parameters.unlearning.seed}"
+        if len(seeds) > 1:
+            name += f" (data {parameters.curation.seed}, target {parameters.models.seed})"
+        return name if self.lineage.left else f"{name}: all found"
 
 
 def _mlflow_run() -> str:

@@ -37,7 +37,8 @@ class Findings:
             "method": flatten(self.method),
             "curation": self.curation,
             "curation_rows": _records(summary_table(self.curation)),
-            "stages": _records(pd.DataFrame.from_dict(self.record["stages"], orient="index").reset_index(names="what")),
+            "stages": _records(_stages(self.record["stages"])),
+            "again": {what: stage["again"] for what, stage in self.record["stages"].items()},
             "table": _records(side_by_side(main_metrics(self.metrics))),
             "all_metrics": _records(side_by_side(self.metrics)),
             "reasons": reasons(self.metrics),
@@ -47,6 +48,23 @@ class Findings:
             "answers": _records(self.answers),
             "record": self.record,
         }
+
+
+def _stages(stages: dict[str, dict[str, Any]]) -> pd.DataFrame:
+    """A row a stage; the commit as people write it, the minute and not the second."""
+    rows = [
+        {
+            "what": what,
+            "name": stage["name"],
+            "made": stage["made"][:16].replace("T", " "),
+            "seconds": stage["seconds"],
+            "commit": stage["commit"][:10] + (" +changes" if "+" in stage["commit"] else ""),
+            "MLflow run": stage["MLflow run"],
+            "hardware": stage["hardware"],
+        }
+        for what, stage in stages.items()
+    ]
+    return pd.DataFrame(rows)
 
 
 def verdict(metrics: pd.DataFrame) -> list[str]:

@@ -43,6 +43,8 @@ def _training_data() -> Pipeline:
                 name="report_curation",
             ),
         ],
+        namespace="curation",
+        prefix_datasets_with_namespace=False,
         tags="curation",
     )
 
@@ -81,5 +83,7 @@ def _questions() -> Pipeline:
                 name="report_questions",
             ),
         ],
+        namespace="curation",
+        prefix_datasets_with_namespace=False,
         tags="curation",
     )

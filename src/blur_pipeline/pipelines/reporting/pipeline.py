@@ -43,5 +43,7 @@ def create_pipeline() -> Pipeline:
                 name="write_report",
             ),
         ],
+        namespace="reporting",
+        prefix_datasets_with_namespace=False,
         tags="reporting",
     )

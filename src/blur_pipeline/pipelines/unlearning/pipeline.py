@@ -22,5 +22,7 @@ def create_pipeline() -> Pipeline:
                 name="unlearn",
             ),
         ],
+        namespace="unlearning",
+        prefix_datasets_with_namespace=False,
         tags="unlearning",
     )
