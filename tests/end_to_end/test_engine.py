@@ -105,3 +105,17 @@ def test_too_high_a_learning_rate_ends_in_a_sentence_and_a_failed_run(project):
     assert "Traceback" not in done.stderr
     mlflow.set_tracking_uri(f"sqlite:///{project}/mlflow.db")
     assert mlflow.search_runs(search_all_experiments=True)["status"][0] == "FAILED"
+
+
+def test_ctrl_c_says_what_is_kept_and_marks_the_run_killed(project):
+    command = Command(project, "run", "--pipelines", "unlearning", "--params", f"{LONG},unlearning.seed=8")
+    while command.poll() is None and not any(project.glob("data/06_models/registry/checkpoints/blur_npo/*/step-*")):
+        time.sleep(0.02)
+    command.send_signal(signal.SIGINT)
+    assert command.wait() == 130
+    assert "Stopped. What was finished is kept; the same command goes on from there." in command.said("stderr")
+    mlflow.set_tracking_uri(f"sqlite:///{project}/mlflow.db")
+    assert mlflow.search_runs(search_all_experiments=True)["status"][0] == "KILLED"
+    again = kedro(project, "run", "--pipelines", "unlearning", "--params", f"{LONG},unlearning.seed=8")
+    assert again.returncode == 0, again.stdout[-3000:] + again.stderr[-3000:]
+    assert "Resuming after step" in again.stdout
