@@ -21,8 +21,9 @@ def run_each_seed(kedro_run: Callable[..., Any], options: dict[str, Any]) -> Any
         BadInputError: ``unlearning.seeds`` names fewer than two different ones, or all is to be made anew.
     """
     import mlflow
+    from kedro.io.core import generate_timestamp
 
-    from blur_pipeline.tracking.dead_runs import process_tags
+    from blur_pipeline.tracking.dead_runs import announce
 
     parameters = _prepare(options)
     seeds = list(dict.fromkeys(parameters.unlearning.seeds))
@@ -33,8 +34,8 @@ def run_each_seed(kedro_run: Callable[..., Any], options: dict[str, Any]) -> Any
             "Parameter 'fresh' would make the target model anew for each seed; do `kedro run --params fresh=true` "
             "first and then the seeds without it."
         )
+    announce(generate_timestamp())
     with mlflow.start_run(run_name=f"seeds: {parameters.method} ×{len(seeds)}") as parent:
-        mlflow.set_tags(process_tags())
         for number, seed in enumerate(seeds, start=1):
             log.info("Seed %d, %d of %d. By hand: %s", seed, number, len(seeds), _by_hand(options, seed))
             mlflow.start_run(nested=True)

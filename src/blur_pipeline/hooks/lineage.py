@@ -39,6 +39,7 @@ class Lineage:
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Find what is there; wait for what another process is making; hold the rest."""
         from blur_pipeline.config.door import require_inputs
+        from blur_pipeline.tracking.dead_runs import announce
 
         self.run_params, self.locks = run_params, StageLocks()
         self.started: dict[str, tuple[datetime, float]] = {}
@@ -57,6 +58,7 @@ class Lineage:
         self.left = self.artefacts.to_make()
         self._release()
         self._say_what_was_found()
+        announce(self.save_version)  # before kedro-mlflow opens the run
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:

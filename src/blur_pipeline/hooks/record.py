@@ -53,10 +53,9 @@ class RunRecord:
         """Collect the facts; kedro-mlflow has opened the run already."""
         from blur_pipeline.hooks.artefacts import command
         from blur_pipeline.lineage.provenance import facts
-        from blur_pipeline.tracking.dead_runs import close_dead_runs, process_tags
+        from blur_pipeline.tracking.dead_runs import close_dead_runs
         from blur_pipeline.tracking.results import identity_tags, log_parameters, name_run, set_tags
 
-        set_tags(process_tags())  # first: a run killed from here on can be told from one that goes on
         _quiet_bars()
         self.started, self.node_started = time.perf_counter(), {}
         self.record["facts"] |= {

@@ -1,46 +1,59 @@
-"""Runs that are still called running although nothing runs them."""
+"""Runs that are still called running although nothing runs them: SIGKILL lets nobody say so.
+
+A process holds a lock file of its own below data/ while it lives, however it ends, and MLflow notes the file's name as
+it opens a run. So a run of another machine or container, whose files are not here, is left alone.
+"""
 
 from __future__ import annotations
 
+import json
 import os
-import socket
-import time
+from pathlib import Path
 
-import psutil
+from filelock import FileLock, Timeout
 
-OWNERLESS_SECONDS = 120
-"""How long a run may be without the tags of its process before it counts as dead: they follow at once."""
-
-
-def process_tags() -> dict[str, str]:
-    """What tells later whether this process is still there: its number alone may be given away again."""
-    return {"host": socket.gethostname(), "pid": str(os.getpid()), "process_started": _started(os.getpid()) or ""}
+FOLDER = Path("data/.lineage/processes")
+TAG = "process_lock"
+CONTEXT = "MLFLOW_RUN_CONTEXT"  # MLflow reads tags from it in the moment in which a run begins to exist
+_held: dict[Path, FileLock] = {}
 
 
-def close_dead_runs() -> None:
-    """Mark as killed the experiment's runs of this machine whose process is gone: SIGKILL lets nobody say so.
+def announce(name: str, folder: Path = FOLDER) -> None:
+    """From now on this process holds the lock ``name``, and every run that it opens says so."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.lock"
+    if path not in _held:
+        _held[path] = FileLock(path, thread_local=False)
+        _held[path].acquire(timeout=0)
+    os.environ[CONTEXT] = json.dumps({TAG: name})
 
-    A run killed before it could name its process is closed by its age.
-    """
+
+def close_dead_runs(folder: Path = FOLDER) -> None:
+    """Mark as killed the active run's siblings whose process has let go of its lock."""
     import mlflow
 
     run = mlflow.active_run()
     if not run:
         return
-    client, here = mlflow.MlflowClient(), socket.gethostname()
-    for other in client.search_runs([run.info.experiment_id], "attributes.status = 'RUNNING'"):
-        tags, age = other.data.tags, time.time() - other.info.start_time / 1000
-        if "pid" not in tags:
-            dead = age > OWNERLESS_SECONDS and other.info.run_id != run.info.run_id
-        else:
-            dead = tags.get("host") == here and _started(int(tags["pid"])) != tags.get("process_started")
-        if dead:
-            client.set_terminated(other.info.run_id, "KILLED")
+    client = mlflow.MlflowClient()
+    running = client.search_runs([run.info.experiment_id], "attributes.status = 'RUNNING'")
+    of_lock = {other.data.tags.get(TAG): [] for other in running}
+    for other in running:
+        of_lock[other.data.tags.get(TAG)].append(other.info.run_id)
+    for path in sorted(folder.glob("*.lock")):
+        if _is_free(path):
+            for run_id in of_lock.get(path.stem, []):
+                client.set_terminated(run_id, "KILLED")
+            path.unlink(missing_ok=True)
 
 
-def _started(pid: int) -> str | None:
-    """When a process began; None where there is none."""
+def _is_free(path: Path) -> bool:
+    if path in _held:
+        return False
+    lock = FileLock(path)
     try:
-        return str(psutil.Process(pid).create_time())
-    except psutil.NoSuchProcess:
-        return None
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    lock.release()
+    return True
