@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -9,9 +10,19 @@ from kedro.framework.cli.project import project_group
 from kedro.framework.cli.project import run as kedro_run
 
 
+def _go_to_project() -> None:
+    """Paths count from the project's folder, wherever in it the command is given."""
+    from pathlib import Path
+
+    from kedro.utils import find_kedro_project
+
+    os.chdir(find_kedro_project(Path.cwd()) or Path.cwd())
+
+
 def _run(**options: Any) -> Any:
     from blur_pipeline.commands.run import run_plainly
 
+    _go_to_project()
     return run_plainly(kedro_run.callback, options)
 
 
@@ -23,6 +34,8 @@ def lineage(place: str, check: bool) -> None:
     from blur_pipeline.commands.lineage import show_lineage
     from blur_pipeline.config.errors import BadInputError
 
+    place = os.path.abspath(place) if os.path.exists(place) else place
+    _go_to_project()
     try:
         sound = show_lineage(place, check)
     except BadInputError as error:

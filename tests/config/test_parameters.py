@@ -44,6 +44,13 @@ def changed(raw: dict, key: str, value) -> dict:
         ("device", "gpu", "device"),
         ("seed", "x", "Parameter 'seed'"),
         ("curation.overlap.policy", "drop", "curation.overlap.policy"),
+        ("unlearning.method", "npo", "Parameters disagree: 'method' is blur_npo and 'unlearning.method' npo"),
+        ("unlearning.methods.blur_npo.weighting.gamma", float("inf"), "gamma"),
+        ("benchmark", "../x", "Parameter 'benchmark'"),
+        ("variant", "a/../../b", "Parameter 'variant'"),
+        ("checkpoint_folder", "/tmp/x", "checkpoints must lie inside data/"),
+        ("checkpoint_folder", "data/../../x", "checkpoints must lie inside data/"),
+        ("seed", 2**32, "Parameter 'seed'"),
         ("sources.forget", {"kind": "files"}, "sources.forget.*path"),
     ],
 )

@@ -25,10 +25,11 @@ def environment(folder: Path) -> dict[str, str]:
 class Command:
     """A command that was started; as ``subprocess.Popen``, with what it printed in two files."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, within: str = ".") -> None:
+        """``within`` is the folder of the project in which the command is given."""
         self.arguments = arguments
         self.output = Path(tempfile.mkdtemp(prefix="kedro-command-"))
-        self.process = workers.fork(_kedro, str(folder), arguments, environment(folder), str(self.output))
+        self.process = workers.fork(_kedro, str(folder / within), arguments, environment(folder), str(self.output))
         self.pid = self.process.pid
 
     def poll(self) -> int | None:

@@ -10,9 +10,12 @@ from safetensors.torch import load_file, save_file
 
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.parameters import check_parameters
-from blur_pipeline.lineage.content import LARGE, Hasher, canonical
+from blur_pipeline.hooks.door import DoorCheck
+from blur_pipeline.hooks.lineage import Lineage
+from blur_pipeline.lineage.content import LARGE, Hasher, address_of, canonical
 from blur_pipeline.lineage.identities import identify
 from blur_pipeline.models.digests import weights_digest
+from blur_pipeline.models.sources import ModelReference, PretrainedModel
 from tests.config.test_parameters import changed, load
 from tests.conftest import build_tiny_model
 
@@ -130,6 +133,8 @@ def test_a_given_model_is_its_weights(raw, model_folder):
     before = stages(given)
     assert stages(changed(given, "models.base.hidden_size", 64))["target"] == before["target"]
     assert stages(changed(given, "curation.unicode", "NFKC"))["target"] == before["target"]
+    (model_folder / "README.md").write_text("What a nice model.")
+    assert stages(given) == before  # no library reads it
     (model_folder / "config.json").write_text((model_folder / "config.json").read_text() + " ")
     assert stages(given)["target"] != before["target"]
 
@@ -157,6 +162,65 @@ def test_every_other_file_counts_by_its_content(what, raw, tmp_path):
     before = stages(changed(raw, *settings))[stage]
     changing.write_text('{"question": "a", "answer": "B", "prompt": "C"}')
     assert stages(changed(raw, *settings))[stage] != before
+
+
+def test_the_order_of_sources_counts(raw):
+    """It decides the order of rows, and of topics the number."""
+    parts = {name: {"kind": "files", "path": "pyproject.toml", "format": "text", "rows": "documents", "first": i}
+             for i, name in enumerate(("bio", "cyber"))}  # fmt: skip
+    mixed = changed(raw, "sources.forget", {"kind": "mixed", "parts": parts})
+    turned = changed(raw, "sources.forget", {"kind": "mixed", "parts": dict(reversed(parts.items()))})
+    assert stages(mixed)["data"] != stages(turned)["data"]
+    background = raw["sources"]["background"]
+    turned = changed(raw, "sources.background", dict(reversed(background.items())))
+    assert stages(raw)["data"] != stages(turned)["data"]
+
+
+def test_how_a_file_is_read_counts(raw, tmp_path):
+    (tmp_path / "rows.txt").write_text('{"question": "a", "answer": "b"}')
+    before = stages(of_files(raw, tmp_path / "rows.txt"))["data"]
+    (tmp_path / "rows.txt").rename(tmp_path / "rows.jsonl")
+    assert stages(of_files(raw, tmp_path / "rows.jsonl"))["data"] != before
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("models.target", {"kind": "given", "path": "some/model", "revision": "main"}),
+        ("safety.judge", "some/judge"),
+        ("evaluation.gibberish_classifier", "some/classifier"),
+    ],
+)
+def test_what_the_hub_may_change_is_refused(key, value, raw, monkeypatch):
+    monkeypatch.setattr("blur_pipeline.models.sources.PretrainedModel.config", lambda self: None)
+    with pytest.raises(BadInputError, match="pin"):
+        stages(changed(raw, key, value))
+
+
+def test_a_reference_is_the_model_that_it_refers_to(model_folder, tmp_path):
+    """The artefact is an address; its content is what lies there, and another one after a change."""
+    (tmp_path / "artefact").mkdir()
+    reference = ModelReference(source=PretrainedModel(path=str(model_folder)))
+    (tmp_path / "artefact" / "reference.json").write_text(reference.model_dump_json())
+    assert address_of(tmp_path / "artefact") == str(model_folder)
+    before = Hasher().artefact(tmp_path / "artefact")
+    assert before == Hasher().tree(model_folder)
+    (model_folder / "config.json").write_text("{}")
+    assert Hasher().artefact(tmp_path / "artefact") != before
+    assert address_of(model_folder) is None
+
+
+def test_an_input_edited_during_the_run_is_not_filed(raw, tmp_path):
+    path = tmp_path / "forget.jsonl"
+    path.write_text(json.dumps({"question": "Who?", "answer": "Anna"}))
+    door = DoorCheck()
+    door.parameters = check_parameters(of_files(raw, path))
+    door.identities = identify(door.parameters)
+    lineage = Lineage(door)
+    lineage._require_same_inputs("data")
+    path.write_text(json.dumps({"question": "Who?", "answer": "Hans"}))
+    with pytest.raises(BadInputError, match="the stage 'data' was changed while the run went on"):
+        lineage._require_same_inputs("data")
 
 
 def test_a_missing_file_is_named(raw, tmp_path):

@@ -11,6 +11,7 @@ from blur_pipeline.config.parameters import Parameters, check_parameters
 from blur_pipeline.lineage.identities import Identities, identify
 from blur_pipeline.lineage.stages import DECIDES, MEANING, MODELS, kind_of
 from tests.config.test_parameters import changed, load
+from tests.conftest import PROJECT
 
 BELOW = {
     "data": {"data", "questions", "base", "target", "retrained", "reference", "unlearned"},
@@ -47,7 +48,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "models.base": ("models.base.hidden_size", 64),
     "models.target": ("models.target.schedule.epochs", 3),
     "models.retrained": ("models.retrained.optimizer.lr", 1e-4),
-    "unlearning.method": ("unlearning.method", "npo"),
+    "unlearning.method": ("method", "npo"),
     "unlearning.methods": ("unlearning.methods.blur_npo.weighting.gamma", 0.01),
     "unlearning.schedule": ("unlearning.schedule.epochs", 3),
     "unlearning.stopping": ("unlearning.stopping", {"kind": "best"}),
@@ -61,14 +62,15 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "evaluation.set_new_tokens": ("evaluation.set_new_tokens", {"verbmem": 9}),
     "evaluation.gradient_norms": ("evaluation.gradient_norms", False),
     "evaluation.gibberish_classifier": ("evaluation.gibberish_classifier", "some/classifier"),
-    "evaluation.gibberish_revision": ("evaluation.gibberish_revision", "abc"),
+    "evaluation.gibberish_revision": ("evaluation.gibberish_revision", "1" * 40),
     "evaluation.bootstrap_samples": ("evaluation.bootstrap_samples", 200),
     "evaluation.published_a": ("evaluation.published_a", 0.5),
     "general.batch_size": ("general.batch_size", 4),
     "general.tasks": ("general.tasks", {"gsm8k": {}}),
-    "safety.sets": ("safety.sets", {"mine": {"path": "prompts.csv"}}),
+    "safety.sets": ("safety.sets", {"mine": {"path": "pyproject.toml"}}),  # any file
     "safety.max_new_tokens": ("safety.max_new_tokens", 9),
     "safety.judge": ("safety.judge", "some/judge"),
+    "safety.judge_revision": ("safety.judge_revision", "1" * 40),
     "safety.template": ("safety.template", "{prompt} {completion}?"),
     "reporting.published": ("reporting.published", {"source": "a paper"}),
     "reporting.examples": ("reporting.examples", 3),
@@ -89,7 +91,8 @@ HARMLESS: dict[str, tuple[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def raw(project) -> dict:
-    return load(project)
+    pinned = changed(load(project), "safety.judge_revision", "0" * 40)
+    return changed(pinned, "evaluation.gibberish_revision", "0" * 40)
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +161,11 @@ def remade(kinds: tuple[str, ...]) -> set[str]:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_changed_parameter_remakes_its_stages_and_those_below_and_nothing_else(name, raw, before, monkeypatch):
     key, value = EXAMPLES[name]
-    after = identify(check_parameters(changed(raw, key, value)))
+    monkeypatch.chdir(PROJECT)
+    after = changed(raw, key, value)
+    if key == "method":
+        after = changed(after, "unlearning.method", value)
+    after = identify(check_parameters(after))
     different = {stage for stage in before if before[stage].sha256 != after[stage].sha256}
     expected = remade(DECIDES[name])
     if name == "unlearning.seed":  # the seeds' runs bring their own

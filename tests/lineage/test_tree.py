@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from blur_pipeline.lineage.content import Hasher, size_of
+from blur_pipeline.lineage.content import Hasher, digest_of, size_of
 from blur_pipeline.lineage.manifest import Made, Manifest, Parent, manifest_path, newest_whole, read_manifest
 from blur_pipeline.lineage.tree import ancestry, faults, find_artefacts
 
@@ -26,7 +26,12 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def make(name: str, version: str, text: str, *parents: Manifest, identity: str = "i") -> Manifest:
+MADE_OF = {"decided_by": {"a": 1}}
+IDENTITY = digest_of(MADE_OF)
+
+
+def make(name: str, version: str, text: str, *parents: Manifest) -> Manifest:
+    identity = IDENTITY
     path = f"data/{name}-{identity}/{name}.txt/{version}/{name}.txt"
     os.makedirs(os.path.dirname(path))
     with open(path, "w") as file:
@@ -42,7 +47,7 @@ def make(name: str, version: str, text: str, *parents: Manifest, identity: str =
         path=path,
         content=Hasher().tree(Path(path)),
         bytes=size_of(Path(path)),
-        made_of={"decided_by": {}},
+        made_of=MADE_OF,
         parents={p.dataset: Parent(path=p.path, identity=p.identity, content=p.content) for p in parents},
         made=MADE,
     )
@@ -60,12 +65,12 @@ def test_only_with_its_manifest_an_artefact_is_made():
     old = make("model", "2026-01-01", "old")
     new = make("model", "2026-01-02", "new")
     folder = path_of(old).parents[1]
-    assert newest_whole(folder, "i") == new
+    assert newest_whole(folder, IDENTITY) == new
     manifest_path(path_of(new)).unlink()  # killed before it was written
-    assert newest_whole(folder, "i") == old
+    assert newest_whole(folder, IDENTITY) == old
     assert newest_whole(folder, "another identity") is None
     manifest_path(path_of(old)).write_text("{")
-    assert newest_whole(folder, "i") is None
+    assert newest_whole(folder, IDENTITY) is None
     assert read_manifest(path_of(old)) is None
 
 
@@ -89,6 +94,16 @@ def test_what_was_changed_by_hand_is_named():
     path_of(data).write_text("ROWS")
     said = faults(list(ancestry(path_of(target), "target")))
     assert said == [f"{data.path}: was changed after it was made; its content is not that of its manifest."]
+
+
+def test_a_manifest_edited_by_hand_is_named():
+    data = make("data", "1", "rows")
+    data.model_copy(update={"made_of": {"decided_by": {"a": 2}}}).write()
+    said = faults(list(ancestry(path_of(data), "data")))
+    assert said == [f"{data.path}: its manifest was changed; what it says does not give its identity."]
+    manifest_path(path_of(data)).write_text("{")
+    assert find_artefacts(path_of(data)) == [path_of(data)]
+    assert "its manifest cannot be read" in faults(list(ancestry(path_of(data), "data")))[0]
 
 
 def test_what_is_gone_or_exchanged_is_named():

@@ -13,7 +13,7 @@ from blur_pipeline.lineage.tree import Link, ancestry, faults, find_artefacts
 if TYPE_CHECKING:
     from rich.tree import Tree
 
-OF_A_RUN = ("report_html", "unlearned_model", "target_model", "seed_table")
+OF_A_RUN = ("report_html", "seed_table", "unlearned_model", "target_model")
 """Where the tree of an MLflow run begins: the first of these that it made or found."""
 
 
@@ -26,7 +26,10 @@ def show_lineage(place: str, check: bool, data: Path = Path("data")) -> bool:
     from rich.console import Console
 
     console = Console(soft_wrap=True, highlight=False)
-    artefacts = find_artefacts(Path(place)) if Path(place).exists() else _of_run(place, data)
+    path = Path(place)
+    if path.is_absolute() and path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    artefacts = find_artefacts(path) if path.exists() else _of_run(place, data)
     if not artefacts:
         raise BadInputError(
             f"{place}: no artefact with a manifest is there; give a path in data/, a model's folder or the id of an "
@@ -35,10 +38,11 @@ def show_lineage(place: str, check: bool, data: Path = Path("data")) -> bool:
     everything = []
     for artefact in artefacts:
         manifest = read_manifest(artefact)
-        links = list(ancestry(artefact, manifest.dataset))
+        links = list(ancestry(artefact, manifest.dataset if manifest else artefact.name))
         everything += links
         console.print(_tree(links))
-        console.print(_words(manifest))
+        if manifest:
+            console.print(_words(manifest))
     wrong = faults(everything) if check else []
     for sentence in wrong:
         console.print(f"[red]✗[/red] {sentence}")
@@ -58,10 +62,12 @@ def _of_run(run_id: str, data: Path) -> list[Path]:
     except MlflowException:
         tags = {}
     identities = {value for name, value in tags.items() if name.startswith("identity.")}
-    for dataset in OF_A_RUN:
-        of_it = [m for m in found if m.dataset == dataset and (m.made.mlflow_run == run_id or m.identity in identities)]
-        if of_it:
-            return [Path(max(of_it, key=lambda m: m.version).path)]
+    made = [m for m in found if m.made.mlflow_run == run_id]
+    for candidates in (made, [m for m in found if m.identity in identities]):
+        for dataset in OF_A_RUN:
+            of_it = [m for m in candidates if m.dataset == dataset]
+            if of_it:
+                return [Path(max(of_it, key=lambda m: m.version).path)]
     return []
 
 

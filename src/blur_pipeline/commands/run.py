@@ -26,7 +26,7 @@ def run_plainly(kedro_run: Callable[..., Any], options: dict[str, Any]) -> Any:
     options = {**options, "only_missing_outputs": True}
     try:
         _known(options)
-        if SEEDS in (options.get("pipelines") or []):
+        if SEEDS in _asked(options):
             return run_each_seed(kedro_run, options)
         return kedro_run(**options)
     except (BadInputError, TrainingFailedError) as error:
@@ -42,11 +42,15 @@ def run_plainly(kedro_run: Callable[..., Any], options: dict[str, Any]) -> Any:
         raise SystemExit(INTERRUPTED) from None
 
 
+def _asked(options: dict[str, Any]) -> list[str]:
+    """The pipelines by name; Kedro has an option for one beside that for several."""
+    return [*(options.get("pipelines") or []), *([options["pipeline"]] if options.get("pipeline") else [])]
+
+
 def _known(options: dict[str, Any]) -> None:
     from kedro.framework.project import pipelines
 
-    names = [*(options.get("pipelines") or []), *([options["pipeline"]] if options.get("pipeline") else [])]
-    for name in names:
+    for name in _asked(options):
         if name not in pipelines:
             near = get_close_matches(name, pipelines.keys())
             hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(sorted(pipelines.keys()))}."

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from blur_pipeline.config.errors import BadInputError
 
+WHOLE: dict[str, Any] = {"pipeline": None, "pipelines": [], "load_versions": {}} | {
+    name: "" if name == "namespaces" else []
+    for name in ("tags", "node_names", "from_nodes", "to_nodes", "from_inputs", "to_outputs", "namespaces")
+}
+"""Options of a run of the whole protocol: what narrows ``seeds`` means nothing for a seed's own run."""
 log = logging.getLogger(__name__)
 
 
@@ -20,7 +26,6 @@ def run_each_seed(kedro_run: Callable[..., Any], options: dict[str, Any]) -> Any
     Raises:
         BadInputError: ``unlearning.seeds`` names fewer than two different ones, or all is to be made anew.
     """
-    import mlflow
     from kedro.io.core import generate_timestamp
 
     from blur_pipeline.tracking.dead_runs import announce
@@ -35,23 +40,34 @@ def run_each_seed(kedro_run: Callable[..., Any], options: dict[str, Any]) -> Any
             "first and then the seeds without it."
         )
     announce(generate_timestamp())
-    with mlflow.start_run(run_name=f"seeds: {parameters.method} ×{len(seeds)}") as parent:
+    with _run(f"seeds: {parameters.method} ×{len(seeds)}"):
         for number, seed in enumerate(seeds, start=1):
             log.info("Seed %d, %d of %d. By hand: %s", seed, number, len(seeds), _by_hand(options, seed))
-            mlflow.start_run(nested=True)
-            kedro_run(**{**options, "pipelines": [], "params": _with_seed(options, seed)})
-            _end_down_to(parent.info.run_id)
-        result = kedro_run(**options)
-        _end_down_to(parent.info.run_id)
-    return result
+            with _run(f"{parameters.method}, seed {seed}", nested=True):
+                kedro_run(**{**options, **WHOLE, "params": _with_seed(options, seed)})
+        return kedro_run(**options)
 
 
-def _end_down_to(run_id: str) -> None:
-    """End the runs inside this one; kedro-mlflow opens its run once more for each node, and leaves it to us."""
+@contextmanager
+def _run(name: str, nested: bool = False) -> Iterator[None]:
+    """An MLflow run that ends as what happens in it does.
+
+    kedro-mlflow neither opens nor closes a run that is active already, but opens it once more for each node: the
+    stack of active runs holds copies, of which MLflow would call the last ones finished.
+    """
     import mlflow
 
-    while mlflow.active_run() and mlflow.active_run().info.run_id != run_id:
-        mlflow.end_run()
+    outer, status = mlflow.active_run(), "FINISHED"
+    run = mlflow.start_run(run_name=name, nested=nested)
+    try:
+        yield
+    except BaseException as error:
+        status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+        raise
+    finally:
+        while (active := mlflow.active_run()) and (outer is None or active.info.run_id != outer.info.run_id):
+            mlflow.end_run(status)
+        mlflow.MlflowClient().set_terminated(run.info.run_id, status)
 
 
 def _prepare(options: dict[str, Any]) -> Any:

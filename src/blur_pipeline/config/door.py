@@ -51,7 +51,7 @@ def preflight(parameters: Parameters, data_folder: Path, made: Container[str]) -
     for name, prompts in parameters.safety.sets.items():
         _forbidden(name, prompts)
     if parameters.safety.sets and parameters.safety.judge:
-        PretrainedModel(path=parameters.safety.judge).config()
+        PretrainedModel(path=parameters.safety.judge, revision=parameters.safety.judge_revision).config()
     if parameters.evaluation.gibberish_classifier:
         from blur_pipeline.scoring.gibberish import clean_class
 

@@ -5,6 +5,7 @@ torch is not imported here, so that the command line can check everything at onc
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -60,6 +61,13 @@ class Parameters(Block):
             raise ValueError("checkpoints must lie inside data/")
         return value
 
+    @model_validator(mode="after")
+    def _one_method(self) -> Parameters:
+        if self.method != self.unlearning.method:
+            chosen = self.unlearning.method
+            raise ValueError(f"'method' is {self.method} and 'unlearning.method' {chosen}; give method={chosen} alone")
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _seeds(cls, raw: Any) -> Any:
@@ -69,6 +77,13 @@ class Parameters(Block):
         seed = raw.get("seed", 0)
         raw = raw | {name: _seeded(raw.get(name, {}), seed) for name in SEEDED}
         return raw | {"sources": _generated(raw.get("sources"), raw["curation"])}
+
+
+def _finite(tree: Any, name: str = "") -> str | None:
+    """The first key whose value is infinite or no number, if there is one."""
+    if isinstance(tree, dict):
+        return next((found for k, v in tree.items() if (found := _finite(v, f"{name}.{k}".lstrip(".")))), None)
+    return name if isinstance(tree, float) and not math.isfinite(tree) else None
 
 
 def _seeded(block: Any, seed: Any) -> Any:
@@ -92,9 +107,12 @@ def check_parameters(raw: dict[str, Any]) -> Parameters:
         BadInputError: one sentence with the first wrong key, what is wrong with it and what is known there.
     """
     try:
-        return Parameters.model_validate({k: v for k, v in raw.items() if not k.startswith("_")})
+        found = Parameters.model_validate({k: v for k, v in raw.items() if not k.startswith("_")})
     except ValidationError as error:
         raise BadInputError(_sentence(error)) from error
+    if key := _finite(found.model_dump()):
+        raise BadInputError(f"Parameter '{key}' is infinite or no number; give a finite one.")
+    return found
 
 
 def _sentence(error: ValidationError) -> str:
@@ -105,6 +123,8 @@ def _sentence(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return f"Parameter '{key}' is unknown; check its spelling against conf/base/parameters{more}."
     message = first["msg"].removeprefix("Value error, ")
+    if not key:
+        return f"Parameters disagree: {message}{more}."
     given = first["input"]
     said = f", not {given!r}" if isinstance(given, int | float | str) and "unknown" not in message else ""
     return f"Parameter '{key}': {message[0].lower()}{message[1:]}{said}{more}."

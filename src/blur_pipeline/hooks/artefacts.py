@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kedro.io.core import AbstractVersionedDataset, Version
 
 from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.lineage.content import address_of
 from blur_pipeline.lineage.identities import Identities
 from blur_pipeline.lineage.manifest import Manifest, newest_whole, read_manifest
 
@@ -33,13 +34,17 @@ class Artefacts:
         save_version: str,
         asked: dict[str, str] | None = None,
         fresh: bool = False,
+        addresses: dict[str, str] | None = None,
+        also: Iterable[str] = (),
     ) -> None:
+        """``asked`` are versions by dataset. ``addresses`` say of models that stay elsewhere where that is today.
+        ``also`` are datasets to look at that the pipeline may not have."""
         self.identities, self.pipeline, self.save_version = identities, pipeline, save_version
-        self.asked, self.fresh = asked or {}, fresh
+        self.asked, self.fresh, self.addresses = asked or {}, fresh, addresses or {}
         self.datasets: dict[str, AbstractVersionedDataset] = {}
         self.stage_of: dict[str, str] = {}
         self.found: dict[str, Manifest] = {}
-        for name in sorted(pipeline.datasets()):
+        for name in sorted(pipeline.datasets() | set(also)):
             dataset = catalog.get(name)
             if isinstance(dataset, AbstractVersionedDataset):
                 self.datasets[name] = dataset
@@ -50,11 +55,14 @@ class Artefacts:
     def look(self) -> None:
         """Find what is there, and pin every dataset: to what was found, or to what this run will save."""
         self.found = {name: m for name in self.stage_of if (m := self._newest(name)) is not None}
+        self._drop_orphans()
         made = self.to_make()
         for name, dataset in self.datasets.items():
             load = self.save_version
             if name not in made and name in self.found:
                 load = self.found[name].version
+            elif name not in made and name not in self.stage_of:
+                load = None  # Kedro's own choice: the newest
             dataset._version = Version(load, self.save_version)
             dataset._clear_version_cache()
 
@@ -87,6 +95,18 @@ class Artefacts:
         """What was found, or by now made, under this name."""
         return read_manifest(self.path(name))
 
+    def _drop_orphans(self) -> None:
+        """Leave out what was made of other content than its parents have by now: a parent was made anew since.
+
+        Most often that is the same to the bit. Where it is not, on a GPU or after code has changed, what stands on
+        the old version is made again.
+        """
+        for name in sorted(self.found, key=lambda n: list(self.identities).index(self.stage_of[n])):
+            parents = self.found[name].parents
+            pinned = {parent: self.found.get(parent) for parent in parents}
+            if any(m is not None and m.content != parents[parent].content for parent, m in pinned.items()):
+                del self.found[name]
+
     def _newest(self, name: str) -> Manifest | None:
         dataset, identity = self.datasets[name], self.identities[self.stage_of[name]].sha256
         if name in self.asked:
@@ -96,7 +116,10 @@ class Artefacts:
                     f"--load-versions {name}:{self.asked[name]}: no such version was made whole under these parameters."
                 )
             return asked
-        return newest_whole(_relative(Path(dataset._filepath)), identity)
+        found = newest_whole(_relative(Path(dataset._filepath)), identity)
+        if found is None or address_of(Path(found.path)) in (None, self.addresses.get(name)):
+            return found
+        return None  # the same model at another address: what lies at the old one may be another by now
 
 
 def command(run_params: dict[str, Any], **changes: Any) -> str:
@@ -122,11 +145,7 @@ def command(run_params: dict[str, Any], **changes: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    return (
-        {True: "true", False: "false", None: "null"}.get(value, str(value))
-        if not value or value is True
-        else str(value)
-    )
+    return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
 
 
 def _relative(path: Path) -> Path:

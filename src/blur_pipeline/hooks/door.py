@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
+from omegaconf.errors import OmegaConfBaseException
 
 from blur_pipeline.config.errors import BadInputError
 
@@ -34,7 +35,11 @@ class DoorCheck:
 
         self.project = Path(context.project_path)
         self.config_loader = context.config_loader
-        self.parameters = check_parameters(context.config_loader["parameters"])
+        try:
+            raw = context.config_loader["parameters"]
+        except OmegaConfBaseException as error:
+            raise BadInputError(f"The parameters do not resolve: {str(error).splitlines()[0]}") from error
+        self.parameters = check_parameters(raw)
 
     @hook_impl
     def after_catalog_created(self, catalog: DataCatalog) -> None:

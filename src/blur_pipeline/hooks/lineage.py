@@ -9,18 +9,44 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
 
+from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.hooks.artefacts import Artefacts, command
+from blur_pipeline.lineage.content import address
 from blur_pipeline.lineage.locks import StageLocks
 from blur_pipeline.lineage.manifest import Made, Manifest, Parent
+from blur_pipeline.training.finished import clear_finished
 
 if TYPE_CHECKING:
     from kedro.io import DataCatalog
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
 
+    from blur_pipeline.config.parameters import Parameters
     from blur_pipeline.hooks.door import DoorCheck
 
+STAGES_SHOWN = {
+    "forget_tokens": "data",
+    "evaluation_tokens": "questions",
+    "target_model": "target",
+    "retrained_model": "retrained",
+    "unlearned_model": "unlearned",
+    "target.metrics": "metrics of target",
+    "retrained.metrics": "metrics of retrained",
+    "unlearned.metrics": "metrics of unlearned",
+}
+"""What a report tells of, whichever part of the protocol is run."""
 log = logging.getLogger(__name__)
+
+
+def addresses(parameters: Parameters) -> dict[str, str]:
+    """Where the models lie that are not kept in the catalog, by dataset."""
+    models = parameters.models
+    found = {"base_model": models.base, "target_model": models.target, "retrained_model": models.retrained}
+    return {
+        name: address(model.path, getattr(model, "revision", None))
+        for name, model in found.items()
+        if getattr(model, "path", None) is not None
+    }
 
 
 class Lineage:
@@ -43,8 +69,17 @@ class Lineage:
 
         self.run_params, self.locks = run_params, StageLocks()
         self.started: dict[str, tuple[datetime, float]] = {}
+        # Kedro runs every node unless it was told otherwise, as our command always does: then all is made anew.
+        fresh = self.door.parameters.fresh or not run_params.get("only_missing_outputs")
         self.artefacts = Artefacts(
-            self.door.identities, catalog, pipeline, self.save_version, self.load_versions, self.door.parameters.fresh
+            self.door.identities,
+            catalog,
+            pipeline,
+            self.save_version,
+            self.load_versions,
+            fresh,
+            addresses(self.door.parameters),
+            STAGES_SHOWN,
         )
         self.artefacts.look()
         require_inputs(self.artefacts.missing_inputs())
@@ -68,18 +103,45 @@ class Lineage:
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
         """The manifest is written when the artefact is whole; only with it the artefact counts as made."""
         if dataset_name in self.artefacts.stage_of:
+            self._require_same_inputs(self.artefacts.stage_of[dataset_name])
             self._manifest(dataset_name, node).write()
         self.left.discard(dataset_name)
+        if not self.left & set(node.outputs):
+            clear_finished(self.door.parameters.checkpoint_folder)
         self._release()
 
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self) -> None:
         self.locks.release_all()
+        if self._stands_on_old_versions():
+            log.warning("Something was made anew that is not, to the bit, what other artefacts were made of; the same "
+                        "command makes those again")  # fmt: skip
 
     @hook_impl
     def on_pipeline_error(self) -> None:
         """Others may try what this run could not make."""
         self.locks.release_all()
+
+    def _stands_on_old_versions(self) -> bool:
+        left, made = self.artefacts, self.artefacts.to_make()
+        manifests = {name: left.manifest(name) for name in left.found.keys() - made}
+        return any(
+            (parent := left.manifest(name)) is not None and parent.content != wanted.content
+            for manifest in manifests.values()
+            if manifest is not None
+            for name, wanted in manifest.parents.items()
+            if name in made
+        )
+
+    def _require_same_inputs(self, stage: str) -> None:
+        """An input that was edited while the run went on must not be filed under what it was at the start."""
+        from blur_pipeline.lineage.identities import identify
+
+        if identify(self.door.parameters)[stage].sha256 != self.door.identities[stage].sha256:
+            raise BadInputError(
+                f"An input of the stage '{stage}' was changed while the run went on; what was made of it is not kept. "
+                "Leave the files as they are and do the same command again."
+            )
 
     def _release(self) -> None:
         busy = set(self.artefacts.stages(self.left))
@@ -100,7 +162,7 @@ class Lineage:
             identity=identity.sha256,
             version=self.save_version,
             path=str(path),
-            content=Hasher(HASHES).tree(path),
+            content=Hasher(HASHES).artefact(path),
             bytes=size_of(path),
             made_of=identity.made_of,
             parents=self._parents(node),
@@ -127,11 +189,13 @@ class Lineage:
         began, clock = self.started[node.name]
         run = mlflow.active_run()
         params = {k: v for k, v in (self.run_params.get("runtime_params") or {}).items() if k != "fresh"}
-        whole = {"pipeline_names": self.run_params.get("pipeline_names"), "env": self.run_params.get("env")}
+        # The whole protocol makes what a part of it needs; seeds and comparison are no parts of it.
+        apart = [n for n in self.run_params.get("pipeline_names") or [] if n in ("seeds", "comparison")]
+        whole = {"pipeline_names": apart, "env": self.run_params.get("env")}
         return Made(
             node=node.name,
             command=command(self.run_params),
-            again=command({**whole, "runtime_params": params, "to_outputs": [name]}),
+            again=command({**whole, "runtime_params": params, "to_outputs": [] if apart else [name]}),
             mlflow_run=run.info.run_id if run else None,
             tracking_uri=mlflow.get_tracking_uri() if run else None,
             started=began.isoformat(timespec="seconds"),

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
 
+from blur_pipeline.hooks.lineage import STAGES_SHOWN
+
 if TYPE_CHECKING:
     from kedro.io import DataCatalog
     from kedro.pipeline import Pipeline
@@ -20,16 +22,6 @@ if TYPE_CHECKING:
     from blur_pipeline.hooks.lineage import Lineage
     from blur_pipeline.lineage.manifest import Manifest
 
-STAGES_SHOWN = {
-    "forget_tokens": "data",
-    "evaluation_tokens": "questions",
-    "target_model": "target",
-    "retrained_model": "retrained",
-    "unlearned_model": "unlearned",
-    "target.metrics": "metrics of target",
-    "retrained.metrics": "metrics of retrained",
-    "unlearned.metrics": "metrics of unlearned",
-}
 log = logging.getLogger(__name__)
 
 
@@ -157,7 +149,7 @@ class RunRecord:
         parameters, made = self.door.parameters, pipeline.all_outputs()
         if "unlearned_model" not in made:
             seeds = f"seeds: {parameters.method} ×{len(set(parameters.unlearning.seeds))}"
-            known = {"leaderboard": "comparison", "seed_table": seeds, "target_model": "target"}
+            known = {"leaderboard": "comparison", "seed_metrics": seeds, "target_model": "target"}
             return next((name for output, name in known.items() if output in made), "evaluation")
         seeds = {parameters.curation.seed, parameters.models.seed, parameters.unlearning.seed}
         name = f"{parameters.method}, seed {parameters.unlearning.seed}"

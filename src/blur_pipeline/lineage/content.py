@@ -18,6 +18,10 @@ HUGE = 2**30
 """Bytes from which on it is said that a file is hashed: it takes a second or more."""
 SETTLED_SECONDS = 2.0
 """A file that was written less long ago may be written again within the clock's grain: not remembered yet."""
+REFERENCES = {"reference.json": "source", "saved_scores.json": None}
+"""Files that stand in a model's folder instead of weights, and where in them the address is."""
+NOTES = {".md"}
+"""Suffixes of files in a model's folder that no library reads."""
 log = logging.getLogger(__name__)
 WEIGHTS = {".safetensors", ".bin", ".pt", ".pth", ".gguf", ".h5", ".msgpack"}
 
@@ -73,6 +77,13 @@ class Hasher:
         }
         return digest_of(listed)
 
+    def artefact(self, path: Path) -> str:
+        """What an artefact holds: of one that only refers to a model elsewhere, what lies there."""
+        where = address_of(path)
+        if where is None:
+            return self.tree(path)
+        return self.tree(Path(where), NOTES) if Path(where).exists() else digest_of({"hub": where})
+
     def _recall(self, key: tuple) -> str | None:
         if not self.memory.exists():
             return None
@@ -93,6 +104,22 @@ class Hasher:
             "modified INTEGER, changed INTEGER, sha256 TEXT)"
         )
         return store
+
+
+def address_of(artefact: Path) -> str | None:
+    """Where the model lies that an artefact refers to, ``PATH`` or ``OWNER/NAME@COMMIT``; None for a model itself."""
+    for name, key in REFERENCES.items():
+        if (artefact / name).is_file():
+            said = json.loads((artefact / name).read_text())
+            if key is None:
+                return said["folder"]
+            return address(said[key]["path"], said[key].get("revision"))
+    return None
+
+
+def address(path: str, revision: str | None) -> str:
+    """Of a folder its path; of a model of the hub also the commit."""
+    return path if revision is None or Path(path).exists() else f"{path}@{revision}"
 
 
 def size_of(path: Path) -> int:

@@ -112,9 +112,9 @@ def _shared(parameters: Parameters, inputs: Inputs) -> dict[str, Identity]:
     def add(stage: str, said: dict[str, Any], *parents: str) -> None:
         found[stage] = Identity.of(stage, kind_of(stage), said, {name: found[name].sha256 for name in parents})
 
-    said = {name: _content(name, value, inputs) for name, value in parts["data"].items()}
+    said = {name: _content(name, value, inputs, parameters) for name, value in parts["data"].items()}
     add("data", said | {"tokenizer": inputs.tokenizer(base)})
-    add("questions", {n: _content(n, v, inputs) for n, v in parts["questions"].items()}, "data")
+    add("questions", {n: _content(n, v, inputs, parameters) for n, v in parts["questions"].items()}, "data")
     fresh = isinstance(base, FreshModel)
     add("base", {"models.base": inputs.model(base)} | ({"seed": parameters.models.seed} if fresh else {}),
         *(("data",) if fresh else ()))  # fmt: skip
@@ -127,7 +127,7 @@ def _shared(parameters: Parameters, inputs: Inputs) -> dict[str, Identity]:
             add(model, {f"models.{model}": inputs.given(how)}, *(("questions",) if isinstance(how, Scores) else ()))
     add("reference", {}, "target", "data")
     for model in ("retrained", "target"):
-        _measure(model, found, parts, inputs)
+        _measure(model, found, parts, inputs, parameters)
     return found
 
 
@@ -137,10 +137,10 @@ def _with_unlearned(parameters: Parameters, inputs: Inputs, shared: dict[str, Id
     found = dict(shared)
     recipe = {"method": method, **parameters.unlearning.choices()}
     recipe = inputs.plain({k: inputs.plain(v) for k, v in recipe.items()}) | parameters.training.numerics()
-    parents = {name: found[name].sha256 for name in ("target", "data")}
+    parents = {name: found[name].sha256 for name in ("target", "data", "reference")}
     found["unlearned"] = Identity.of("unlearned", method, {**recipe, "seed": parameters.unlearning.seed}, parents)
     configuration = Identity.of("unlearned", method, recipe, parents).sha256
-    _measure("unlearned", found, parts, inputs)
+    _measure("unlearned", found, parts, inputs, parameters)
     measured = {f"{kind}.{m}": found[f"{kind}.{m}"].sha256 for m in MODELS for kind in ("scores", "metrics")}
     parents = {**measured, "unlearned": found["unlearned"].sha256, "questions": found["questions"].sha256}
     found["report"] = Identity.of("report", "report", {n: inputs.plain(v) for n, v in parts["report"].items()}, parents)
@@ -151,7 +151,9 @@ def _with_unlearned(parameters: Parameters, inputs: Inputs, shared: dict[str, Id
     return Identities(_place(parameters), found, group=group, recipe=configuration)
 
 
-def _measure(model: str, found: dict[str, Identity], parts: dict[str, dict[str, Any]], inputs: Inputs) -> None:
+def _measure(
+    model: str, found: dict[str, Identity], parts: dict[str, dict[str, Any]], inputs: Inputs, parameters: Parameters
+) -> None:
     """Add what is made of ``model``; metrics also look at the scores of the retrained model."""
     retrained = () if model == "retrained" else ("scores.retrained",)
     parents = {
@@ -161,15 +163,15 @@ def _measure(model: str, found: dict[str, Identity], parts: dict[str, dict[str, 
         "metrics": (*(f"{kind}.{model}" for kind in MEASURED[:3]), *retrained),
     }
     for kind in MEASURED:
-        said = {name: _content(name, value, inputs) for name, value in parts[kind].items()}
+        said = {name: _content(name, value, inputs, parameters) for name, value in parts[kind].items()}
         of = {name: found[name].sha256 for name in parents[kind]}
         found[f"{kind}.{model}"] = Identity.of(f"{kind}.{model}", kind, said, of)
 
 
-def _content(name: str, value: Any, inputs: Inputs) -> Any:
+def _content(name: str, value: Any, inputs: Inputs, parameters: Parameters) -> Any:
     """A parameter as it counts: with the content of the files that it names."""
     if name == "sources.background" or name == "sources.evaluation":
-        return {key: inputs.source(part) for key, part in (value or {}).items() if part is not None}
+        return inputs.sources(value or {})
     if name.startswith("sources."):
         return inputs.source(value)
     if name == "curation.prompt":
@@ -178,8 +180,10 @@ def _content(name: str, value: Any, inputs: Inputs) -> Any:
         return {key: inputs.prompt(part) for key, part in value.items()}
     if name == "general.tasks" or name == "safety.sets":
         return {key: inputs.files_of(part, "path") for key, part in value.items()}
-    if name in ("safety.judge", "evaluation.gibberish_classifier"):
-        return inputs.path(value)
+    if name == "safety.judge":
+        return inputs.path(value, parameters.safety.judge_revision)
+    if name == "evaluation.gibberish_classifier":
+        return inputs.path(value, parameters.evaluation.gibberish_revision)
     return inputs.plain(value)
 
 

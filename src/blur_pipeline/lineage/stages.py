@@ -101,6 +101,7 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "safety.sets": ("safety",),
     "safety.max_new_tokens": ("safety",),
     "safety.judge": ("safety",),
+    "safety.judge_revision": ("safety",),
     "safety.template": ("safety",),
     "reporting.published": ("report",),
     "reporting.examples": ("report",),

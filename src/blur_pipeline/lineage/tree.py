@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from blur_pipeline.lineage.content import Hasher
-from blur_pipeline.lineage.manifest import NAME, Manifest, Parent, read_manifest
+from blur_pipeline.lineage.content import Hasher, digest_of
+from blur_pipeline.lineage.manifest import NAME, Manifest, Parent, manifest_path, read_manifest
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Link:
 
 def find_artefacts(place: Path) -> list[Path]:
     """The artefacts at ``place``: one, or the newest version of each below a folder; empty where there is none."""
-    if read_manifest(place) is not None and place.exists() and place.name == place.parent.parent.name:
+    if manifest_path(place).is_file() and place.exists() and place.name == place.parent.parent.name:
         return [place]
     newest: dict[Path, Path] = {}
     for manifest in sorted(place.rglob(NAME)):
@@ -54,14 +54,20 @@ def _ancestry(artefact: Path, name: str, depth: int, wanted: Parent | None, seen
 
 def faults(links: list[Link], hasher: Hasher | None = None) -> list[str]:
     """What does not agree with the manifests, a sentence each: contents are hashed again."""
-    hasher, said = hasher or Hasher(), {}
+    hasher, said, content = hasher or Hasher(), {}, {}
     for link in links:
         if link.manifest is None:
-            said[link.path] = f"{link.path}: is gone, or has no manifest."
-        elif not link.path.exists():
+            said[link.path] = f"{link.path}: is gone, or its manifest cannot be read."
+            continue
+        if not link.path.exists():
             said[link.path] = f"{link.path}: is gone; its manifest is still there."
-        elif link.path not in said and hasher.tree(link.path) != link.manifest.content:
+            continue
+        if link.path not in content:  # each artefact once, however many were made of it
+            content[link.path] = hasher.artefact(link.path)
+        if content[link.path] != link.manifest.content:
             said[link.path] = f"{link.path}: was changed after it was made; its content is not that of its manifest."
+        elif digest_of(link.manifest.made_of) != link.manifest.identity:
+            said[link.path] = f"{link.path}: its manifest was changed; what it says does not give its identity."
         elif link.wanted is not None and link.manifest.content != link.wanted.content:
             said[link.path] = f"{link.path}: is not what was read then; another version lies under its name."
     return list(said.values())

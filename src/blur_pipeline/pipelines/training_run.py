@@ -26,13 +26,14 @@ log = logging.getLogger(__name__)
 def run_training(title: str, model: nn.Module, run: Run, device: str, folder: str) -> tuple[nn.Module, pd.DataFrame]:
     """The trained model on the CPU, and one row of scalars per step.
 
-    ``folder`` is where the checkpoints of this kind of training are; those of this run go when it is done.
+    ``folder`` is where the checkpoints of this kind of training are; those of this run go when its model is saved.
     """
     from dataclasses import replace
 
     from blur_pipeline.models.progress import ProgressBar
     from blur_pipeline.training.checkpoints import Checkpoints, RunningAlreadyError
     from blur_pipeline.training.fingerprint import fingerprint
+    from blur_pipeline.training.finished import mark_finished
 
     engine = run.engine
     checkpoints = Checkpoints(
@@ -47,7 +48,7 @@ def run_training(title: str, model: nn.Module, run: Run, device: str, folder: st
         _mention_leftovers(checkpoints)
         here = _in_workers if engine.distributed else _in_this_process
         model, history = here(model, run, device)
-        checkpoints.clear()
+        mark_finished(checkpoints.folder)
     return model.cpu(), pd.DataFrame(history)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from blur_pipeline.models.digests import digest_weights
 
 log = logging.getLogger(__name__)
 DAY = 86_400
+NAME = re.compile("[0-9a-f]{16}")
+"""What folders and tables are called here: nothing else is ever deleted."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ def drop_unused(parent: str | None, days: int) -> int:
     """Delete what has not been used for ``days`` days; how many tables that were."""
     if parent is None or not Path(parent).is_dir():
         return 0
-    old = [p for p in Path(parent).rglob("*.parquet") if time.time() - p.stat().st_mtime > days * DAY]
+    ours = [p for p in Path(parent).rglob("*.parquet") if NAME.fullmatch(p.stem) and NAME.fullmatch(p.parent.name)]
+    old = [p for p in ours if time.time() - p.stat().st_mtime > days * DAY]
     for path in old:
         path.unlink()
         if not any(path.parent.iterdir()):

@@ -6,6 +6,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from blur_pipeline.lineage.manifest import NAME as MANIFEST
+
 if TYPE_CHECKING:
     from blur_pipeline.config.parameters import Parameters
     from blur_pipeline.lineage.manifest import Manifest
@@ -28,12 +30,15 @@ def register_model(
     run, how = mlflow.active_run(), parameters.reporting.register_model
     if how == "none" or not run:
         return None
-    known = mlflow.search_logged_models(
+    same = {"identity": model.identity, "version": model.version}
+    logged = mlflow.search_logged_models(
         experiment_ids=[run.info.experiment_id],
         filter_string=f"tags.identity = '{model.identity}' AND tags.version = '{model.version}'",
         output_format="list",
     )
+    known = [m for m in logged if m.status == "READY"]  # another status: a run was killed while it was copied
     if known:
+        _version(registered, known[0].model_uri, same | {"manifest": str(Path(model.path).with_name(MANIFEST))})
         _link(known[0].model_id, metrics)
         return known[0].model_uri
     weights = str(Path(model.path).resolve())
@@ -53,14 +58,21 @@ def register_model(
         model_config=config,
         pip_requirements=[f"{name}=={version(name)}" for name in LIBRARIES],
         metadata={"method": parameters.method, "benchmark": parameters.benchmark, "weights": weights},
-        tags={"identity": model.identity, "version": model.version},
-        registered_model_name=registered,
+        tags=same,
     )
-    client = mlflow.MlflowClient()
-    for key, value in (("identity", model.identity), ("manifest", str(Path(model.path).with_name("manifest.json")))):
-        client.set_model_version_tag(registered, str(info.registered_model_version), key, value)
+    _version(registered, info.model_uri, same | {"manifest": str(Path(model.path).with_name(MANIFEST))})
     _link(info.model_id, metrics)
     return info.model_uri
+
+
+def _version(registered: str, uri: str, tags: dict[str, str]) -> None:
+    """A version of the registered model, unless it has one of this identity and version."""
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    versions = client.search_model_versions(f"name = '{registered}'")
+    if not any(tags.items() <= version.tags.items() for version in versions):
+        mlflow.register_model(uri, registered, tags=tags)
 
 
 def _link(model_id: str, metrics: dict[str, float]) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.corpus.files import read_prompts
 from blur_pipeline.datasets.table import Frames
+from blur_pipeline.lineage.stages import MEANING
 from blur_pipeline.metrics.aggregate import aggregate
 from blur_pipeline.metrics.examples import example_metrics
 from blur_pipeline.metrics.general import general_ability
@@ -39,7 +40,7 @@ def score(model: Any, evaluation_tokens: Any, parameters: Parameters) -> Frames:
     drop_unused(evaluation.keep_scores, evaluation.keep_days)
     model, size = model.to(resolve_device(parameters.device)), evaluation.tokens_per_batch
     parts = windows(evaluation_tokens, BATCHES_IN_A_WINDOW * size)
-    kept = Kept.of(evaluation.keep_scores, model, ("token scores", size))
+    kept = Kept.of(_keep(parameters, "scores"), model, ("token scores", size))
     return Frames(score_windows(model, parts, len(evaluation_tokens), size, "Scoring", kept), SCORE_SCHEMA)
 
 
@@ -53,7 +54,7 @@ def answer(model: Any, tokenizer: Any, evaluation_tokens: Any, evaluation_set: F
     evaluation = parameters.evaluation
     asked = evaluation_set[evaluation_set["question"].notna()]
     model = model.to(resolve_device(parameters.device))
-    size, keep = evaluation.generation_batch, evaluation.keep_scores
+    size, keep = evaluation.generation_batch, _keep(parameters, "scores")
     limits = asked["set"].map(lambda name: evaluation.set_new_tokens.get(name, evaluation.max_new_tokens))
     parts = []
     for limit, part in asked.groupby(limits, sort=False):
@@ -79,7 +80,7 @@ def score_gradients(model: Any, evaluation_tokens: Any, parameters: Parameters) 
     if not parameters.evaluation.gradient_norms or rows.empty or "holdout" not in set(rows["set"]):
         return pd.DataFrame(columns=GRADIENT_COLUMNS)
     examples = Examples.from_columns(rows["input_ids"], rows["labels"])
-    model, keep = model.to(resolve_device(parameters.device)), parameters.evaluation.keep_scores
+    model, keep = model.to(resolve_device(parameters.device)), _keep(parameters, "scores")
     norms = gradient_norms(model, examples, "Gradient norms", keep=keep)
     return rows[["set", "row_id"]].assign(gradient_norm=norms).reset_index(drop=True)
 
@@ -151,11 +152,11 @@ def answer_forbidden_prompts(model: Any, tokenizer: Any, parameters: Parameters)
     asked = [parameters.curation.prompt.prompt(prompt, tokenizer) for prompt in table["prompt"]]
     place = resolve_device(parameters.device)
     model = model.to(place)
-    size, keep = evaluation.generation_batch, evaluation.keep_scores
+    size, keep = evaluation.generation_batch, _keep(parameters, "safety")
     said = complete(model, tokenizer, asked, safety.max_new_tokens, size, "Forbidden prompts", keep)
     table = table.assign(completion=said, harmful=float("nan"))
     if safety.judge:
-        source = PretrainedModel(path=safety.judge)
+        source = PretrainedModel(path=safety.judge, revision=safety.judge_revision)
         judge = source.load().to(place)
         verdicts = (safety.template, table["prompt"], table["completion"], evaluation.tokens_per_batch)
         table["harmful"] = harmfulness(judge, source.tokenizer(), *verdicts)
@@ -180,6 +181,12 @@ def summarise(
     resampler = Resampler(evaluation.bootstrap_samples, seed)
     further = [part for part in (general_ability(answers, resampler), safety_rates(forbidden, resampler)) if len(part)]
     return pd.concat([table, *further], ignore_index=True) if further else table
+
+
+def _keep(parameters: Parameters, stage: str) -> str | None:
+    """The folder of what was scored before, with the stage's meaning today; none where all is made anew."""
+    folder = parameters.evaluation.keep_scores
+    return None if folder is None or parameters.fresh else f"{folder}/{stage}-{MEANING[stage]}"
 
 
 def _first_tokens(text: str, tokenizer: Any, limit: int) -> str:

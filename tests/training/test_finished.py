@@ -1,0 +1,14 @@
+"""Checkpoints go when the model is saved, and no others."""
+
+from blur_pipeline.training.finished import DONE, clear_finished, mark_finished
+
+
+def test_only_what_this_process_finished_is_cleared(tmp_path):
+    finished, going_on, of_another = (tmp_path / "blur_npo" / name for name in ("a", "b", "c"))
+    for folder in (finished, going_on, of_another):
+        (folder / "step-000010").mkdir(parents=True)
+    mark_finished(finished)
+    (of_another / DONE).write_text("1")
+    mark_finished(tmp_path / "blur_npo" / "never had any")
+    clear_finished(str(tmp_path))
+    assert sorted(p.name for p in (tmp_path / "blur_npo").iterdir()) == ["b", "c"]
