@@ -108,8 +108,10 @@ def test_too_high_a_learning_rate_ends_in_a_sentence_and_a_failed_run(project):
 
 
 def test_ctrl_c_says_what_is_kept_and_marks_the_run_killed(project):
+    checkpoints = lambda: set(project.glob("data/06_models/registry/checkpoints/blur_npo/*/step-*"))
+    before = checkpoints()  # of a run that failed
     command = Command(project, "run", "--pipelines", "unlearning", "--params", f"{LONG},unlearning.seed=8")
-    while command.poll() is None and not any(project.glob("data/06_models/registry/checkpoints/blur_npo/*/step-*")):
+    while command.poll() is None and checkpoints() <= before:
         time.sleep(0.02)
     command.send_signal(signal.SIGINT)
     assert command.wait() == 130
