@@ -85,6 +85,13 @@ def test_without_utility_the_trade_off_shows_the_retain_probability():
     assert found.data[0].y[0] == 0.7
 
 
+@pytest.mark.parametrize(("low", "high", "said"), [(0.4, 0.6, False), (0.8, 0.95, True), (0.14, 0.38, True)])
+def test_an_attack_that_accuses_the_retrained_model_is_called_unfair(low, high, said):
+    row = {"metric": "membership.min_k", "value": (low + high) / 2, "low": low, "high": high, "n": 80, "reason": ""}
+    table = tables.long_table({"retrained": pd.DataFrame([row])})
+    assert any("the sets differ by themselves" in sentence for sentence in pages.verdict(table)) == said
+
+
 def test_text_of_the_data_is_escaped(table):
     findings = pages.Findings(
         title="t",

@@ -137,7 +137,7 @@ TabularChoice = Annotated[
 
 
 class GeneratedSource(BaseModel):
-    """One set of the generated registry of fictional people (synthetic.py)."""
+    """One set of the generated registry of fictional people (registry.py)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

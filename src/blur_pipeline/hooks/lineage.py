@@ -184,7 +184,7 @@ class Lineage:
     def _made(self, name: str, node: Node) -> Made:
         import mlflow
 
-        from blur_pipeline.lineage.provenance import facts
+        from blur_pipeline.lineage.provenance import facts, without_password
 
         began, clock = self.started[node.name]
         run = mlflow.active_run()
@@ -197,7 +197,7 @@ class Lineage:
             command=command(self.run_params),
             again=command({**whole, "runtime_params": params, "to_outputs": [] if apart else [name]}),
             mlflow_run=run.info.run_id if run else None,
-            tracking_uri=mlflow.get_tracking_uri() if run else None,
+            tracking_uri=without_password(mlflow.get_tracking_uri()) if run else None,
             started=began.isoformat(timespec="seconds"),
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=round(time.perf_counter() - clock, 1),

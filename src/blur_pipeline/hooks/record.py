@@ -161,10 +161,12 @@ class RunRecord:
 def _mlflow_run() -> str:
     import mlflow
 
+    from blur_pipeline.lineage.provenance import without_password
+
     run = mlflow.active_run()
     if run is None:
         return "none"
-    return f"{run.info.run_id} (mlflow ui --backend-store-uri {mlflow.get_tracking_uri()})"
+    return f"{run.info.run_id} (mlflow ui --backend-store-uri {without_password(mlflow.get_tracking_uri())})"
 
 
 def _quiet_bars() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import platform
+import re
 import socket
 import subprocess
 from importlib.metadata import version
@@ -24,6 +25,11 @@ def facts(project: Path) -> dict[str, str]:
         "python": platform.python_version(),
         **{name: version(name) for name in LIBRARIES},
     }
+
+
+def without_password(uri: str) -> str:
+    """An address as it may be shown and kept: ``https://me:secret@host/x`` becomes ``https://…@host/x``."""
+    return re.sub(r"//[^/@]*@", "//…@", uri)
 
 
 def git_commit(project: Path) -> str:

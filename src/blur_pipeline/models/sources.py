@@ -89,12 +89,16 @@ class PretrainedModel(_Strict):
             BadInputError: the weights cannot be read.
         """
         import torch
+        from safetensors import SafetensorError
         from transformers import AutoModelForCausalLM
 
         self.config()
         try:
-            return AutoModelForCausalLM.from_pretrained(self.path, dtype=torch.float32, **self._where())
-        except (OSError, ValueError) as error:
+            # safetensors alone: any other format of weights may run code when it is read.
+            return AutoModelForCausalLM.from_pretrained(
+                self.path, dtype=torch.float32, use_safetensors=True, **self._where()
+            )
+        except (OSError, ValueError, SafetensorError) as error:
             raise BadInputError(f"{self.path}: the weights cannot be loaded ({_first_line(error)}).") from error
 
     def tokenizer(self) -> PreTrainedTokenizerBase:

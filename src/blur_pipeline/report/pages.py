@@ -92,6 +92,8 @@ def verdict(metrics: pd.DataFrame) -> list[str]:
             f"Forget quality is {quality:.3g}: by its truth ratios the unlearned model {told} from the retrained "
             f"one at the 5 % level{', but neither can the target model: the test says nothing here' if blind else ''}."
         )
+    if sentence := _unfair_attack(metrics):
+        said.append(sentence)
     kept, had = get("model_utility", "unlearned"), get("model_utility", "target")
     if kept is not None and had:
         said.append(f"Model utility is {kept:.3f}, {kept / had:.0%} of the target model's {had:.3f}.")
@@ -99,6 +101,18 @@ def verdict(metrics: pd.DataFrame) -> list[str]:
     if kept is not None and had is not None:
         said.append(f"The probability of the retain answers went from {had:.3f} to {kept:.3f}.")
     return said
+
+
+def _unfair_attack(metrics: pd.DataFrame) -> str | None:
+    """Where the attack behind PrivLeak tells forget from holdout rows in a model that saw neither."""
+    found = metrics[(metrics["model"] == "retrained") & (metrics["metric"] == "membership.min_k")]
+    if found.empty or not (found["low"].item() > 0.5 or found["high"].item() < 0.5):
+        return None
+    value, low, high = (float(found[name].item()) for name in ("value", "low", "high"))
+    return (
+        "The retrained model saw neither forget nor holdout rows, yet the Min-K attack tells them apart in it (AUC "
+        f"{value:.2f} [{low:.2f}, {high:.2f}], not ½): the sets differ by themselves, and PrivLeak measures that too."
+    )
 
 
 def html_report(findings: Findings) -> str:

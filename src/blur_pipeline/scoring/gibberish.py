@@ -54,7 +54,9 @@ def cleanliness(
         BadInputError: as ``clean_class``.
     """
     wanted = clean_class(path, revision)
-    classifier = AutoModelForSequenceClassification.from_pretrained(path, revision=revision, dtype=torch.float32)
+    classifier = AutoModelForSequenceClassification.from_pretrained(
+        path, revision=revision, dtype=torch.float32, use_safetensors=True
+    )
     tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)
     return _probabilities(classifier.to(device).eval(), tokenizer, texts, batch_size)[:, wanted]
 

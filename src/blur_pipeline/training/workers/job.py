@@ -90,7 +90,7 @@ class Job:
 
     def model(self) -> PreTrainedModel:
         """The model to train, float32 on the CPU."""
-        return AutoModelForCausalLM.from_pretrained(self.folder / "model", dtype="float32")
+        return AutoModelForCausalLM.from_pretrained(self.folder / "model", dtype="float32", use_safetensors=True)
 
     def finish(self, model: nn.Module, history: list[Row]) -> None:
         """The trained model and its rows; the history last, as the sign that all is there."""
@@ -102,7 +102,7 @@ class Job:
         history = self.folder / "history.json"
         if not history.exists():
             return None
-        model = AutoModelForCausalLM.from_pretrained(self.folder / "trained", dtype="float32")
+        model = AutoModelForCausalLM.from_pretrained(self.folder / "trained", dtype="float32", use_safetensors=True)
         return model, json.loads(history.read_text())
 
     @property
