@@ -7,6 +7,7 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
+from safetensors.torch import load_file, save_file
 
 from blur_pipeline.lineage.content import Hasher
 from tests import workers
@@ -67,8 +68,9 @@ def test_what_was_made_of_an_old_version_is_made_again(project):
     """As after a fresh training on a GPU, whose weights are not the same twice: here one is changed by hand."""
     ran(kedro(project, "run", "--to-outputs", "target_model", "--params", f"{SMALL},fresh=true"))
     target = newest(project, "target_model", TARGET)
-    config = target / "generation_config.json"
-    config.write_text(config.read_text() + " ")
+    weights = load_file(target / "model.safetensors")
+    weights["model.embed_tokens.weight"] += 0.01
+    save_file(weights, target / "model.safetensors", metadata={"format": "pt"})
     changed = manifest(target) | {"content": Hasher().tree(target)}
     (target.parent / "manifest.json").write_text(json.dumps(changed))
     before = newest(project, "unlearned_model", "06_models/registry/blur_npo-*")
@@ -77,6 +79,8 @@ def test_what_was_made_of_an_old_version_is_made_again(project):
     assert after.parents[1] == before.parents[1]  # the same identity
     assert after != before
     assert manifest(after)["parents"]["target_model"]["content"] == changed["content"]
+    scores = newest(project, "token_scores.parquet", "07_model_output/registry/blur_npo-*/*")
+    assert manifest(scores)["parents"]["unlearned_model"]["content"] == manifest(after)["content"]
     assert "nothing; all was there already" in ran(kedro(project, "run", "--params", SMALL))
 
 

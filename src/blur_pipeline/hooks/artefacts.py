@@ -12,11 +12,15 @@ from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.lineage.content import address_of
 from blur_pipeline.lineage.identities import Identities
 from blur_pipeline.lineage.manifest import Manifest, newest_whole, read_manifest
+from blur_pipeline.lineage.stages import kind_of
 
 if TYPE_CHECKING:
     from kedro.io import DataCatalog
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
+
+EXACT = ("data", "questions")
+"""Stages that no model has a part in: made again, they are the same to the bit on any machine."""
 
 
 class Artefacts:
@@ -96,16 +100,22 @@ class Artefacts:
         return read_manifest(self.path(name))
 
     def _drop_orphans(self) -> None:
-        """Leave out what was made of other content than its parents have by now: a parent was made anew since.
+        """Leave out what was made of other content than its parents have, and what stands on something left out.
 
-        Most often that is the same to the bit. Where it is not, on a GPU or after code has changed, what stands on
-        the old version is made again.
+        A parent was made anew since. Most often that is the same to the bit; on a GPU, or after code has changed, it
+        is not. A parent that is gone will be made again: that of ``EXACT`` stages comes out the same.
         """
-        for name in sorted(self.found, key=lambda n: list(self.identities).index(self.stage_of[n])):
-            parents = self.found[name].parents
-            pinned = {parent: self.found.get(parent) for parent in parents}
-            if any(m is not None and m.content != parents[parent].content for parent, m in pinned.items()):
-                del self.found[name]
+        made = [name for node in self.pipeline.nodes for name in node.outputs]  # parents first
+        dropped: set[str] = set()
+        for name in [n for n in made if n in self.found]:
+            for parent, wanted in self.found[name].parents.items():
+                there, stage = self.found.get(parent), self.stage_of.get(parent)
+                same = kind_of(stage or "") in EXACT or parent in self.addresses  # an address, its content is known
+                remade = there is None and parent in made and (parent in dropped or not same)
+                if remade or (there is not None and there.content != wanted.content):
+                    del self.found[name]
+                    dropped.add(name)
+                    break
 
     def _newest(self, name: str) -> Manifest | None:
         dataset, identity = self.datasets[name], self.identities[self.stage_of[name]].sha256

@@ -80,7 +80,13 @@ def _in_workers(model: nn.Module, run: Run, device: str) -> tuple[nn.Module, lis
 
 def _mention_leftovers(checkpoints) -> None:
     others = [p for p in checkpoints.parent.glob("*") if p.is_dir() and len(p.name) == 16 and p != checkpoints.folder]
-    size = sum(f.stat().st_size for p in others for f in p.rglob("*") if f.is_file())
+    size = sum(_bytes(path) for path in others)
     if others:
         log.info("%s also holds checkpoints of %d unfinished run(s), %.1f MB; delete those you do not want to resume",
                  checkpoints.parent, len(others), size / 1e6)  # fmt: skip
+
+
+def _bytes(folder: Path) -> int:
+    """Of all files below; what another process removes meanwhile does not count."""
+    files = (os.path.join(place, name) for place, _, names in os.walk(folder) for name in names)
+    return sum(os.path.getsize(file) for file in files if os.path.exists(file))

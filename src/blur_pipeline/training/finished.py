@@ -17,7 +17,18 @@ def mark_finished(folder: Path) -> None:
 
 def clear_finished(parent: str) -> None:
     """Remove the folders that this process has marked; those of others may not be saved yet."""
-    for mark in Path(parent).glob(f"*/*/{DONE}"):
-        if mark.read_text() == str(os.getpid()):
+    for mark in [Path(kind, run, DONE) for kind in _folders(parent) for run in _folders(kind)]:
+        try:
+            ours = mark.read_text() == str(os.getpid())
+        except OSError:  # not finished, or another process has just removed its own
+            continue
+        if ours:
             shutil.rmtree(mark.parent, ignore_errors=True)
             mark.parent.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _folders(parent: str) -> list[str]:
+    try:
+        return [entry.path for entry in os.scandir(parent) if entry.is_dir()]
+    except OSError:
+        return []
