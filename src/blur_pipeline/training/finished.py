@@ -17,7 +17,7 @@ def mark_finished(folder: Path) -> None:
 
 def clear_finished(parent: str) -> None:
     """Remove the folders that this process has marked; those of others may not be saved yet."""
-    for mark in [Path(kind, run, DONE) for kind in _folders(parent) for run in _folders(kind)]:
+    for mark in [Path(run, DONE) for kind in _folders(parent) for run in _folders(kind)]:
         try:
             ours = mark.read_text() == str(os.getpid())
         except OSError:  # not finished, or another process has just removed its own
