@@ -48,7 +48,7 @@ def changed(raw: dict, key: str, value) -> dict:
         ("unlearning.methods.blur_npo.weighting.gamma", float("inf"), "gamma"),
         ("benchmark", "../x", "Parameter 'benchmark'"),
         ("variant", "a/../../b", "Parameter 'variant'"),
-        ("checkpoint_folder", "/tmp/x", "checkpoints must lie inside data/"),
+        ("checkpoint_folder", "/elsewhere/x", "checkpoints must lie inside data/"),
         ("checkpoint_folder", "data/../../x", "checkpoints must lie inside data/"),
         ("seed", 2**32, "Parameter 'seed'"),
         ("sources.forget", {"kind": "files"}, "sources.forget.*path"),
