@@ -1,5 +1,7 @@
 """Models and tokenizers in the catalog: whole or not there, safetensors only."""
 
+import json
+
 import pytest
 import torch
 from kedro.io.core import DatasetError, Version
@@ -47,6 +49,23 @@ def test_a_reference_keeps_the_address_and_loads_the_model(tmp_path, tiny_model)
     dataset(tmp_path).save(ModelReference(source=PretrainedModel(path=str(tmp_path / "elsewhere"))))
     assert not list((tmp_path / "model").rglob("*.safetensors"))
     assert dataset(tmp_path).load().num_parameters() == tiny_model.num_parameters()
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_code_beside_a_model_runs_only_where_today_s_parameters_trust_it(trusted, tmp_path, tiny_model):
+    """A reference edited by hand to say that it is trusted runs nothing."""
+    folder, trace = tmp_path / "elsewhere", tmp_path / "code ran"
+    tiny_model.save_pretrained(folder)
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Own"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    code = f"from transformers import LlamaConfig\nopen({str(trace)!r}, 'w').close()\n"
+    (folder / "own.py").write_text(f"{code}class Own(LlamaConfig):\n    model_type = 'own'\n")
+    dataset(tmp_path).save(ModelReference(source=PretrainedModel(path=str(folder), trust_remote_code=True)))
+    catalog = CausalLMDataset(str(tmp_path / "model"), Version(None, "one"), trust_remote_code=trusted)
+    with pytest.raises(DatasetError):  # the code brings no model
+        catalog.load()
+    assert trace.exists() == trusted
 
 
 def test_a_tokenizer_comes_back(tmp_path, tokenizer):

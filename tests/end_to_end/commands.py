@@ -58,6 +58,12 @@ def kedro(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.CompletedProcess(arguments, code, command.said("stdout"), command.said("stderr"))
 
 
+def ran(done: subprocess.CompletedProcess) -> str:
+    """What a command printed that must have ended well."""
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
 def _kedro(folder: str, arguments: tuple[str, ...], seen: dict[str, str], output: str) -> None:
     os.environ.clear()
     os.environ.update(seen)

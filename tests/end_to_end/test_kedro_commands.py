@@ -10,18 +10,13 @@ import mlflow
 import pytest
 
 from tests.conftest import PROJECT
-from tests.end_to_end.commands import environment, kedro
+from tests.end_to_end.commands import environment, kedro, ran
 from tests.end_to_end.conftest import SMALL, copy_project, newest, versions
 
 
 @pytest.fixture(scope="module")
 def project(finished, tmp_path_factory) -> Path:
     return shutil.copytree(finished, tmp_path_factory.mktemp("commands") / "project")
-
-
-def ran(done: subprocess.CompletedProcess) -> str:
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return done.stdout
 
 
 def test_tags_from_nodes_and_to_outputs_narrow_a_run(project):

@@ -5,7 +5,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.end_to_end.commands import Command, kedro
+from tests.end_to_end.commands import Command, kedro, ran
 from tests.end_to_end.conftest import SMALL, copy_project, newest, versions
 from tests.end_to_end.test_tofu_files import write_tofu
 from tests.real_data.test_tofu import TINY
@@ -27,11 +26,6 @@ GAMMA = "unlearning.methods.blur_npo.weighting.gamma=0.01"
 def project(finished, tmp_path_factory) -> Path:
     """The finished project once more, to go on in."""
     return shutil.copytree(finished, tmp_path_factory.mktemp("lineage") / "project")
-
-
-def ran(done: subprocess.CompletedProcess) -> str:
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return done.stdout
 
 
 def runs_of(project: Path, experiment: str = "registry") -> pd.DataFrame:

@@ -11,9 +11,9 @@ from safetensors.torch import load_file, save_file
 
 from blur_pipeline.lineage.content import Hasher
 from tests import workers
-from tests.end_to_end.commands import Command, environment, kedro
+from tests.end_to_end.commands import Command, environment, kedro, ran
 from tests.end_to_end.conftest import SMALL, newest, versions
-from tests.end_to_end.test_lineage import ran, runs_of
+from tests.end_to_end.test_lineage import runs_of
 
 TARGET = "06_models/registry/target-*"
 

@@ -56,7 +56,21 @@ class _PretrainedFolder(AbstractVersionedDataset):
 
 
 class CausalLMDataset(_PretrainedFolder):
-    """A causal language model in float32, a reference to one elsewhere, or a note of what stands in for one."""
+    """A causal language model in float32, a reference to one elsewhere, or a note of what stands in for one.
+
+    Whether code that comes with a model may run is said by today's parameters (``trust_remote_code``), never by what
+    lies in ``data/``: a file there may have been edited.
+    """
+
+    def __init__(
+        self,
+        filepath: str,
+        version: Version | None = None,
+        metadata: dict[str, Any] | None = None,
+        trust_remote_code: bool = False,
+    ) -> None:
+        self.trust_remote_code = trust_remote_code
+        super().__init__(filepath, version, metadata)
 
     def save(self, data: PreTrainedModel | ModelReference | AbsentModel | SavedScores) -> None:
         self._save_whole(data)
@@ -68,7 +82,7 @@ class CausalLMDataset(_PretrainedFolder):
                 return note.model_validate_json((folder / name).read_text())
         if (folder / "reference.json").exists():
             source = json.loads((folder / "reference.json").read_text())["source"]
-            return PretrainedModel(**source).load()
+            return PretrainedModel(**{**source, "trust_remote_code": self.trust_remote_code}).load()
         return PretrainedModel(path=str(folder)).load()
 
     def _write(self, data: PreTrainedModel | ModelReference | AbsentModel | SavedScores, folder: Path) -> None:

@@ -25,6 +25,7 @@ class IdentifyingConfigLoader(OmegaConfigLoader):
         if key == "catalog":
             OmegaConf.register_new_resolver("place", self._place, replace=True)
             OmegaConf.register_new_resolver("places_of_seeds", self._places_of_seeds, replace=True)
+            OmegaConf.register_new_resolver("trusted", self._trusted, replace=True)
         return super().__getitem__(key)
 
     def identities(self) -> Identities:
@@ -43,6 +44,10 @@ class IdentifyingConfigLoader(OmegaConfigLoader):
             return self.identities().folder(stage)
         except BadInputError:
             return f"{self['globals']['benchmark']}/{stage.replace('.', '-')}-unknown"
+
+    def _trusted(self, model: str) -> bool:
+        """Whether ``models.base``, ``target`` or ``retrained`` may run code of its own."""
+        return getattr(getattr(check_parameters(self["parameters"]).models, model), "trust_remote_code", False)
 
     def _places_of_seeds(self, stage: str, layer: str, name: str) -> dict[str, str]:
         """``data/LAYER/PLACE/NAME`` of a stage for each of ``unlearning.seeds``."""

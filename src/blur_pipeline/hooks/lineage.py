@@ -103,7 +103,8 @@ class Lineage:
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
         """The manifest is written when the artefact is whole; only with it the artefact counts as made."""
         if dataset_name in self.artefacts.stage_of:
-            self._require_same_inputs(self.artefacts.stage_of[dataset_name])
+            if "parameters" in node.inputs:  # or it reads nothing but artefacts
+                self._require_same_inputs(self.artefacts.stage_of[dataset_name])
             self._manifest(dataset_name, node).write()
         self.left.discard(dataset_name)
         if not self.left & set(node.outputs):

@@ -135,8 +135,7 @@ def _with_unlearned(parameters: Parameters, inputs: Inputs, shared: dict[str, Id
     """``shared`` and what depends on the method and its seed."""
     parts, method = decided_by(parameters), parameters.unlearning.method
     found = dict(shared)
-    recipe = {"method": method, **parameters.unlearning.choices()}
-    recipe = inputs.plain({k: inputs.plain(v) for k, v in recipe.items()}) | parameters.training.numerics()
+    recipe = {"method": method, **parameters.unlearning.choices(), **parameters.training.numerics()}
     parents = {name: found[name].sha256 for name in ("target", "data", "reference")}
     found["unlearned"] = Identity.of("unlearned", method, {**recipe, "seed": parameters.unlearning.seed}, parents)
     configuration = Identity.of("unlearned", method, recipe, parents).sha256
