@@ -15,7 +15,7 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     [
         *("torch", "transformers", "peft", "datasets", "pandas", "plotly.graph_objects", "mlflow", "mlflow.pyfunc"),
-        *("kedro_datasets.huggingface", "kedro_datasets.plotly", "mlflow.store.tracking.sqlalchemy_store"),
+        *("kedro_datasets.pandas", "kedro_datasets.plotly", "mlflow.store.tracking.sqlalchemy_store"),
         *("kedro.framework.cli", "kedro_mlflow.framework.hooks", "kedro_viz.integrations.kedro.run_hooks"),
         *("blur_pipeline.training.loop", "blur_pipeline.config.door", "tests.conftest"),
     ]

@@ -79,7 +79,7 @@ def test_every_dataset_is_in_the_catalog_below_its_stage(env):
         if stage is None:
             without.add(name)
             continue
-        path = str(getattr(dataset, "_filepath", None) or dataset._path)
+        path = str(dataset._filepath)
         assert f"/{config._place(stage)}/" in path, name
         assert config._place(stage).startswith(benchmark), name
     comparison = register_pipelines()["comparison"].datasets() - {"parameters", "run_record"}
