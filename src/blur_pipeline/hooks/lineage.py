@@ -69,6 +69,7 @@ class Lineage:
 
         self.run_params, self.locks = run_params, StageLocks()
         self.started: dict[str, tuple[datetime, float]] = {}
+        self.unwritten: dict[str, Manifest] = {}
         # Kedro runs every node unless it was told otherwise, as our command always does: then all is made anew.
         fresh = self.door.parameters.fresh or not run_params.get("only_missing_outputs")
         self.artefacts = Artefacts(
@@ -101,15 +102,27 @@ class Lineage:
 
     @hook_impl(tryfirst=True)
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
-        """The manifest is written when the artefact is whole; only with it the artefact counts as made."""
+        """The manifest is written when the artefact is whole; only with it the artefact counts as made.
+
+        Those of one node are written together: with some of them alone, the node would make these a second time.
+        """
         if dataset_name in self.artefacts.stage_of:
             if "parameters" in node.inputs:  # or it reads nothing but artefacts
                 self._require_same_inputs(self.artefacts.stage_of[dataset_name])
-            self._manifest(dataset_name, node).write()
-        self.left.discard(dataset_name)
+            self.unwritten[dataset_name] = self._manifest(dataset_name, node)
+            self._write_when_all_are_saved(node)
+        else:
+            self.left.discard(dataset_name)
         if not self.left & set(node.outputs):
             clear_finished(self.door.parameters.checkpoint_folder)
         self._release()
+
+    def _write_when_all_are_saved(self, node: Node) -> None:
+        outputs = [name for name in node.outputs if name in self.artefacts.stage_of]
+        if self.unwritten.keys() >= set(outputs):
+            for name in outputs:
+                self.unwritten.pop(name).write()
+                self.left.discard(name)
 
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self) -> None:

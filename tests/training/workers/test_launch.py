@@ -15,7 +15,7 @@ from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.loop import NonFiniteError, Run, train
 from blur_pipeline.training.schedule import Schedule
 from blur_pipeline.training.workers.job import Job
-from blur_pipeline.training.workers.launch import WorkersFailedError, launch, start
+from blur_pipeline.training.workers.launch import WorkersFailedError, _first_failure, launch, start
 from tests.conftest import build_tiny_model, random_examples
 
 RECIPE = Recipe(
@@ -79,6 +79,26 @@ def test_workers_that_die_for_good_are_named(tmp_path):
     ):
         launch(write(tmp_path, long_run(tmp_path, restarts=0, steps=4000)), [watch], tmp_path / "logs")
     assert worker_pids() == []
+
+
+def summary(*failures: tuple[int, int]) -> str:
+    """As torch.distributed.run writes it, the root cause last."""
+    told = [
+        f"[{i}]:\n  time      : 2026-11-24_17:58:16\n  host      : here\n  rank      : {rank} (local_rank: {rank})\n"
+        f"  exitcode  : {code} (pid: 4)\n  error_file: <N/A>\n"
+        for i, (rank, code) in enumerate(failures)
+    ]
+    return "worker FAILED\nFailures:\n" + "".join(told[:-1] or ["  <NO_OTHER_FAILURES>\n"]) + (
+        "-----\nRoot Cause (first observed failure):\n" + told[-1]
+    )
+
+
+def test_a_worker_that_was_only_stopped_is_not_blamed():
+    """Rank 1 was killed, rank 0 stopped for it in the same second and printed as the root cause."""
+    assert _first_failure(summary((1, -9), (0, -15))) == ("1", "-9")
+    assert _first_failure(summary((0, -15), (1, 1))) == ("1", "1")
+    assert _first_failure(summary((0, -15))) == ("0", "-15")
+    assert _first_failure("no summary") is None
 
 
 def test_a_non_finite_loss_is_not_tried_again(tmp_path):

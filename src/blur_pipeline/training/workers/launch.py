@@ -124,15 +124,26 @@ def _port_is_free(engine: Engine) -> None:
 
 def _why(logs: Path, engine: Engine, code: int) -> str:
     """From the summary that torch.distributed.run ends with."""
-    text = (logs / "launcher.log").read_text()
-    cause = text[text.rfind("Root Cause") :] if "Root Cause" in text else ""
-    rank, exit_code = (re.search(rf"{name}\s*:\s*(-?\d+)", cause) for name in ("rank", "exitcode"))
-    who = f"rank {rank[1]} ended with exit code {exit_code[1]}" if rank and exit_code else f"they ended with {code}"
-    said = _last_words(logs, rank[1] if rank else "0")
+    failure = _first_failure((logs / "launcher.log").read_text())
+    who = "rank {} ended with exit code {}".format(*failure) if failure else f"they ended with {code}"
+    said = _last_words(logs, failure[0] if failure else "0")
     return (
         f"The workers failed: {who}{said}, and {engine.restarts} restart(s) did not help. The log of each rank is in "
         f"{logs}; the same command resumes from the last checkpoint."
     )
+
+
+def _first_failure(text: str) -> tuple[str, str] | None:
+    """Rank and exit code of the worker that died by itself.
+
+    The summary's root cause is the earliest by whole seconds: a worker that was only stopped because another had died
+    may come before that one.
+    """
+    summary = text[max(text.rfind("Failures:"), 0) :]
+    found = re.findall(r"rank\s*: (\d+).*?exitcode\s*: (-?\d+)", summary, flags=re.DOTALL)
+    found = [*found[-1:], *found[:-1]]  # the root cause is printed last
+    stopped = str(-signal.SIGTERM)
+    return next((failure for failure in found if failure[1] != stopped), found[0] if found else None)
 
 
 def _last_words(logs: Path, rank: str) -> str:
