@@ -65,6 +65,17 @@ def test_columns_can_be_mapped(tmp_path):
     assert read_source(source, "forget")[0]["answer"].tolist() == ["Ann"]
 
 
+def test_rows_on_end_are_about_one_subject_where_no_column_names_it(tmp_path):
+    lines = [{"question": f"q{i}", "answer": "a"} for i in range(5)]
+    lines[2]["subject"] = "Ada"
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    rows, _ = read_source(FileSource(path=str(path), first=1, rows_per_subject=2), "forget")
+    assert rows["subject"].tolist() == ["forget 0", "Ada", "forget 1", "forget 2"]
+    rows, _ = read_source(FileSource(path=str(path)), "forget")
+    assert rows["subject"].isna().tolist() == [True, True, False, True, True]
+
+
 def test_first_and_limit_keep_the_row_s_own_number(tmp_path):
     path = write(tmp_path / "a.jsonl", json_lines(ROWS * 3))
     rows, _ = read_source(FileSource(path=path, first=2, limit=2), "forget")

@@ -64,6 +64,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "evaluation.gibberish_classifier": ("evaluation.gibberish_classifier", "some/classifier"),
     "evaluation.gibberish_revision": ("evaluation.gibberish_revision", "1" * 40),
     "evaluation.bootstrap_samples": ("evaluation.bootstrap_samples", 200),
+    "evaluation.equivalence_ratio": ("evaluation.equivalence_ratio", 1.5),
     "evaluation.published_a": ("evaluation.published_a", 0.5),
     "general.batch_size": ("general.batch_size", 4),
     "general.tasks": ("general.tasks", {"gsm8k": {}}),

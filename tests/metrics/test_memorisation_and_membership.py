@@ -6,13 +6,12 @@ import zlib
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import mannwhitneyu
 
 from blur_pipeline.metrics import membership
-from blur_pipeline.metrics.aggregate import aggregate
 from blur_pipeline.metrics.examples import EXAMPLE_COLUMNS, example_metrics
 from blur_pipeline.metrics.memorisation import exact_memorisation, extraction_strength
 from blur_pipeline.metrics.text import cut_answer, distinct_words, rouge, rouge_l_f1
+from tests.metrics.measuring import aggregated
 
 
 @pytest.mark.parametrize(
@@ -49,20 +48,6 @@ def test_attack_scores():
     assert membership.zlib_ratio(2.0, "abcabc") == pytest.approx(2 / len(zlib.compress(b"abcabc")))
     assert math.isnan(membership.loss(np.array([])))
     assert math.isnan(membership.min_k(np.array([])))
-
-
-def test_auc_counts_ties_half():
-    # Pairs (1,2), (1,3), (2,3) are in order and (2,2) is a tie: 3.5 of 4.
-    assert membership.auc(np.array([1, 2]), np.array([2, 3])) == pytest.approx(7 / 8)
-    assert membership.auc(np.array([1, 1]), np.array([1, 1, 1])) == pytest.approx(1 / 2)
-    assert membership.auc(np.array([0.0]), np.array([1.0])) == 1.0
-
-
-def test_auc_is_mann_whitney_for_each_sample_of_a_bootstrap():
-    rng = np.random.default_rng(0)
-    forget, holdout = rng.normal(size=(5, 12)).round(1), rng.normal(0.5, size=(5, 9)).round(1)
-    expected = [mannwhitneyu(h, f).statistic / (12 * 9) for f, h in zip(forget, holdout, strict=True)]
-    assert membership.auc(forget, holdout) == pytest.approx(expected)
 
 
 def test_privacy_leakage_and_relative_difference():
@@ -124,7 +109,7 @@ def members(forget: list[float], holdout: list[float]) -> pd.DataFrame:
 def test_attacks_as_aggregates():
     ours = members([0.1, 0.2, 2.5], [2.0, 3.0])  # 5 of 6 pairs in order
     retrained = members([2.0, 2.1, 2.2], [2.0, 3.0])  # 3.5 of 6
-    table = aggregate(ours, retrained, "", 200, 0).set_index("metric")
+    table = aggregated(ours, retrained)
     assert table.loc["membership.loss", "value"] == pytest.approx(5 / 6)
     assert table.loc["membership.min_k", "value"] == pytest.approx(5 / 6)
     assert table.loc["membership.loss.relative_difference", "value"] == pytest.approx(100 * (5 / 3.5 - 1))
@@ -132,19 +117,21 @@ def test_attacks_as_aggregates():
     assert table.loc["privacy_leakage", "value"] == pytest.approx(expected)
     # ours − retrained: −1.9, −1.9, 0.3 against 0, 0: four of six in order
     assert table.loc["membership.reference", "value"] == pytest.approx(4 / 6)
-    assert table.loc["membership.loss", "low"] <= 5 / 6 <= table.loc["membership.loss", "high"]
+    assert table.loc["membership.loss", "reason"] == "no interval from 2 subjects, 8 are needed"
+    assert math.isnan(table.loc["membership.loss", "low"])
+    assert table.loc["privacy_leakage", "n"] == 5
     assert table.loc["membership.gradient_norm", "reason"] == "gradient norms were not asked for"
 
 
 def test_attacks_without_a_retrained_model_or_a_holdout():
     ours = members([0.1, 0.2], [2.0, 3.0])
-    table = aggregate(ours, ours.head(0), "none was trained", 200, 0).set_index("metric")
+    table = aggregated(ours, reason="none was trained")
     assert table.loc["membership.loss", "value"] == 1.0
     assert table.loc["membership.reference", "reason"] == "none was trained"
     assert table.loc["privacy_leakage", "reason"] == "none was trained"
-    table = aggregate(ours, ours.head(0), "none was trained", 200, 0, published_auc=1 - 0.4772).set_index("metric")
+    table = aggregated(ours, reason="none was trained", published_auc=1 - 0.4772)
     assert table.loc["privacy_leakage", "value"] == pytest.approx(-100)
-    alone = aggregate(ours.query("set == 'forget'"), ours.head(0), "", 200, 0).set_index("metric")
+    alone = aggregated(ours.query("set == 'forget'"))
     assert alone.loc["membership.loss", "reason"] == "a membership attack needs a holdout set"
 
 
@@ -154,7 +141,7 @@ def test_muse_sets_have_one_metric_each():
         [("verbmem", "a", "the cat sat", "the cat"), ("knowmem_retain", "b", "Paris", "Paris\n\nQuestion: what else")],
         columns=["set", "row_id", "answer", "completion"],
     )
-    table = aggregate(example_metrics([scores], answers), pd.DataFrame(), "", 200, 0).set_index("metric")
+    table = aggregated(example_metrics([scores], answers))
     assert table.loc["verbmem", "value"] == pytest.approx(80)
     assert table.loc["knowmem.retain", "value"] == pytest.approx(100)
     assert "verbmem.rouge" not in table.index

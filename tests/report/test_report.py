@@ -10,10 +10,11 @@ from blur_pipeline.report import figures, pages, tables
 
 
 def metrics(**values) -> pd.DataFrame:
+    named = lambda m: m.replace("__", ".")
     rows = [
-        {"metric": m.replace("__", "."), "value": v, "low": v - 0.1, "high": v + 0.1, "n": 4, "reason": ""}
+        {"metric": named(m), "value": v, "low": v - 0.1, "high": v + 0.1, "n": 4, "subjects": 4, "reason": ""}
         if math.isfinite(v)
-        else {"metric": m.replace("__", "."), "value": v, "low": v, "high": v, "n": 0, "reason": "it is not there"}
+        else {"metric": named(m), "value": v, "low": v, "high": v, "n": 0, "subjects": 0, "reason": "it is not there"}
         for m, v in values.items()
     ]
     return pd.DataFrame(rows, columns=METRIC_COLUMNS)
@@ -66,10 +67,30 @@ def test_the_verdict_claims_no_more_than_there_is(table):
     assert "0.600, 75% of the target model's 0.800" in said
 
 
-@pytest.mark.parametrize(("target", "said"), [(1e-9, "at the 5 % level."), (0.4, "the test says nothing here")])
-def test_a_blind_test_of_forgetting_is_called_so(target, said):
-    found = tables.long_table({"target": metrics(forget_quality=target), "unlearned": metrics(forget_quality=0.5)})
-    assert said in pages.verdict(found)[0]
+def said_of(target: dict, unlearned: dict) -> str:
+    return " ".join(pages.verdict(tables.long_table({"target": metrics(**target), "unlearned": metrics(**unlearned)})))
+
+
+def test_a_large_p_value_is_no_proof_of_likeness():
+    """What a test did not find is said with its power, and "alike" only where equivalence was shown."""
+    measured = {"forget_quality": 0.5, "forget_quality__power": 0.3, "difference__nll": 0.4}
+    said = said_of({"forget_quality": 1e-9}, measured | {"equivalence": 0.7})
+    assert "no difference was found at the 5 % level, which does not show that there is none" in said
+    assert "kept half of the knowledge it finds 30%" in said
+    assert "differs from the retrained model by NLL +0.40" in said
+    assert "is not shown (p = 0.7" in said
+    assert "cannot be told" not in said
+    assert "within the stated margin is shown (p = 0.01" in said_of({}, measured | {"equivalence": 0.01})
+    assert "tell the unlearned model from the retrained one" in said_of({}, {"forget_quality": 0.01})
+
+
+@pytest.mark.parametrize(("target", "blind"), [(1e-9, False), (0.4, True)])
+def test_a_blind_test_of_forgetting_is_called_so(target, blind):
+    assert ("it says nothing here" in said_of({"forget_quality": target}, {"forget_quality": 0.5})) == blind
+
+
+def test_the_number_of_subjects_is_stated(table):
+    assert tables.subjects_of_sets(table) == "forget 4 (4 rows)"
 
 
 def test_the_trade_off_draws_each_model_with_its_interval(table):
@@ -87,7 +108,15 @@ def test_without_utility_the_trade_off_shows_the_retain_probability():
 
 @pytest.mark.parametrize(("low", "high", "said"), [(0.4, 0.6, False), (0.8, 0.95, True), (0.14, 0.38, True)])
 def test_an_attack_that_accuses_the_retrained_model_is_called_unfair(low, high, said):
-    row = {"metric": "membership.min_k", "value": (low + high) / 2, "low": low, "high": high, "n": 80, "reason": ""}
+    row = {
+        "metric": "membership.min_k",
+        "value": (low + high) / 2,
+        "low": low,
+        "high": high,
+        "n": 80,
+        "subjects": 20,
+        "reason": "",
+    }
     table = tables.long_table({"retrained": pd.DataFrame([row])})
     assert any("the sets differ by themselves" in sentence for sentence in pages.verdict(table)) == said
 

@@ -18,6 +18,11 @@ class Evaluation(Block):
         default_factory=dict, description="sets with another limit; VerbMem's references are cut to it too"
     )
     bootstrap_samples: int = Field(1000, ge=100)
+    equivalence_ratio: float = Field(
+        1.25,
+        gt=1,
+        description="alike: geometric means within this ratio of the retrained model's, either way",
+    )
     keep_scores: str | None = Field(None, description="folder where a model's scores and answers are kept as they come")
     keep_days: int = Field(30, ge=1, description="what of them was not used for so long is deleted")
     gibberish_classifier: str | None = Field(

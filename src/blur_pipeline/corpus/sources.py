@@ -46,6 +46,9 @@ class TabularSource(BaseModel):
     columns: Columns = Columns()
     first: int = Field(0, ge=0, description="rows to leave out at the start")
     limit: int | None = Field(None, gt=0, description="rows to take from there; default: all")
+    rows_per_subject: int | None = Field(
+        None, gt=0, description="where no column names the subject: so many rows on end are about one (TOFU: 20)"
+    )
 
 
 class FileSource(TabularSource):
@@ -194,10 +197,7 @@ def read_source(source: Source, set_name: str) -> tuple[pd.DataFrame, list[dict]
         return rows, [{**entry, "set": set_name, "topic": name} for name, _, entries in parts for entry in entries]
     records, inventory = source.records()
     stop = None if source.limit is None else source.first + source.limit
-    rows = [
-        _row(record, source, f"{set_name}-{i:06d}")
-        for i, record in enumerate(records[source.first : stop], source.first)
-    ]
+    rows = [_row(record, source, set_name, i) for i, record in enumerate(records[source.first : stop], source.first)]
     if not rows:
         raise BadInputError(f"{set_name}: {inventory[0]['source']} gives no row; a set must not be empty.")
     return pd.DataFrame(rows, columns=COLUMNS), [{"set": set_name, **entry} for entry in inventory]
@@ -208,7 +208,7 @@ def empty_rows() -> pd.DataFrame:
     return pd.DataFrame(columns=COLUMNS)
 
 
-def _row(record: dict, source: Source, row_id: str) -> dict:
+def _row(record: dict, source: Source, set_name: str, number: int) -> dict:
     place = f"{record['_source']}, line {record['_line']}"
     names = source.columns
     needed = ["question", "answer"] if source.rows == "questions" else ["text"]
@@ -220,6 +220,9 @@ def _row(record: dict, source: Source, row_id: str) -> dict:
                 f"{place}: no column '{name}' (it has: {there}); mend the file or map it with 'columns.{column}'."
             )
     row = {column: record.get(getattr(names, column)) for column in TEXT_COLUMNS}
+    per = getattr(source, "rows_per_subject", None)
+    if per and not row["subject"]:
+        row["subject"] = f"{set_name} {number // per}"
     if source.rows == "documents":
         row |= {"question": None, "answer": record[names.text]}
     for column, value in row.items():
@@ -229,7 +232,7 @@ def _row(record: dict, source: Source, row_id: str) -> dict:
     if wrong is None or isinstance(wrong, str):
         wrong = [] if not wrong else [wrong]
     return {
-        "row_id": row_id,
+        "row_id": f"{set_name}-{number:06d}",
         **row,
         "perturbed_answer": [str(w) for w in wrong],
         "source": record["_source"],

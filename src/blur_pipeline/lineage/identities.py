@@ -18,6 +18,7 @@ from blur_pipeline.models.sources import FreshModel
 
 SHORT = 8
 HASHES = Path("data/.lineage/hashes.sqlite")
+SCORED = MEASURED[:3]
 GROUP = ("data", "target", "retrained", "evaluation")
 """Runs that agree in these may be ranked together."""
 
@@ -126,8 +127,9 @@ def _shared(parameters: Parameters, inputs: Inputs) -> dict[str, Identity]:
             # Somebody's scores are checked against the rows that are evaluated here.
             add(model, {f"models.{model}": inputs.given(how)}, *(("questions",) if isinstance(how, Scores) else ()))
     add("reference", {}, "target", "data")
-    for model in ("retrained", "target"):
-        _measure(model, found, parts, inputs, parameters)
+    for kinds in (SCORED, ("metrics",)):
+        for model in ("retrained", "target"):
+            _measure(model, kinds, found, parts, inputs, parameters)
     return found
 
 
@@ -139,7 +141,7 @@ def _with_unlearned(parameters: Parameters, inputs: Inputs, shared: dict[str, Id
     parents = {name: found[name].sha256 for name in ("target", "data", "reference")}
     found["unlearned"] = Identity.of("unlearned", method, {**recipe, "seed": parameters.unlearning.seed}, parents)
     configuration = Identity.of("unlearned", method, recipe, parents).sha256
-    _measure("unlearned", found, parts, inputs, parameters)
+    _measure("unlearned", MEASURED, found, parts, inputs, parameters)
     measured = {f"{kind}.{m}": found[f"{kind}.{m}"].sha256 for m in MODELS for kind in ("scores", "metrics")}
     parents = {**measured, "unlearned": found["unlearned"].sha256, "questions": found["questions"].sha256}
     found["report"] = Identity.of("report", "report", {n: inputs.plain(v) for n, v in parts["report"].items()}, parents)
@@ -151,17 +153,21 @@ def _with_unlearned(parameters: Parameters, inputs: Inputs, shared: dict[str, Id
 
 
 def _measure(
-    model: str, found: dict[str, Identity], parts: dict[str, dict[str, Any]], inputs: Inputs, parameters: Parameters
+    model: str,
+    kinds: tuple[str, ...],
+    found: dict[str, Identity],
+    parts: dict[str, dict[str, Any]],
+    inputs: Inputs,
+    parameters: Parameters,
 ) -> None:
-    """Add what is made of ``model``; metrics also look at the scores of the retrained model."""
-    retrained = () if model == "retrained" else ("scores.retrained",)
+    """Add what is made of ``model``; metrics also look at the scores of the target and the retrained model."""
     parents = {
         "scores": (model, "questions", "target"),  # fluency is the target's view of the answers
         "general": (model, "data"),  # by the tokenizer
         "safety": (model, "data"),
-        "metrics": (*(f"{kind}.{model}" for kind in MEASURED[:3]), *retrained),
+        "metrics": tuple(dict.fromkeys([*(f"{k}.{model}" for k in SCORED), "scores.retrained", "scores.target"])),
     }
-    for kind in MEASURED:
+    for kind in kinds:
         said = {name: _content(name, value, inputs, parameters) for name, value in parts[kind].items()}
         of = {name: found[name].sha256 for name in parents[kind]}
         found[f"{kind}.{model}"] = Identity.of(f"{kind}.{model}", kind, said, of)

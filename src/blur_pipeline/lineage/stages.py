@@ -27,7 +27,7 @@ MEANING = {
     "scores": 1,
     "general": 1,
     "safety": 1,
-    "metrics": 1,
+    "metrics": 2,
     "report": 1,
     "seeds": 1,
 }
@@ -93,6 +93,7 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "evaluation.gibberish_classifier": ("scores",),
     "evaluation.gibberish_revision": ("scores",),
     "evaluation.bootstrap_samples": ("metrics",),
+    "evaluation.equivalence_ratio": ("metrics",),
     "evaluation.published_a": ("metrics",),
     "evaluation.keep_scores": NOTHING,
     "evaluation.keep_days": NOTHING,

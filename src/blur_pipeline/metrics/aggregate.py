@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 
 from blur_pipeline.metrics.attacks import membership_rows
-from blur_pipeline.metrics.tofu import forget_quality, harmonic_mean
-from blur_pipeline.statistics.intervals import METRIC_COLUMNS, Resampler, absent, present
+from blur_pipeline.metrics.likeness import likeness_rows
+from blur_pipeline.metrics.tofu import harmonic_mean
+from blur_pipeline.statistics.intervals import METRIC_COLUMNS, Estimate, Resampler, absent, mean
 
 MEANS = {"probability": "probability", "rouge": "rouge", "truth_ratio": "truth_score"}
 """Name of a mean that utility is made of, and the per-example column it averages."""
@@ -34,75 +33,69 @@ UTILITY_SETS = ("retain", "real_authors", "world_facts")
 
 def aggregate(
     examples: pd.DataFrame,
-    retrained: pd.DataFrame,
-    retrained_reason: str,
-    samples: int,
-    seed: int,
+    others: dict[str, pd.DataFrame],
+    reason: str,
+    resampler: Resampler,
+    ratio: float,
     published_auc: float | None = None,
 ) -> pd.DataFrame:
-    """One row per aggregate: ``metric, value, low, high, n, reason``.
+    """One row per aggregate: ``METRIC_COLUMNS``.
 
-    ``set.probability``, ``set.rouge`` and ``set.truth_ratio`` of every set, ``model_utility`` (harmonic mean of
-    the nine of retain, real authors and world facts) and ``forget_quality`` against the retrained model; the
-    ``FURTHER_MEANS`` of every set; ``verbmem``, ``knowmem.forget`` and ``knowmem.retain``; the membership attacks.
-    ``published_auc`` is the retrained model's Min-40% AUC where there is no such model here. An aggregate that
-    cannot be had is NaN with its ``reason``.
+    ``set.probability``, ``set.rouge`` and ``set.truth_ratio`` of every set and ``model_utility`` (harmonic mean of
+    the nine of retain, real authors and world facts); the ``FURTHER_MEANS`` of every set; ``verbmem``,
+    ``knowmem.forget`` and ``knowmem.retain``; how like the retrained model it is (``likeness_rows``); the membership
+    attacks. ``others`` are the examples of the ``retrained`` and the ``target`` model, empty where there is none,
+    for the ``reason`` that is given. ``ratio`` is the equivalence margin, ``published_auc`` the retrained model's
+    Min-40% AUC where there is no such model here. An aggregate that cannot be had is NaN with its ``reason``.
     """
-    resampler = Resampler(samples, seed)
-    means: dict[str, tuple[float, np.ndarray]] = {}
+    means: dict[str, Estimate] = {}
     rows = []
     for set_name, part in examples.groupby("set", sort=False):
-        draws = resampler.draw(len(part), set_name)
+        of_set = _Set(str(set_name), part, resampler)
         if set_name in MUSE_SETS:
-            values = 100 * part["rouge_l_f1_unstemmed"].to_numpy(np.float64)
-            rows.append(_mean(MUSE_SETS[set_name], values, draws, set_name)[0])
+            rows.append(of_set.row(MUSE_SETS[set_name], 100 * part["rouge_l_f1_unstemmed"].to_numpy(np.float64)))
             continue
         for name, column in MEANS.items():
             metric = f"{set_name}.{name}"
-            row, resampled = _mean(metric, part[column].to_numpy(np.float64), draws, set_name)
-            rows.append(row)
-            if resampled is not None:
-                means[metric] = (row["value"], resampled)
+            values = part[column].to_numpy(np.float64)
+            rows.append(of_set.row(metric, values))
+            if not np.isnan(values).any():
+                means[metric] = of_set.mean(values)
         for name in FURTHER_MEANS:
-            values = part[name].dropna().to_numpy(np.float64)
-            if len(values):
-                rows.append(_mean(f"{set_name}.{name}", values, resampler.draw(len(values), set_name), set_name)[0])
-    rows.append(_model_utility(means, len(examples)))
-    rows.append(_forget_quality(examples, retrained, retrained_reason, resampler))
-    rows += membership_rows(examples, retrained, retrained_reason, published_auc, resampler)
+            values = part[name].to_numpy(np.float64)
+            if not np.isnan(values).all():
+                rows.append(of_set.mean(values).row(f"{set_name}.{name}"))
+    rows.append(_model_utility(means))
+    retrained, target = others["retrained"], others["target"]
+    rows += likeness_rows(examples, retrained, target, reason, ratio, resampler.seed)
+    rows += membership_rows(examples, retrained, reason, published_auc, resampler)
     return pd.DataFrame(rows, columns=METRIC_COLUMNS)
 
 
-def _mean(metric: str, values: np.ndarray, draws: np.ndarray, set_name: str) -> tuple[dict, np.ndarray | None]:
-    if np.isnan(values).any():
-        return absent(metric, f"some rows of {set_name} lack what {metric.rpartition('.')[2]} needs"), None
-    resampled = values[draws].mean(axis=1)
-    return present(metric, float(values.mean()), resampled, len(values)), resampled
+class _Set:
+    """The rows of one set, and how often the bootstrap draws each."""
+
+    def __init__(self, name: str, part: pd.DataFrame, resampler: Resampler) -> None:
+        self.name, self.subjects = name, part["subject"].to_numpy()
+        self.weights = resampler.weights(self.subjects, name)
+
+    def mean(self, values: np.ndarray) -> Estimate:
+        return mean(values, self.subjects, self.weights)
+
+    def row(self, metric: str, values: np.ndarray) -> dict:
+        """Absent where a row lacks the value: TOFU's and MUSE's means are over whole sets."""
+        if np.isnan(values).any():
+            return absent(metric, f"some rows of {self.name} lack what {metric.rpartition('.')[2]} needs")
+        return self.mean(values).row(metric)
 
 
-def _model_utility(means: dict[str, tuple[float, np.ndarray]], n: int) -> dict:
+def _model_utility(means: dict[str, Estimate]) -> dict:
     names = [f"{s}.{m}" for s in UTILITY_SETS for m in MEANS]
     lacking = [name for name in names if name not in means]
     if lacking:
         return absent("model_utility", f"it is a mean of nine and lacks {', '.join(lacking)}")
-    value = harmonic_mean(np.array([means[name][0] for name in names]))
-    resampled = harmonic_mean(np.stack([means[name][1] for name in names]))
-    return present("model_utility", float(value), resampled, n)
-
-
-def _forget_quality(examples: pd.DataFrame, retrained: pd.DataFrame, reason: str, resampler: Resampler) -> dict:
-    if retrained.empty:
-        return absent("forget_quality", reason or "no retrained model")
-    ours, theirs = (_forget_truth_ratios(frame) for frame in (examples, retrained))
-    if np.isnan(ours).any() or np.isnan(theirs).any() or not len(ours):
-        return absent("forget_quality", "the forget set has no paraphrased and perturbed answers")
-    test: Callable[[np.ndarray, np.ndarray], float] = forget_quality
-    left, right = resampler.draw(len(ours), "ours"), resampler.draw(len(theirs), "theirs")
-    # A resampled p-value is smaller than the test's own (two draws of one sample differ): read the interval
-    # as the reach of the value, not as centred on it. 200 draws suffice for its two ends.
-    resampled = np.array([test(ours[a], theirs[b]) for a, b in zip(left[:200], right[:200], strict=True)])
-    return present("forget_quality", test(ours, theirs), resampled, len(ours))
-
-
-def _forget_truth_ratios(examples: pd.DataFrame) -> np.ndarray:
-    return examples.loc[examples["set"] == "forget", "truth_ratio"].to_numpy(np.float64)
+    nine = [means[name] for name in names]
+    value = harmonic_mean(np.array([each.value for each in nine]))
+    resampled = harmonic_mean(np.stack([each.resampled for each in nine]))
+    rows = sum(means[f"{s}.probability"].n for s in UTILITY_SETS)
+    return Estimate(float(value), resampled, rows, min(each.subjects for each in nine)).row("model_utility")

@@ -2,11 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
-from blur_pipeline.metrics.membership import ATTACKS, auc, privacy_leakage, relative_difference
-from blur_pipeline.statistics.intervals import Resampler, absent, present
+from blur_pipeline.metrics.membership import ATTACKS, privacy_leakage, relative_difference
+from blur_pipeline.statistics.areas import auc, auc_interval, weighted_auc
+from blur_pipeline.statistics.intervals import Resampler, absent, count, interval, present
+
+SIDES = ("forget", "holdout")
+Scores = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Area:
+    """An AUC with its bootstrap values and its interval."""
+
+    value: float
+    resampled: np.ndarray
+    ends: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The forget and the holdout rows: their subjects, and how often the bootstrap draws each."""
+
+    subjects: Scores
+    weights: Scores
+
+    @classmethod
+    def of(cls, examples: pd.DataFrame, resampler: Resampler) -> Rows:
+        """Of the examples of a model; the retrained model has the same rows."""
+        subjects = tuple(examples.loc[examples["set"] == name, "subject"].to_numpy() for name in SIDES)
+        return cls(subjects, tuple(resampler.weights(s, name) for s, name in zip(subjects, SIDES, strict=True)))
+
+    @property
+    def n(self) -> int:
+        """Rows of both sides."""
+        return sum(map(len, self.subjects))
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """Subjects of each side."""
+        return tuple(count(s) for s in self.subjects)
+
+    def area(self, scores: Scores) -> Area:
+        """The AUC of scores of these rows."""
+        value, resampled = auc(*scores), weighted_auc(*scores, *self.weights)
+        return Area(value, resampled, auc_interval(value, resampled, len(scores[0]) * len(scores[1]), self.numbers))
 
 
 def membership_rows(
@@ -17,8 +61,8 @@ def membership_rows(
     The reference attack's reference model is the retrained one. Without that model there is neither it nor a
     relative difference, and PrivLeak needs the published AUC.
     """
-    ours, theirs = _scores(examples), _scores(retrained)
-    rows, areas = [], {}
+    ours, theirs, of = _scores(examples), _scores(retrained), Rows.of(examples, resampler)
+    rows, areas, fewest = [], {}, min(of.numbers)
     if not retrained.empty:
         ours["reference"] = _difference(examples, retrained)
     for name in ATTACKS:
@@ -27,34 +71,35 @@ def membership_rows(
         if why:
             rows.append(absent(metric, why))
             continue
-        areas[name] = _areas(ours[name], resampler)
-        rows.append(present(metric, *areas[name], sum(map(len, ours[name]))))
+        areas[name] = of.area(ours[name])
+        rows.append(present(metric, areas[name].value, areas[name].ends, of.n, fewest))
         if name in theirs and not _lacking(theirs[name], name, reason):
-            gold = _areas(theirs[name], resampler)
-            change = [relative_difference(a, b) for a, b in zip(areas[name], gold, strict=True)]
-            if np.isfinite(change[0]):  # an AUC of 0 cannot be divided by
-                rows.append(present(f"{metric}.relative_difference", *change, sum(map(len, ours[name]))))
-    rows.append(_privacy_leakage(areas.get("min_k"), theirs.get("min_k"), reason, published_auc, resampler))
+            gold = of.area(theirs[name])
+            change = relative_difference(areas[name].value, gold.value)
+            if np.isfinite(change):  # an AUC of 0 cannot be divided by
+                ends = interval(relative_difference(areas[name].resampled, gold.resampled), fewest)
+                rows.append(present(f"{metric}.relative_difference", float(change), ends, of.n, fewest))
+    rows.append(_privacy_leakage(areas.get("min_k"), theirs.get("min_k"), reason, published_auc, of))
     return rows
 
 
-def _scores(examples: pd.DataFrame) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def _scores(examples: pd.DataFrame) -> dict[str, Scores]:
     """Per attack the scores of the forget and of the holdout set."""
     if examples.empty:
         return {}
-    sides = [examples[examples["set"] == name] for name in ("forget", "holdout")]
+    sides = [examples[examples["set"] == name] for name in SIDES]
     names = [name for name in ATTACKS if f"attack_{name}" in examples]
     return {n: tuple(side[f"attack_{n}"].to_numpy(np.float64) for side in sides) for n in names}
 
 
-def _difference(examples: pd.DataFrame, retrained: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def _difference(examples: pd.DataFrame, retrained: pd.DataFrame) -> Scores:
     keys = ["set", "row_id"]
     gap = examples.set_index(keys)["attack_loss"] - retrained.set_index(keys)["attack_loss"]
     sets = gap.index.get_level_values("set")
-    return tuple(gap[sets == name].to_numpy(np.float64) for name in ("forget", "holdout"))
+    return tuple(gap[sets == name].to_numpy(np.float64) for name in SIDES)
 
 
-def _lacking(sides: tuple[np.ndarray, np.ndarray] | None, name: str, reason: str) -> str:
+def _lacking(sides: Scores | None, name: str, reason: str) -> str:
     if sides is None:
         return reason or "no retrained model"
     if not all(len(side) for side in sides):
@@ -64,27 +109,21 @@ def _lacking(sides: tuple[np.ndarray, np.ndarray] | None, name: str, reason: str
     return ""
 
 
-def _areas(sides: tuple[np.ndarray, np.ndarray], resampler: Resampler) -> tuple[float, np.ndarray]:
-    draws = [resampler.draw(len(side), name) for side, name in zip(sides, ("forget", "holdout"), strict=True)]
-    return float(auc(*sides)), auc(*(side[draw] for side, draw in zip(sides, draws, strict=True)))
-
-
 def _privacy_leakage(
-    ours: tuple[float, np.ndarray] | None,
-    theirs: tuple[np.ndarray, np.ndarray] | None,
-    reason: str,
-    published_auc: float | None,
-    resampler: Resampler,
+    ours: Area | None, theirs: Scores | None, reason: str, published_auc: float | None, of: Rows
 ) -> dict:
     if ours is None:
         return absent("privacy_leakage", "a membership attack needs a holdout set")
     if theirs is not None and not _lacking(theirs, "min_k", reason):
-        gold = _areas(theirs, resampler)
+        gold = of.area(theirs)
     elif published_auc is not None:
-        gold = (published_auc, np.full_like(ours[1], published_auc))
+        gold = Area(published_auc, np.full_like(ours.resampled, published_auc), (published_auc, published_auc))
     else:
         return absent("privacy_leakage", reason or "no retrained model")
-    value, resampled = (privacy_leakage(a, b) for a, b in zip(ours, gold, strict=True))
+    value = float(privacy_leakage(ours.value, gold.value))
     if not np.isfinite(value):
         return absent("privacy_leakage", "the retrained model's A is 0: nothing can be divided by it")
-    return present("privacy_leakage", float(value), resampled, sum(map(len, theirs)) if theirs else len(resampled))
+    low, high = interval(privacy_leakage(ours.resampled, gold.resampled), min(of.numbers))
+    # Where all pairs are in order the bootstrap sees no variation: at least as wide as this model's AUC alone makes it.
+    alone = [float(privacy_leakage(end, gold.value)) for end in ours.ends]
+    return present("privacy_leakage", value, (min(low, *alone), max(high, *alone)), of.n, min(of.numbers))

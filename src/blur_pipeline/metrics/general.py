@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from blur_pipeline.statistics.intervals import METRIC_COLUMNS, Resampler, present
+from blur_pipeline.statistics.intervals import METRIC_COLUMNS, Resampler, mean
 
 
 def general_ability(answers: pd.DataFrame, resampler: Resampler) -> pd.DataFrame:
@@ -16,8 +16,6 @@ def general_ability(answers: pd.DataFrame, resampler: Resampler) -> pd.DataFrame
     rows = []
     for (task, metric), part in answers.groupby(["task", "metric"], sort=False):
         values = part["value"].to_numpy(np.float64)
-        name = f"general.{task}.{metric}"
-        rows.append(
-            present(name, float(values.mean()), values[resampler.draw(len(values), task)].mean(axis=1), len(values))
-        )
+        questions = np.arange(len(values))
+        rows.append(mean(values, questions, resampler.weights(questions, task)).row(f"general.{task}.{metric}"))
     return pd.DataFrame(rows, columns=METRIC_COLUMNS)

@@ -46,19 +46,6 @@ def min_k_plus_plus(logprobs: np.ndarray, mean: np.ndarray, variance: np.ndarray
     return min_k(standardised, share)
 
 
-def auc(forget: np.ndarray, holdout: np.ndarray) -> np.ndarray:
-    """P(a holdout score is above a forget score), ties counted half: the area under the ROC curve.
-
-    ``(..., n)`` and ``(..., m)``: any leading axes are samples of a bootstrap. (1, 2) against (2, 3) gives 7/8.
-    """
-    from scipy.stats import rankdata
-
-    forget, holdout = np.asarray(forget, np.float64), np.asarray(holdout, np.float64)
-    n, m = forget.shape[-1], holdout.shape[-1]
-    ranks = rankdata(np.concatenate([forget, holdout], axis=-1), axis=-1)
-    return (ranks[..., n:].sum(axis=-1) - m * (m + 1) / 2) / (n * m)
-
-
 def privacy_leakage(auc_min_k: np.ndarray | float, retrained_auc_min_k: np.ndarray | float) -> np.ndarray | float:
     """MUSE's PrivLeak (Shi et al., arXiv 2407.06460): 100·(A − A_retrained)/A_retrained with A = 1 − AUC of Min-40%.
 

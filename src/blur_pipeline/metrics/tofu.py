@@ -45,14 +45,15 @@ def tofu_metrics(scores: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def forget_quality(truth_ratio: np.ndarray, retrained_truth_ratio: np.ndarray) -> float:
-    """p-value of the two-sample Kolmogorov–Smirnov test between per-question truth ratios on the forget set.
+def forget_quality(truth_ratio: np.ndarray, retrained_truth_ratio: np.ndarray) -> tuple[float, float]:
+    """Statistic D and p-value of the two-sample Kolmogorov–Smirnov test between the truth ratios of the forget set.
 
-    1 means that nothing tells the unlearned model from the retrained one.
+    TOFU reports the p-value: small where something tells the two models apart. A large one proves nothing.
     """
     from scipy.stats import ks_2samp
 
-    return float(ks_2samp(truth_ratio, retrained_truth_ratio).pvalue)
+    found = ks_2samp(truth_ratio, retrained_truth_ratio)
+    return float(found.statistic), float(found.pvalue)
 
 
 def harmonic_mean(values: np.ndarray) -> np.ndarray:

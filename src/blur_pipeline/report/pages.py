@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import pandas as pd
 
 from blur_pipeline.config.flat import flatten
 from blur_pipeline.corpus.summary import summary_table
-from blur_pipeline.report.tables import main_metrics, published_table, reasons, side_by_side
+from blur_pipeline.report.tables import main_metrics, published_table, reasons, side_by_side, subjects_of_sets
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -42,6 +43,7 @@ class Findings:
             "table": _records(side_by_side(main_metrics(self.metrics))),
             "all_metrics": _records(side_by_side(self.metrics)),
             "reasons": reasons(self.metrics),
+            "subjects": subjects_of_sets(self.metrics),
             "published": _records(published_table(self.published, self.metrics)),
             "published_source": self.published.get("source", ""),
             "verdict": verdict(self.metrics),
@@ -83,15 +85,7 @@ def verdict(metrics: pd.DataFrame) -> list[str]:
     if before is not None and after is not None:
         against = f" (a model that never saw it gives {gold:.3f})" if gold is not None else ""
         said.append(f"The probability of the forget answers went from {before:.3f} to {after:.3f}{against}.")
-    quality = get("forget_quality", "unlearned")
-    if quality is not None:
-        told = "cannot be told" if quality >= 0.05 else "can be told"
-        # A test that does not notice the forget set in the target model proves nothing of the unlearned one.
-        blind = (get("forget_quality", "target") or 0.0) >= 0.05
-        said.append(
-            f"Forget quality is {quality:.3g}: by its truth ratios the unlearned model {told} from the retrained "
-            f"one at the 5 % level{', but neither can the target model: the test says nothing here' if blind else ''}."
-        )
+    said += _likeness(get)
     if sentence := _unfair_attack(metrics):
         said.append(sentence)
     kept, had = get("model_utility", "unlearned"), get("model_utility", "target")
@@ -100,6 +94,32 @@ def verdict(metrics: pd.DataFrame) -> list[str]:
     kept, had = get("retain.probability", "unlearned"), get("retain.probability", "target")
     if kept is not None and had is not None:
         said.append(f"The probability of the retain answers went from {had:.3f} to {kept:.3f}.")
+    return said
+
+
+def _likeness(get: Callable[[str, str], float | None]) -> list[str]:
+    """Whether the unlearned model is told from the retrained one, and whether it was shown to be like it."""
+    said, quality = [], get("forget_quality", "unlearned")
+    if quality is not None:
+        found = "its truth ratios tell the unlearned model from the retrained one"
+        if quality >= 0.05:
+            power = get("forget_quality.power", "unlearned")
+            chance = "" if power is None else f", and of models that kept half of the knowledge it finds {power:.0%}"
+            found = f"no difference was found at the 5 % level, which does not show that there is none{chance}"
+        # A test that does not notice the forget set in the target model proves nothing of the unlearned one.
+        blind = (get("forget_quality", "target") or 0.0) >= 0.05
+        blind = "; it does not even tell the target model apart, so it says nothing here" if blind else ""
+        said.append(f"Forget quality (TOFU's Kolmogorov-Smirnov p-value) is {quality:.3g}: {found}{blind}.")
+    alike = get("equivalence", "unlearned")
+    if alike is not None:
+        names = {"log_truth_ratio": "log truth ratio", "nll": "NLL"}
+        gaps = {name: get(f"difference.{key}", "unlearned") for key, name in names.items()}
+        told = " and ".join(f"{name} {gap:+.2f}" for name, gap in gaps.items() if gap is not None)
+        shown = "shown" if alike < 0.05 else "not shown"
+        said.append(
+            f"On the forget set it differs from the retrained model by {told} (means over subjects); that it is like it"
+            f" within the stated margin is {shown} (p = {alike:.2g}, two one-sided tests)."
+        )
     return said
 
 

@@ -6,9 +6,12 @@ import math
 
 import pandas as pd
 
+from blur_pipeline.statistics.intervals import METRIC_COLUMNS
+
 HEADLINES = ["model_utility", "forget_quality", "privacy_leakage"]
 MAIN = [
     *HEADLINES,
+    "equivalence",
     "forget.exact_memorisation",
     "forget.extraction_strength",
     "membership.min_k",
@@ -22,7 +25,7 @@ MAIN_MEANS = (".probability", ".rouge", ".truth_ratio")
 def long_table(metrics: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """All models' aggregates in one table, with a column ``model``; absent models have no rows."""
     parts = [frame.assign(model=model) for model, frame in metrics.items() if not frame.empty]
-    return pd.concat(parts, ignore_index=True)[["model", "metric", "value", "low", "high", "n", "reason"]]
+    return pd.concat(parts, ignore_index=True)[["model", *METRIC_COLUMNS]]
 
 
 def main_metrics(table: pd.DataFrame) -> pd.DataFrame:
@@ -60,10 +63,17 @@ def interval_text(value: float, low: float, high: float) -> str:
 
 
 def reasons(table: pd.DataFrame) -> list[str]:
-    """Why metrics are absent, each said once."""
+    """Why metrics, or their intervals, are absent, each said once."""
     absent = table[table["reason"] != ""]
     by_reason = absent.groupby("reason", sort=False)["metric"].unique()
     return [f"{', '.join(metrics)}: {reason}" for reason, metrics in by_reason.items()]
+
+
+def subjects_of_sets(table: pd.DataFrame) -> str:
+    """``forget 4 (40 rows), retain 32 (100 rows)``: how many different subjects stand behind each set's means."""
+    found = table[(table["model"] == table["model"].iloc[-1]) & table["metric"].str.endswith(".probability")]
+    parts = [f"{r.metric.rpartition('.')[0].replace('_', ' ')} {r.subjects} ({r.n} rows)" for r in found.itertuples()]
+    return ", ".join(parts)
 
 
 def _rank(metric: str) -> tuple[int, str]:

@@ -88,8 +88,10 @@ def summary(*failures: tuple[int, int]) -> str:
         f"  exitcode  : {code} (pid: 4)\n  error_file: <N/A>\n"
         for i, (rank, code) in enumerate(failures)
     ]
-    return "worker FAILED\nFailures:\n" + "".join(told[:-1] or ["  <NO_OTHER_FAILURES>\n"]) + (
-        "-----\nRoot Cause (first observed failure):\n" + told[-1]
+    return (
+        "worker FAILED\nFailures:\n"
+        + "".join(told[:-1] or ["  <NO_OTHER_FAILURES>\n"])
+        + ("-----\nRoot Cause (first observed failure):\n" + told[-1])
     )
 
 

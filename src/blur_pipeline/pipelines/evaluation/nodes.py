@@ -16,6 +16,7 @@ from blur_pipeline.metrics.aggregate import aggregate
 from blur_pipeline.metrics.examples import example_metrics
 from blur_pipeline.metrics.general import general_ability
 from blur_pipeline.metrics.safety import safety as safety_rates
+from blur_pipeline.metrics.subjects import with_subjects
 from blur_pipeline.statistics.intervals import METRIC_COLUMNS, Resampler
 
 Frame = pd.DataFrame
@@ -163,22 +164,23 @@ def answer_forbidden_prompts(model: Any, tokenizer: Any, parameters: Parameters)
     return table
 
 
-def measure(scores: Frames, completions: Frame, gradient_norms: Frame, fluency: Frame) -> Frame:
-    """Every metric of every example."""
-    return example_metrics(scores, completions, gradient_norms, fluency)
+def measure(scores: Frames, completions: Frame, gradient_norms: Frame, fluency: Frame, evaluation_set: Frame) -> Frame:
+    """Every metric of every example, and whom the example is about."""
+    return with_subjects(example_metrics(scores, completions, gradient_norms, fluency), evaluation_set)
 
 
 def summarise(
-    examples: Frame, retrained_examples: Frame, answers: Frame, forbidden: Frame, parameters: Parameters
+    examples: Frame, retrained: Frame, target: Frame, answers: Frame, forbidden: Frame, parameters: Parameters
 ) -> Frame:
-    """Aggregates with intervals; forget quality against the retrained model; ``answers`` are the harness's."""
+    """Aggregates with intervals, compared with the retrained model's examples; ``answers`` are the harness's."""
     if examples.empty:
         return pd.DataFrame(columns=METRIC_COLUMNS)
-    evaluation, seed = parameters.evaluation, parameters.curation.seed
+    evaluation = parameters.evaluation
     reason = getattr(parameters.models.retrained, "reason", "")
     published = None if evaluation.published_a is None else 1 - evaluation.published_a
-    table = aggregate(examples, retrained_examples, reason, evaluation.bootstrap_samples, seed, published)
-    resampler = Resampler(evaluation.bootstrap_samples, seed)
+    resampler = Resampler(evaluation.bootstrap_samples, parameters.curation.seed)
+    others = {"retrained": retrained, "target": target}
+    table = aggregate(examples, others, reason, resampler, evaluation.equivalence_ratio, published)
     further = [part for part in (general_ability(answers, resampler), safety_rates(forbidden, resampler)) if len(part)]
     return pd.concat([table, *further], ignore_index=True) if further else table
 

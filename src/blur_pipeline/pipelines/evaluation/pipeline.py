@@ -36,7 +36,7 @@ def _of(name: str) -> Pipeline:
             ),
             Node(
                 nodes.measure,
-                [of("token_scores"), of("completions"), of("gradient_norms"), of("fluency")],
+                [of("token_scores"), of("completions"), of("gradient_norms"), of("fluency"), "evaluation_set"],
                 of("example_metrics"),
                 name="measure_examples",
             ),
@@ -57,6 +57,7 @@ def _of(name: str) -> Pipeline:
                 [
                     of("example_metrics"),
                     "retrained.example_metrics",
+                    "target.example_metrics",
                     of("general_answers"),
                     of("forbidden_answers"),
                     "parameters",
