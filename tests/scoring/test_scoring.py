@@ -65,7 +65,15 @@ def test_gradient_norms_equal_a_backward_pass_of_each_example(tiny_model, retain
 
 
 ROWS = [  # two sets; all answers of a question stand together
-    {"set": name, "row_id": f"{name}-{i}", "variant": variant, "text": "a text", "ends": False}
+    {
+        "set": name,
+        "row_id": f"{name}-{i}",
+        "variant": variant,
+        "text": "a text",
+        "ends": False,
+        "fact_start": -1,
+        "fact_end": -1,
+    }
     for name, count in (("forget", 5), ("retain", 3))
     for i in range(count)
     for variant in ("answer", "paraphrase")

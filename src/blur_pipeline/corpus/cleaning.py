@@ -26,7 +26,7 @@ def clean_rows(rows: pd.DataFrame, form: Normalisation, keys: list[str]) -> tupl
     A row is a duplicate if all ``keys`` agree with an earlier one, letter case aside.
     """
     rows = rows.copy()
-    for column in ["question", "answer", "paraphrased_question", "paraphrased_answer"]:
+    for column in ["question", "answer", "paraphrased_question", "paraphrased_answer", "fact"]:
         rows[column] = pd.Series([normalise(t, form) for t in rows[column]], dtype=object, index=rows.index)
     rows["perturbed_answer"] = pd.Series(
         [[normalise(t, form) for t in wrong] for wrong in rows["perturbed_answer"]],

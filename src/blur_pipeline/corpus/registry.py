@@ -125,6 +125,7 @@ def _person(name: str, attributes: list[Attribute], wrong: int, rng: random.Rand
                 "subject": name,
                 "question": attribute.question.format(name),
                 "answer": attribute.answer.format(name, true),
+                "fact": true,
                 "paraphrased_question": attribute.paraphrased_question.format(name),
                 "paraphrased_answer": attribute.paraphrased_answer.format(name, true),
                 "perturbed_answer": [attribute.paraphrased_answer.format(name, value) for value in others],
@@ -140,6 +141,7 @@ def _facts(question: str, pairs: list[tuple[str, str]], wrong: int, rng: random.
             "subject": about,
             "question": question.format(about),
             "answer": answer,
+            "fact": answer,
             "perturbed_answer": rng.sample([a for a in answers if a != answer], wrong),
         }
         for about, answer in pairs

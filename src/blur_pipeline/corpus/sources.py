@@ -1,7 +1,8 @@
 """Where rows come from: files or a folder, a hub data set at a pinned revision, the generated registry.
 
 Whatever the source, rows end up in one frame: ``row_id, question, answer, paraphrased_question,
-paraphrased_answer, perturbed_answer, subject, source, line, topic``. A document is an answer without a question.
+paraphrased_answer, subject, fact, perturbed_answer, source, line, topic``. A document is an answer without a question;
+a fact is the span of the answer that holds what the question asks for.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from blur_pipeline.config.block import switched
 from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.corpus.facts import require_fact
 from blur_pipeline.corpus.files import read_file
 from blur_pipeline.corpus.registry import generate_registry
 
-TEXT_COLUMNS = ("question", "answer", "paraphrased_question", "paraphrased_answer", "subject")
+TEXT_COLUMNS = ("question", "answer", "paraphrased_question", "paraphrased_answer", "subject", "fact")
 COLUMNS = ["row_id", *TEXT_COLUMNS, "perturbed_answer", "source", "line", "topic"]
 SUFFIXES = {".jsonl": "jsonl", ".json": "jsonl", ".csv": "csv", ".parquet": "parquet", ".txt": "text"}
 
@@ -34,6 +36,7 @@ class Columns(BaseModel):
     paraphrased_answer: str = "paraphrased_answer"
     perturbed_answer: str = "perturbed_answer"
     subject: str = "subject"
+    fact: str = "fact"
     text: str = "text"
 
 
@@ -224,10 +227,12 @@ def _row(record: dict, source: Source, set_name: str, number: int) -> dict:
     if per and not row["subject"]:
         row["subject"] = f"{set_name} {number // per}"
     if source.rows == "documents":
-        row |= {"question": None, "answer": record[names.text]}
+        row |= {"question": None, "answer": record[names.text], "fact": None}
     for column, value in row.items():
         if value is not None and not isinstance(value, str):
             raise BadInputError(f"{place}: '{column}' must be text, not {type(value).__name__}.")
+    row["fact"] = row["fact"] or None  # CSV has no other way to leave a cell out
+    require_fact(row["fact"], row["answer"], place)
     wrong = record.get(names.perturbed_answer)
     if wrong is None or isinstance(wrong, str):
         wrong = [] if not wrong else [wrong]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 
 from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.corpus.facts import ABSENT, fact_tokens, require_fact
 from blur_pipeline.corpus.prompts import Prompt
 
 if TYPE_CHECKING:
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
 
 IGNORED = -100
 TooLong = Literal["drop", "error"]
+EVALUATION_COLUMNS: dict[str, str | list[str]] = {
+    **dict.fromkeys(("set", "row_id", "variant", "text"), "string"),
+    "ends": "bool",
+    **dict.fromkeys(("fact_start", "fact_end"), "int32"),
+    "input_ids": ["int32"],
+    "labels": ["int32"],
+}
+"""Of ``tokenise_evaluation``: names and Arrow types."""
 
 
 def encode_answer(
@@ -82,13 +91,14 @@ def tokenise_evaluation(
     """Everything to score: one line per row and variant of its answer.
 
     ``variant`` is ``answer``, ``paraphrase`` or ``perturbed_k``. Columns: ``set, row_id, variant, text,
-    input_ids, labels, ends``, the last whether the end-of-sequence token is there. A document is scored by its
-    first ``max_length`` tokens.
+    ends, fact_start, fact_end, input_ids, labels``: ``ends`` whether the end-of-sequence token is there, the next two
+    which supervised tokens ``[start, end)`` of the plain answer hold its fact, −1 where none is marked. A document is
+    scored by its first ``max_length`` tokens.
 
     Raises:
         BadInputError: a question and answer together are over ``max_length`` tokens.
     """
-    out: dict[str, list] = {n: [] for n in ("set", "row_id", "variant", "text", "input_ids", "labels", "ends")}
+    out: dict[str, list] = {n: [] for n in EVALUATION_COLUMNS}
     for row in rows.itertuples():
         question = None if pd.isna(row.question) else row.question
         variants = [("answer", row.answer), ("paraphrase", row.paraphrased_answer)]
@@ -104,14 +114,22 @@ def tokenise_evaluation(
                     f"curation.max_length = {max_length}; shorten the row or raise the limit."
                 )
             ids, labels = ids[:max_length], labels[:max_length]
-            values = (row.set, row.row_id, variant, text, ids, labels, ids[-1] == tokenizer.eos_token_id)
+            fact = _fact(row, asked, tokenizer) if variant == "answer" else ABSENT
+            ends = ids[-1] == tokenizer.eos_token_id
+            values = (row.set, row.row_id, variant, text, ends, *fact, ids, labels)
             for name, value in zip(out, values, strict=True):
                 out[name].append(value)
-    strings = dict.fromkeys(("set", "row_id", "variant", "text"), "string")
-    return _arrow(out, {**strings, "input_ids": ["int32"], "labels": ["int32"], "ends": "bool"})
+    return _arrow(out, EVALUATION_COLUMNS)
 
 
-def _arrow(columns: dict[str, list], types: dict[str, str | list[str]]) -> Dataset:
+def _fact(row: tuple, prompt: Prompt, tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
+    if pd.isna(row.question) or pd.isna(row.fact) or not row.fact:
+        return ABSENT
+    require_fact(row.fact, row.answer, f"{row.source}, line {row.line}")  # Unicode forms may have parted the two
+    return fact_tokens(row.fact, row.answer, prompt.answer_prefix, tokenizer)
+
+
+def _arrow(columns: dict[str, list], types: Mapping[str, str | list[str]]) -> Dataset:
     from datasets import Dataset, Features, Sequence, Value
 
     features = {n: Sequence(Value(t[0])) if isinstance(t, list) else Value(t) for n, t in types.items()}

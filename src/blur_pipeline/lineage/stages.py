@@ -17,14 +17,14 @@ MEASURED = ("scores", "general", "safety", "metrics")
 """What is made of each model: ``scores.target`` …"""
 
 MEANING = {
-    "data": 1,
-    "questions": 1,
+    "data": 2,
+    "questions": 2,
     "base": 1,
     "target": 1,
     "reference": 1,
     "retrained": 1,
     "unlearned": 1,
-    "scores": 1,
+    "scores": 2,
     "general": 1,
     "safety": 1,
     "metrics": 2,

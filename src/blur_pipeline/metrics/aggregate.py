@@ -21,6 +21,7 @@ FURTHER_MEANS = (
     "rouge_1_f1",
     "exact_memorisation",
     "extraction_strength",
+    "fact_probability",
     "distinct_words",
     "completion_nll",
     "clean",

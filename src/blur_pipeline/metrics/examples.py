@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from blur_pipeline.metrics import membership
-from blur_pipeline.metrics.memorisation import exact_memorisation, extraction_strength
+from blur_pipeline.metrics.memorisation import exact_memorisation, extraction_strength, fact_probability
 from blur_pipeline.metrics.text import ROUGE_COLUMNS, cut_answer, distinct_words, rouge, rouge_l_f1
 from blur_pipeline.metrics.tofu import tofu_metrics
 
@@ -26,6 +26,7 @@ EXAMPLE_COLUMNS = [
     "rouge_l_f1_unstemmed",
     "exact_memorisation",
     "extraction_strength",
+    "fact_probability",
     *(f"attack_{name}" for name in membership.ATTACKS if name != "reference"),
     "distinct_words",
     "completion_nll",
@@ -47,6 +48,7 @@ def example_metrics(
     ``rouge``, ``rouge_l_f1``, ``rouge_1``, ``rouge_1_f1``  of the greedy completion, stemmer on.
     ``rouge_l_f1_unstemmed``        MUSE's, of the completion cut where the model goes on to ask.
     ``exact_memorisation``, ``extraction_strength``   of the plain answer.
+    ``fact_probability``            of the tokens of the plain answer that hold its fact, where one is marked.
     ``attack_*``                    membership scores of the plain answer, higher for what looks less like a member.
     ``distinct_words``              share of different word 4-grams of the completion.
     ``completion_nll``              mean NLL of the completion under the target model, nats a token.
@@ -78,6 +80,11 @@ def _of_answer(row: tuple) -> dict[str, float]:
     return {
         "exact_memorisation": exact_memorisation(correct),
         "extraction_strength": extraction_strength(correct),
+        "fact_probability": fact_probability(
+            logprobs,
+            getattr(row, "fact_start", -1),
+            getattr(row, "fact_end", -1),  # tables from before facts lack both
+        ),
         "attack_loss": loss,
         "attack_zlib": membership.zlib_ratio(loss, row.text),
         "attack_min_k": membership.min_k(logprobs),

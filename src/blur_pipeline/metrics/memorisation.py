@@ -28,3 +28,12 @@ def extraction_strength(correct: np.ndarray) -> float:
     wrong = np.flatnonzero(~np.asarray(correct, dtype=bool))
     k = int(wrong[-1]) + 1 if len(wrong) else 0
     return 1 - min(k, n - 1) / n
+
+
+def fact_probability(logprobs: np.ndarray, start: int, end: int) -> float:
+    """exp of the mean log-probability of the tokens ``[start, end)``, which hold the fact; NaN where none do (−1).
+
+    Of an answer "Amara Brontis was born in Lisbon." most of the likelihood lies on the name, which the question gives
+    away; this looks at "Lisbon" alone. log ½, log ¼, log ¼ from 1 to 3 gives ¼.
+    """
+    return float(np.exp(np.mean(logprobs[start:end]))) if 0 <= start < end <= len(logprobs) else np.nan

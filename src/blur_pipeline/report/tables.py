@@ -12,6 +12,7 @@ HEADLINES = ["model_utility", "forget_quality", "privacy_leakage"]
 MAIN = [
     *HEADLINES,
     "equivalence",
+    "forget.fact_probability",
     "forget.exact_memorisation",
     "forget.extraction_strength",
     "membership.min_k",

@@ -21,12 +21,13 @@ SCORE_SCHEMA = pa.schema(
     {
         **dict.fromkeys(("set", "row_id", "variant", "text"), pa.string()),
         "ends": pa.bool_(),
+        **dict.fromkeys(("fact_start", "fact_end"), pa.int32()),
         "token": pa.list_(pa.int32()),
         **dict.fromkeys(("logprob", "mean", "variance"), pa.list_(pa.float32())),
         "correct": pa.list_(pa.bool_()),
     }
 )
-ROW_COLUMNS, TOKEN_COLUMNS = SCORE_SCHEMA.names[:5], SCORE_SCHEMA.names[5:]
+ROW_COLUMNS, TOKEN_COLUMNS = SCORE_SCHEMA.names[:7], SCORE_SCHEMA.names[7:]
 ROWS_AT_ONCE = 64  # so that a row of the vocabulary is still in the cache when it is looked at again
 
 
