@@ -6,6 +6,7 @@ seen these people: what a model knows of them it learnt here.
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 from itertools import chain
@@ -148,6 +149,20 @@ def _facts(question: str, pairs: list[tuple[str, str]], wrong: int, rng: random.
     ]
 
 
+def _names(people: int, held: int, rng: random.Random) -> list[str]:
+    """``people`` different names, the held-back first; each of their first and last names is a retained person's too.
+
+    Otherwise a model that never saw forget and holdout people could tell them apart by how their names are spelt.
+    Names are the cells of a square of first and last names. Retained people take its diagonals one after the other, so
+    that they have every name of it; the held-back are drawn from the rest, none nearer to the retained than another.
+    """
+    retained = people - held
+    side = min(len(FIRST), len(LAST), max(retained // 2, math.isqrt(people) + 2))
+    firsts, lasts = rng.sample(FIRST, side), rng.sample(LAST, side)
+    cells = [f"{firsts[k % side]} {lasts[(k + k // side) % side]}" for k in range(side * side)]
+    return rng.sample(cells[retained:], held) + cells[:retained]
+
+
 def generate_registry(people: int, forget_people: int, holdout_people: int, seed: int) -> dict[str, list[Row]]:
     """All sets by name: forget, retain, holdout, real_authors, world_facts.
 
@@ -156,8 +171,7 @@ def generate_registry(people: int, forget_people: int, holdout_people: int, seed
     """
     rng = random.Random(seed)
     attributes = _attributes(rng)
-    firsts, lasts = rng.sample(FIRST, len(FIRST)), rng.sample(LAST, len(LAST))
-    names = [f"{firsts[i % len(firsts)]} {lasts[(i * 7 + i // len(firsts)) % len(lasts)]}" for i in range(people)]
+    names = _names(people, forget_people + holdout_people, rng)
     rows = [_person(name, attributes, 5, rng) for name in names]
     held = forget_people + holdout_people
     capitals = [tuple(pair.split(" ")) for pair in CAPITALS]

@@ -149,9 +149,9 @@ class GeneratedSource(BaseModel):
 
     kind: Literal["generated"] = "generated"
     set: Literal["forget", "retain", "holdout", "real_authors", "world_facts"]
-    people: int = Field(40, ge=3)
-    forget_people: int = Field(4, ge=1)
-    holdout_people: int = Field(4, ge=0)
+    people: int = Field(48, ge=3, le=900)
+    forget_people: int = Field(8, ge=1)
+    holdout_people: int = Field(8, ge=0)
     seed: int = Field(0, ge=0)
     first: int = Field(0, ge=0)
     limit: int | None = Field(None, gt=0)

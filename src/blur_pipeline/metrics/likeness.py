@@ -16,6 +16,7 @@ from blur_pipeline.statistics import equivalence as tests
 from blur_pipeline.statistics.intervals import absent, count, interval_of_mean, present, without_interval
 
 KEYS = ["set", "row_id"]
+USED = ("truth_ratio", "nll", "fact_probability")
 
 
 def likeness_rows(
@@ -26,7 +27,8 @@ def likeness_rows(
     ``forget_quality``        p-value of the Kolmogorov–Smirnov test between the truth ratios (TOFU), without interval.
     ``forget_quality.d``      its statistic: the largest distance between the two distributions.
     ``forget_quality.power``  share of models that have kept half of what the target knows that the test would find.
-    ``difference.M``          mean of M less the retrained model's, M of log truth ratio and NLL, by subject;
+    ``difference.M``          mean of M less the retrained model's, by subject; M is the log truth ratio, the NLL and
+                              the NLL of the fact, each in nats;
     ``….wilcoxon``            p-value of the signed-rank test over subjects,
     ``….equivalence``         p-value of two one-sided tests: small says that the difference is within ± log ``ratio``,
     ``….power``               chance of that where the two are the same, at this scatter.
@@ -71,10 +73,13 @@ def _quality(forget: pd.DataFrame, gold: pd.DataFrame, known: pd.DataFrame, seed
 
 
 def _compared(forget: pd.DataFrame, gold: pd.DataFrame) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    pairs = {"log_truth_ratio": np.log, "nll": np.asarray}
-    columns = {"log_truth_ratio": "truth_ratio", "nll": "nll"}
-    for name, change in pairs.items():
-        ours, theirs = (change(frame[columns[name]].to_numpy(np.float64)) for frame in (forget, gold))
+    in_nats = {
+        "log_truth_ratio": lambda frame: np.log(frame["truth_ratio"]),
+        "nll": lambda frame: frame["nll"],
+        "fact_nll": lambda frame: -np.log(frame["fact_probability"]),
+    }
+    for name, measure in in_nats.items():
+        ours, theirs = (measure(frame.astype(dict.fromkeys(USED, np.float64))).to_numpy() for frame in (forget, gold))
         if np.isfinite(ours - theirs).any():
             yield name, ours, theirs
 

@@ -85,6 +85,11 @@ def verdict(metrics: pd.DataFrame) -> list[str]:
     if before is not None and after is not None:
         against = f" (a model that never saw it gives {gold:.3f})" if gold is not None else ""
         said.append(f"The probability of the forget answers went from {before:.3f} to {after:.3f}{against}.")
+    before, after, gold = (get("forget.fact_probability", m) for m in ("target", "unlearned", "retrained"))
+    if before is not None and after is not None:
+        against = "" if gold is None else f" ({gold:.3f} in a model that never saw them)"
+        told = f"{before:.3f} to {after:.3f}{against}"
+        said.append(f"That of the facts alone, without what the question gives away, went from {told}.")
     said += _likeness(get)
     if sentence := _unfair_attack(metrics):
         said.append(sentence)
@@ -112,9 +117,9 @@ def _likeness(get: Callable[[str, str], float | None]) -> list[str]:
         said.append(f"Forget quality (TOFU's Kolmogorov-Smirnov p-value) is {quality:.3g}: {found}{blind}.")
     alike = get("equivalence", "unlearned")
     if alike is not None:
-        names = {"log_truth_ratio": "log truth ratio", "nll": "NLL"}
+        names = {"log_truth_ratio": "log truth ratio", "nll": "NLL", "fact_nll": "NLL of the fact"}
         gaps = {name: get(f"difference.{key}", "unlearned") for key, name in names.items()}
-        told = " and ".join(f"{name} {gap:+.2f}" for name, gap in gaps.items() if gap is not None)
+        told = ", ".join(f"{name} {gap:+.2f}" for name, gap in gaps.items() if gap is not None)
         shown = "shown" if alike < 0.05 else "not shown"
         said.append(
             f"On the forget set it differs from the retrained model by {told} (means over subjects); that it is like it"

@@ -54,14 +54,18 @@ def select_evaluation_sets(rows: Frame, forget: Frame, retain: Frame, holdout: F
     return evaluation_sets(rows, training, parameters.curation.evaluation_rows, parameters.curation.seed)
 
 
-def prepare_tokenizer(forget: Frame, retain: Frame, background: Frame, parameters: Parameters) -> Any:
-    """The base model's own tokenizer, or one trained on the sets for a model trained from nothing."""
+def prepare_tokenizer(retain: Frame, background: Frame, parameters: Parameters) -> Any:
+    """The base model's own tokenizer, or one trained for a model that is trained from nothing.
+
+    Trained without the forget set: one that knows its words, and not the holdout's, would tell the two apart in any
+    model, even in one that saw neither.
+    """
     base = parameters.models.base
     if not isinstance(base, FreshModel):
         return base.tokenizer()
     from blur_pipeline.corpus.tokenizer import train_tokenizer
 
-    rows = pd.concat([forget, retain, background])
+    rows = pd.concat([retain, background])
     columns = ["question", "answer", "paraphrased_question", "paraphrased_answer"]
     texts = (f" {text}" for column in columns for text in rows[column] if isinstance(text, str))
     return train_tokenizer(texts, base.vocab_size, base.context)

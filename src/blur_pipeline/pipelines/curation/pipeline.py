@@ -26,7 +26,7 @@ def _training_data() -> Pipeline:
             Node(nodes.separate_sets, ["clean_rows", "parameters"], [*SETS, "overlap_pairs"], name="separate_sets"),
             Node(
                 nodes.prepare_tokenizer,
-                ["forget_set", "retain_set", "background_set", "parameters"],
+                ["retain_set", "background_set", "parameters"],
                 "tokenizer",
                 name="prepare_tokenizer",
             ),
