@@ -15,7 +15,7 @@ from tests.end_to_end.conftest import SMALL, newest
 def compared(finished, tmp_path_factory) -> Path:
     project = shutil.copytree(finished, tmp_path_factory.mktemp("compared") / "project")
     # A copy's artifacts still lie with the original; only the metrics' own file is read from there.
-    done = kedro(project, "run", "--pipelines", "seeds", "--params", f"{SMALL},unlearning.seeds=3 4")
+    done = kedro(project, "run", "--pipelines", "seeds", "--params", f"{SMALL},unlearning.seeds=0 3 4")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     done = kedro(project, "run", "--pipelines", "comparison", "--params", SMALL)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -27,7 +27,8 @@ def test_each_seed_is_a_child_run(compared):
     mlflow.set_tracking_uri(f"sqlite:///{compared}/mlflow.db")
     runs = mlflow.search_runs(search_all_experiments=True)
     children = runs[runs["tags.mlflow.parentRunId"].notna()]
-    assert sorted(children["params.unlearning.seed"]) == ["3", "4"]
+    assert sorted(children["params.unlearning.seed"]) == ["0", "3", "4"]
+    children = children[children["params.unlearning.seed"] != "0"]  # found: nothing was trained
     for name in ("params.unlearning.weighting.gamma", "params.models.base.hidden_size", "tags.identity.unlearned"):
         assert children[name].notna().all()  # complete, like any other run
     assert children["tags.host"].notna().all()
@@ -36,12 +37,18 @@ def test_each_seed_is_a_child_run(compared):
     assert children["metrics.unlearning/forget_loss"].notna().all()
 
 
-def test_the_seed_table_is_their_mean_and_scatter(compared):
+def test_the_seed_table_holds_the_seeds_spread_and_the_examples_noise(compared):
     values = pd.read_parquet(newest(compared, "seed_metrics.parquet"))
     table = pd.read_parquet(newest(compared, "seed_table.parquet")).set_index("metric")
-    ours = values[values["metric"] == "forget.probability"]["value"]
-    assert table.loc["forget.probability", "mean"] == pytest.approx(ours.mean())
-    assert table.loc["forget.probability", "sd"] == pytest.approx(ours.std())
+    ours = values[values["metric"] == "forget.probability"]
+    row = table.loc["forget.probability"]
+    assert row["mean"] == pytest.approx(ours["value"].mean())
+    assert row["sd"] == pytest.approx(ours["value"].std())
+    assert row["above"] == pytest.approx((ours["high"] - ours["value"]).median())
+    assert row["low"] < row["seed_low"] < row["mean"] < row["seed_high"] < row["high"]
+    quality = values[values["metric"] == "forget_quality"]["value"]
+    assert table.loc["forget_quality", ["min", "max"]].tolist() == [quality.min(), quality.max()]
+    assert pd.isna(table.loc["forget_quality", "mean"])
 
 
 def test_the_leaderboard_ranks_every_configuration(compared):
@@ -49,8 +56,20 @@ def test_the_leaderboard_ranks_every_configuration(compared):
     assert set(table["method"]) == {"npo", "blur_npo"}
     assert table.set_index("method").loc["blur_npo", "seeds"] == 3  # the first run's and the two children
     page = newest(compared, "leaderboard.html").read_text()
-    assert "Pareto" in page or "hypervolume" in page
-    assert "blur_npo" in newest(compared, "leaderboard.md").read_text()
+    said = newest(compared, "leaderboard.md").read_text()
+    for text in (page, said):
+        assert "blur_npo" in text
+        assert "retrained model" in text  # the distance's references
+        assert "is wrecked and has no rank" in text
+
+
+def test_a_metric_that_was_not_measured_cannot_rank(compared):
+    """Named before anything is written."""
+    before = newest(compared, "compared_runs.parquet")
+    done = kedro(compared, "run", "--pipelines", "comparison", "--params", f"{SMALL},comparison.utility=verbmem")
+    assert done.returncode == 1
+    assert "Parameter 'comparison.utility': no run to be ranked has the metric 'verbmem'" in done.stderr
+    assert newest(compared, "compared_runs.parquet") == before
 
 
 def test_seeds_that_make_no_sense_are_refused(compared):

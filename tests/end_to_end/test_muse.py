@@ -77,6 +77,18 @@ def test_muse_ends_with_its_four_numbers(env, project):
     assert table.loc[("retrained", "privacy_leakage"), "value"] == 0
 
 
+def test_the_leaderboard_is_on_muse_s_scale(project):
+    """ROUGE × 100 makes gaps between 0 and 1, and the hypervolume is no 0 where a model is not wrecked."""
+    done = kedro(project, "run", "--env", "muse_news", "--pipelines", "comparison", "--params", TINY)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    runs = pd.read_parquet(newest(project, "compared_runs.parquet")).set_index(["model", "metric"])["value"]
+    gap = abs(runs["unlearned", "verbmem"] - runs["retrained", "verbmem"]) / 100
+    assert runs["unlearned", "gap.verbmem"] == pytest.approx(gap)
+    assert gap <= runs["unlearned", "distance"]
+    assert runs["unlearned", "gap.membership.min_k"] >= 0
+    assert "knowmem.retain as a share" in newest(project, "leaderboard.md").read_text()
+
+
 def test_a_smaller_forget_set_and_the_published_retrained_model(project):
     """scal/forget_1, and no retrained model: PrivLeak is taken against the published number."""
     changed = TINY.replace("models.retrained.kind=train", "models.retrained.kind=absent")

@@ -2,6 +2,8 @@
 
 import json
 
+import pandas as pd
+
 from tests.end_to_end.commands import kedro
 from tests.end_to_end.conftest import copy_project, newest
 
@@ -24,3 +26,9 @@ def test_own_data_without_a_retrained_model(tmp_path):
     assert "forget_quality" in absent
     assert "membership.reference" in absent
     assert "model_utility: it is a mean of nine and lacks" in summary
+    done = kedro(folder, "run", "--env", "own_data", "--pipelines", "comparison", "--params", QUICK)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    row = pd.read_parquet(newest(folder, "leaderboard.parquet")).iloc[0]
+    assert row["distance"] >= max(row["forget.probability"], row["forget.rouge"])  # to 0, and the attacks to ½
+    assert row["utility_kept"] > 0
+    assert "without a retrained model" in newest(folder, "leaderboard.md").read_text()

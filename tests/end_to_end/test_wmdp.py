@@ -71,3 +71,11 @@ def test_published_numbers_stand_beside_ours(project):
     assert "| BLUR-RMU, published | 0.269 | 0.266 | 0.570 |" in summary
     assert "| model | general.wmdp_bio.acc | general.wmdp_cyber.acc | general.mmlu.acc |" in summary
     assert "| unlearned, here | 0." in summary
+
+
+def test_the_leaderboard_measures_to_chance(project):
+    done = kedro(project, "run", "--env", "wmdp", "--pipelines", "comparison", "--params", TINY)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    row = pd.read_parquet(newest(project, "leaderboard.parquet")).iloc[0]
+    gaps = [abs(row[f"general.wmdp_{area}.acc"] - 0.25) / 0.75 for area in ("bio", "cyber")]
+    assert row["distance"] == pytest.approx(max(gaps))

@@ -86,7 +86,7 @@ HARMLESS: dict[str, tuple[str, Any]] = {
     "training.resume": ("training.resume", "never"),
     "evaluation.keep_days": ("evaluation.keep_days", 2),
     "reporting.register_model": ("reporting.register_model", "none"),
-    "comparison": ("comparison.cost", "forget.rouge"),
+    "comparison": ("comparison.floor", 0.5),
 }
 
 

@@ -1,60 +1,153 @@
-"""Runs against each other."""
+"""Runs against each other: by hand."""
+
+import math
 
 import pandas as pd
 import pytest
 
-from blur_pipeline.report.leaderboard import RUN_COLUMNS, leaderboard, paired_tests, pareto_plot, readable
+from blur_pipeline.config.comparison import Comparison, Yardstick
+from blur_pipeline.report.distance import with_distance
+from blur_pipeline.report.leaderboard import hypervolumes, leaderboard, paired_tests, readable
+from blur_pipeline.report.pareto_plot import pareto_plot
+from tests.report.comparable import run, runs_of
 
-COST, GAIN = "forget.probability", "model_utility"
+COMPARISON = Comparison(distance=[Yardstick(metric="forget.probability")], attack_scale=None)
+SHARED = {
+    "target": {"forget.probability": 1.0, "model_utility": 0.5},
+    "retrained": {"forget.probability": 0.2, "model_utility": 0.5},
+}
 
 
-def run(method, seed, cost, gain, settings="", model="unlearned") -> list[tuple]:
-    run = (f"{method}{seed}", method, settings, seed, method + settings, "target 1", model)
-    return [(*run, COST, cost, cost - 0.05, cost + 0.05), (*run, GAIN, gain, gain - 0.05, gain + 0.05)]
+def one(method: str, seed: int, probability: float, utility: float, settings: str = "", quality: float = math.nan):
+    values = {"forget.probability": probability, "model_utility": utility, "forget_quality": quality}
+    return run(method, seed, values, settings, **SHARED)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def runs() -> pd.DataFrame:
-    rows = [
-        *run("npo", 0, 0.2, 0.5),
-        *run("npo", 1, 0.4, 0.7),
-        *run("ga", 0, 0.5, 0.4),
-        *run("blur_npo", 0, 0.1, 0.3, "gamma 1"),
-        *run("blur_npo", 0, 0.9, 0.9, model="target"),
-    ]
-    return pd.DataFrame(rows, columns=RUN_COLUMNS)
+    """Distances (to 0.2) and utilities kept (of 0.5):
+
+    npo 0.2, 0.3, 0.4 and 0.9 with three seeds; blur_npo 0.1 and 0.8 with one seed; simnpo 0.3 and 0.84 with two;
+    ga is gone altogether: forget probability 0 is 0.2 off, but nothing is kept.
+    """
+    found = runs_of(
+        *(one("npo", seed, 0.4 + 0.1 * seed, 0.45, quality=q) for seed, q in enumerate((0.01, 0.9, 0.2))),
+        one("blur_npo", 0, 0.1, 0.4, "gamma 1", quality=0.3),
+        *(one("simnpo", seed, 0.5, 0.42, quality=0.5 + seed / 10) for seed in (0, 1)),
+        one("ga", 0, 0.0, 0.0),
+    )
+    return with_distance(found, COMPARISON)
 
 
-def test_one_row_a_configuration(runs):
-    table = leaderboard(runs, COST, GAIN, []).set_index("method")
-    assert table.loc["npo", "seeds"] == 2
-    assert table.loc["npo", COST] == pytest.approx(0.3)
-    assert table.loc["npo", f"{COST}.high"] == pytest.approx(0.3 + 12.7062 * 0.1, abs=1e-3)  # t at one degree
-    assert table.loc["ga", f"{COST}.low"] == pytest.approx(0.45)  # one seed: over examples
-    assert table["dominated"].to_dict() == {"blur_npo": False, "npo": False, "ga": True}
-    shown = readable(table.reset_index(), [COST])
-    assert shown["trade-off"].tolist() == ["best", "best", "dominated"]
+@pytest.fixture(scope="module")
+def table(runs) -> pd.DataFrame:
+    return leaderboard(runs, ["forget_quality", "forget.probability"], COMPARISON.floor)
 
 
-def test_paired_tests_need_common_seeds(runs):
-    assert paired_tests(runs, [COST]).empty
-    more = pd.concat([runs, pd.DataFrame(run("ga", 1, 0.8, 0.2), columns=runs.columns)])
-    row = paired_tests(more, [COST]).iloc[0]
-    assert (row["one"], row["other"], row["seeds"]) == ("ga", "npo", 2)
-    assert row["difference"] == pytest.approx(0.35)
+def test_a_wrecked_model_is_not_the_best(table):
+    """ga forgets the most and would be on the front of forget probability against utility."""
+    last = table.iloc[-1]
+    assert (last["method"], last["standing"]) == ("ga", "wrecked")
+    assert pd.isna(last["rank"])
+    assert readable(table, [])["trade-off"].tolist()[-1] == "–"
+
+
+def test_one_seed_is_not_ranked_against_three(table):
+    """blur_npo's 0.1 is nearer than npo's 0.3, and yet the first of those with few seeds; simnpo is the second."""
+    assert table["method"].tolist() == ["npo", "blur_npo", "simnpo", "ga"]
+    assert table["standing"].tolist() == ["ranked", "few seeds", "few seeds", "wrecked"]
+    assert readable(table, [])["rank"].tolist() == ["1", "(1)", "(2)", "wrecked"]
+    assert table["dominated"].tolist() == [False, False, False, False]  # simnpo keeps more than blur_npo
+
+
+def test_every_row_says_what_its_interval_holds(table):
+    """Three seeds: mean 0.3, sd 0.1, half-width √((4.3027·0.1/√3)² + 0.05²) = 0.2534. One: its own ± 0.05."""
+    rows = table.set_index("method")
+    assert rows.loc["npo", ["distance", "distance.low", "distance.high"]].tolist() == pytest.approx(
+        [0.3, 0.3 - 0.2534, 0.3 + 0.2534], abs=1e-4
+    )
+    assert rows.loc["blur_npo", ["distance.low", "distance.high"]].tolist() == pytest.approx([0.05, 0.15])
+    assert rows.loc["simnpo", ["distance.low", "distance.high"]].isna().all()
+    shown = readable(table, ["forget_quality"]).set_index("method")
+    assert shown["interval of"].to_dict() == {
+        "npo": "seeds + examples", "blur_npo": "examples", "simnpo": "none: both values", "ga": "examples"
+    }  # fmt: skip
+    assert shown.loc["npo", "distance"] == "0.300 [0.047, 0.553]"
+    assert shown.loc["simnpo", "utility kept"] == "0.840, 0.840"
+
+
+def test_p_values_are_neither_averaged_nor_tested(runs, table):
+    shown = readable(table, ["forget_quality"]).set_index("method")["forget quality"]
+    said = {"npo": "0.200 (0.010 to 0.900)", "blur_npo": "0.300", "simnpo": "0.500, 0.600", "ga": "–"}
+    assert shown.to_dict() == said
+    both = runs_of(runs, with_distance(runs_of(*(one("rmu", s, 0.3, 0.5, quality=0.5) for s in range(3))), COMPARISON))
+    assert set(paired_tests(both, ["forget_quality", "distance"])["metric"]) == {"distance"}
+
+
+def test_a_distance_does_not_reach_below_nothing():
+    """0.02, 0.04, 0.18 off: mean 0.08 with a half-width over 0.2."""
+    found = with_distance(runs_of(*(one("npo", s, 0.2 + d, 0.5) for s, d in enumerate((0.02, 0.04, 0.18)))), COMPARISON)
+    assert leaderboard(found, [], 0.8)["distance.low"].tolist() == [0]
+
+
+def test_what_lacks_a_measure_stands_last_and_without_a_rank(runs):
+    lacking = with_distance(runs_of(one("npo", 0, 0.4, 0.4), one("rmu", 0, math.nan, 0.5)), COMPARISON)
+    last = leaderboard(lacking, [], 0.8).iloc[-1]
+    assert (last["method"], last["standing"]) == ("rmu", "not ranked")
+
+
+def test_paired_tests_need_three_common_seeds_and_are_corrected(runs):
+    """Three configurations on three seeds make three pairs a metric; the smallest p counts three times."""
+    assert paired_tests(runs, ["distance"]).empty
+    more = [one("rmu", s, 0.3 + 0.01 * s**2, 0.5) for s in range(3)] + [one("ga", s, 0.9 - 0.01 * s, 0.5, "lr 1")
+                                                                      for s in range(3)]  # fmt: skip
+    tests = paired_tests(runs_of(runs, with_distance(runs_of(*more), COMPARISON)), ["distance"])
+    assert tests["seeds"].tolist() == [3, 3, 3]
+    assert set(tests["one"]) | set(tests["other"]) == {"npo", "rmu", "ga lr 1"}
+    smallest = tests.sort_values("p").iloc[0]
+    assert smallest["p by Holm"] == pytest.approx(3 * smallest["p"])
+    assert (tests["p by Holm"] >= tests["p"]).all()
+    # npo is 0.2, 0.3, 0.4 off and rmu 0.1, 0.11, 0.14: (0.1 + 0.19 + 0.26)/3
+    assert tests.set_index(["one", "other"]).loc[("npo", "rmu"), "difference"] == pytest.approx(0.55 / 3)
+
+
+def test_configurations_with_the_same_words_are_not_mixed():
+    """Two that differ in what the words do not say: seeds of the one are not averaged with seeds of the other."""
+    ours = runs_of(*(one("npo", s, 0.4, 0.5) for s in range(3)))
+    theirs = ours.assign(configuration="npo of old", run_id=ours["run_id"] + "b")
+    tests = paired_tests(with_distance(runs_of(ours, theirs), COMPARISON), ["distance"])
+    assert tests["difference"].tolist() == [0]
 
 
 def test_runs_of_several_targets_are_not_ranked_together(runs):
-    mixed = pd.concat([runs, pd.DataFrame(run("ga", 1, 0.8, 0.2), columns=RUN_COLUMNS).assign(target="target 2")])
+    mixed = runs_of(runs, one("ga", 1, 0.8, 0.2).assign(target="target 2"))
     with pytest.raises(ValueError, match="several target models"):
-        leaderboard(mixed, COST, GAIN, [])
+        leaderboard(mixed, [], 0.8)
     with pytest.raises(ValueError, match="several target models"):
-        paired_tests(mixed, [COST])
+        paired_tests(mixed, ["distance"])
 
 
-def test_the_plot_greys_what_is_dominated(runs):
-    figure = pareto_plot(runs, leaderboard(runs, COST, GAIN, []), COST, GAIN)
-    colours = {trace.text[0]: trace.marker.color for trace in figure.data if trace.text}
-    assert colours["ga"] == "#b8bdc4" != colours["npo"]
-    assert "target" in colours
-    assert "hypervolume" in figure.layout.title.text
+def test_hypervolumes(table):
+    """Up to (1, 0): npo (1 − 0.3)·0.9. Of the few seeds blur_npo (1 − 0.1)·0.8, simnpo adds (1 − 0.3)·0.04. ga none.
+
+    npo reaches from (1 − 0.5534)·(0.9 − 0.1) to (1 − 0.0466)·(0.9 + 0.1): utility ± 0.05 of the target's 0.5.
+    """
+    volumes = hypervolumes(table).set_index(["standing", "method"])
+    assert volumes["configurations"].to_dict() == {
+        ("ranked", "all"): 1, ("ranked", "npo"): 1,
+        ("few seeds", "all"): 2, ("few seeds", "blur_npo"): 1, ("few seeds", "simnpo"): 1,
+    }  # fmt: skip
+    assert volumes["hypervolume"].tolist() == pytest.approx([0.63, 0.63, 0.748, 0.72, 0.588])
+    assert volumes.loc[("ranked", "npo"), ["low", "high"]].tolist() == pytest.approx([0.3573, 0.9534], abs=1e-3)
+    assert volumes.loc[("few seeds", "all"), ["low", "high"]].isna().all()  # simnpo has two values, no interval
+
+
+def test_the_plot_greys_what_is_wrecked_and_hollows_what_has_few_seeds(runs, table):
+    figure = pareto_plot(runs, table, 0.8)
+    points = {trace.text[0]: trace for trace in figure.data if trace.text}
+    assert points["ga"].marker.color == "#b8bdc4" != points["1 npo"].marker.color
+    assert points["1 npo"].marker.symbol == "circle"
+    assert points["(1) blur_npo"].marker.symbol == "circle-open"
+    assert points["target"].x[0] == pytest.approx(0.8)
+    assert points["retrained"].x[0] == 0
+    assert figure.layout.shapes[0].y0 == 0.8

@@ -7,12 +7,42 @@ from pydantic import Field
 from blur_pipeline.config.block import Block
 
 
-class Comparison(Block):
-    """What the leaderboard ranks finished runs by."""
+class Yardstick(Block):
+    """A metric of forgetting, and where it should come to lie: its gap is \\|value − reference\\| / scale."""
 
-    cost: str = Field("forget.probability", description="lower is better: across in the Pareto plot")
-    gain: str = Field("model_utility", description="higher is better: up in the Pareto plot")
+    metric: str
+    to: float | None = Field(
+        None, allow_inf_nan=False, description="the reference, such as chance; null: the retrained model's value"
+    )
+    without_retrained: float = Field(
+        0.0, allow_inf_nan=False, description="the reference where 'to' is null and there is no such model"
+    )
+    scale: float = Field(1.0, gt=0, allow_inf_nan=False, description="a gap of this much counts as 1")
+
+
+class Comparison(Block):
+    """What the leaderboard ranks finished runs by.
+
+    The distance of a run is the largest gap of ``distance`` and of all membership attacks: a model has forgotten no
+    better than the measure shows that gives it away most.
+    """
+
+    distance: list[Yardstick] = Field(
+        default_factory=lambda: [Yardstick(metric="forget.probability"), Yardstick(metric="forget.rouge")],
+        min_length=1,
+        description="the metrics of forgetting that make the distance",
+    )
+    attack_scale: float | None = Field(
+        0.5, gt=0, description="a gap of this much in a membership attack's AUC counts as 1; null leaves attacks out"
+    )
+    utility: str = Field("model_utility", description="higher is better: what should be kept of the target model")
+    utility_chance: float = Field(0.0, description="what a model without any ability gives")
+    floor: float = Field(
+        0.8, ge=0, le=1, description="share of the target's utility above chance; below it a model is wrecked"
+    )
     shown: list[str] = Field(
-        default_factory=lambda: ["forget_quality", "forget.rouge", "retain.probability", "retain.rouge"],
+        default_factory=lambda: [
+            *("forget.probability", "forget.rouge", "forget_quality", "retain.probability", "retain.rouge")
+        ],
         description="further metrics in the leaderboard",
     )

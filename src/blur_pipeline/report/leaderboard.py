@@ -1,48 +1,95 @@
-"""Runs of a benchmark side by side: one row a configuration, the best trade-offs first."""
+"""Runs of a benchmark side by side: one row a configuration, the nearest to a model that never knew first."""
 
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from blur_pipeline.report.figures import LAYOUT
+from blur_pipeline.report.distance import DISTANCE, GAP, UTILITY
 from blur_pipeline.report.tables import interval_text
+from blur_pipeline.statistics.paired import holm, paired_test
 from blur_pipeline.statistics.pareto import dominated, hypervolume
-from blur_pipeline.statistics.seeds import over_seeds, paired_test
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
+from blur_pipeline.statistics.seeds import ENOUGH, P_VALUED, over_seeds
 
 LABELS = ["method", "settings"]
 RUN_COLUMNS = ["run_id", *LABELS, "seed", "configuration", "target", "model", "metric", "value", "low", "high"]
 """One row per run, model and metric. ``configuration`` is the identity of the unlearned model without its seed,
 ``settings`` says in words what sets it apart from others of its method, ``target`` is the target model's identity."""
+RANKED, FEW, WRECKED, NOT_RANKED = "ranked", "few seeds", "wrecked", "not ranked"
+STANDINGS = [RANKED, FEW, WRECKED, NOT_RANKED]
+TEST_COLUMNS = ["metric", "one", "other", "difference", "p", "p by Holm", "seeds"]
+VOLUME_COLUMNS = ["standing", "method", "configurations", "hypervolume", "low", "high"]
 
 
-def leaderboard(runs: pd.DataFrame, cost: str, gain: str, shown: list[str]) -> pd.DataFrame:
-    """One row per method and settings: ``seeds``, each shown metric with its interval, whether it is dominated.
+def leaderboard(runs: pd.DataFrame, shown: list[str], floor: float) -> pd.DataFrame:
+    """One row per configuration of runs ``with_distance``, best first.
 
-    A configuration with one seed carries the interval over examples, one with several that over seeds. ``cost``
-    (lower is better) and ``gain`` (higher is better) span the plane in which a configuration is dominated.
+    ``standing``
+        ``ranked``, or ``few seeds`` (below ``ENOUGH``): these are ranked among themselves and after the others, since
+        nothing is known of their seed's noise; ``wrecked`` where less than ``floor`` of the utility is kept;
+        ``not ranked`` where a measure is absent.
+    ``rank``, ``dominated``
+        within ``ranked`` and within ``few seeds``: by distance, and whether another of the same standing has no larger
+        distance and no lower utility.
+    ``METRIC``, ``METRIC.low``, ``METRIC.high``, ``METRIC.n``, ``METRIC.min``, ``METRIC.max``
+        of ``distance``, ``utility_kept`` and each of ``shown``. With one seed its value and interval over the examples;
+        with two their middle and no interval; from three on their mean and the interval of seeds and examples
+        (``statistics.seeds``). Of p-values the median, without an interval. ``n`` seeds have it.
+    ``farthest``
+        the measure whose gap is the largest.
 
     Raises:
         ValueError: the runs are of several target models.
     """
     _require_one_target(runs)
+    unlearned = runs[runs["model"] == "unlearned"]
+    names = list(dict.fromkeys([DISTANCE, UTILITY, *shown]))
     rows = []
-    names = list(dict.fromkeys([cost, gain, *shown]))
-    for _, part in runs[runs["model"] == "unlearned"].groupby("configuration", sort=False):
+    for _, part in unlearned.groupby("configuration", sort=False):
+        gaps = part[part["metric"].str.startswith(GAP)].groupby("metric")["value"].mean()
         row = {**part.iloc[0][LABELS], "seeds": part["seed"].nunique()}
-        for name in names:
-            values = part[part["metric"] == name].dropna(subset=["value"])
-            row |= dict(zip((name, f"{name}.low", f"{name}.high"), _interval(values), strict=True))
-        rows.append(row)
-    table = pd.DataFrame(rows).dropna(subset=[cost, gain])
-    table["dominated"] = dominated(table[cost].to_numpy(), table[gain].to_numpy())
-    return table.sort_values(["dominated", cost], ignore_index=True)
+        row |= {"farthest": gaps.idxmax().removeprefix(GAP) if gaps.notna().any() else ""}
+        rows.append(row | _numbers(part[part["metric"].isin(names)], names))
+    table = pd.DataFrame(rows)
+    table[f"{DISTANCE}.low"] = table[f"{DISTANCE}.low"].clip(lower=0)  # the t-interval of a mean near 0 reaches below
+    table["standing"] = [_standing(row, floor) for _, row in table.iterrows()]
+    return _ranked(table)[["standing", "rank", *LABELS, "seeds", *table.columns[3:-1], "dominated"]]
+
+
+def _numbers(part: pd.DataFrame, names: list[str]) -> dict[str, float]:
+    """The columns of each name for one configuration."""
+    table = over_seeds(part).set_index("metric").reindex(names)
+    found = {}
+    for name, row in table.iterrows():
+        value = row["median"] if np.isnan(row["mean"]) else row["mean"]
+        low, high = row["low"], row["high"]
+        if row["seeds"] == 1:
+            low, high = value - row["below"], value + row["above"]
+        n = 0 if np.isnan(row["seeds"]) else int(row["seeds"])
+        found |= {name: value, f"{name}.low": low, f"{name}.high": high, f"{name}.n": n}
+        found |= {f"{name}.min": row["min"], f"{name}.max": row["max"]}
+    return found
+
+
+def _standing(row: pd.Series, floor: float) -> str:
+    if np.isnan(row[DISTANCE]) or np.isnan(row[UTILITY]):
+        return NOT_RANKED
+    if row[UTILITY] < floor:
+        return WRECKED
+    return RANKED if min(row[f"{DISTANCE}.n"], row[f"{UTILITY}.n"]) >= ENOUGH else FEW
+
+
+def _ranked(table: pd.DataFrame) -> pd.DataFrame:
+    parts = []
+    for standing in STANDINGS:
+        part = table[table["standing"] == standing].sort_values(DISTANCE).reset_index(drop=True)
+        compared = standing in (RANKED, FEW)
+        part["rank"] = pd.array(part.index + 1 if compared else [None] * len(part), dtype="Int64")
+        part["dominated"] = dominated(part[DISTANCE], part[UTILITY]) if compared else False
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
 
 
 def _require_one_target(runs: pd.DataFrame) -> None:
@@ -50,78 +97,89 @@ def _require_one_target(runs: pd.DataFrame) -> None:
         raise ValueError("runs of several target models do not compare: rank those of one")
 
 
-def _interval(values: pd.DataFrame) -> tuple[float, float, float]:
-    if values.empty:
-        return np.nan, np.nan, np.nan
-    if len(values) == 1:
-        return tuple(float(x) for x in values.iloc[0][["value", "low", "high"]])
-    row = over_seeds(values).iloc[0]
-    return float(row["mean"]), float(row["low"]), float(row["high"])
+def place(row: pd.Series) -> str:
+    """As it stands before a row: ``1``; ``(1)`` among those with few seeds; or why there is none."""
+    return {RANKED: f"{row['rank']}", FEW: f"({row['rank']})"}.get(row["standing"], row["standing"])
 
 
 def readable(table: pd.DataFrame, shown: list[str]) -> pd.DataFrame:
-    """The leaderboard for reading: one cell a metric with its interval."""
-    cells = {n: [interval_text(r[n], r[f"{n}.low"], r[f"{n}.high"]) for _, r in table.iterrows()] for n in shown}
-    place = ["dominated" if d else "best" for d in table["dominated"]]
-    return pd.DataFrame({**table[["method", "settings", "seeds"]].to_dict("list"), **cells, "trade-off": place})
+    """The leaderboard for reading: one cell a metric. Metrics that no configuration has are left out."""
+    names = [name for name in dict.fromkeys([DISTANCE, UTILITY, *shown]) if table[name].notna().any()]
+    cells: dict[str, list[str]] = {}
+    for name in names:
+        cells[name.replace("_", " ")] = [_cell(row, name) for _, row in table.iterrows()]
+        if name == DISTANCE:
+            cells["farthest in"] = table["farthest"].tolist()
+    trade = np.where(table["dominated"], "dominated", np.where(table["standing"].isin([RANKED, FEW]), "best", "–"))
+    holds = {1: "examples", 2: "none: both values"}
+    return pd.DataFrame(
+        {
+            "rank": [place(row) for _, row in table.iterrows()],
+            **table[[*LABELS, "seeds"]].to_dict("list"),
+            "interval of": [holds.get(n, "seeds + examples") for n in table["seeds"]],
+            "trade-off": trade.tolist(),
+            **cells,
+        }
+    )
+
+
+def _cell(row: pd.Series, name: str) -> str:
+    number = lambda x: interval_text(x, np.nan, np.nan)
+    if row[f"{name}.n"] == 2:
+        return f"{number(row[f'{name}.min'])}, {number(row[f'{name}.max'])}"
+    if name in P_VALUED and row[f"{name}.n"] >= ENOUGH:
+        return f"{number(row[name])} ({number(row[f'{name}.min'])} to {number(row[f'{name}.max'])})"
+    return interval_text(*row[[name, f"{name}.low", f"{name}.high"]])
 
 
 def paired_tests(runs: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
-    """Every two configurations with two or more common seeds: mean difference and p-value of the paired t-test.
+    """Every two configurations with ``ENOUGH`` or more common seeds: mean difference and paired t-test, by metric.
 
-    A pair is two unlearned models of the same target and seed. Raises ValueError where there are several targets.
+    A pair is two unlearned models of the same target and seed. ``p by Holm`` is corrected for all pairs of the same
+    metric: they are its family. ``P_VALUED`` metrics are left out. Raises ValueError where there are several targets.
     """
     _require_one_target(runs)
-    ours = runs[(runs["model"] == "unlearned") & runs["metric"].isin(metrics)]
-    values = ours.pivot_table(index="seed", columns=["metric", "method", "settings"], values="value")
+    unlearned = runs[runs["model"] == "unlearned"]
+    tests = []
+    for metric in dict.fromkeys(name for name in metrics if name not in P_VALUED):
+        rows = unlearned[unlearned["metric"] == metric].dropna(subset=["value"])
+        parts = [part.set_index("seed") for _, part in rows.groupby("configuration", sort=False)]
+        family = []
+        for one, other in combinations(parts, 2):
+            gap, p, n = paired_test(one["value"], other["value"])
+            if n >= ENOUGH:
+                family.append((metric, _label(one.iloc[0]), _label(other.iloc[0]), gap, p, np.nan, n))
+        table = pd.DataFrame(family, columns=TEST_COLUMNS)
+        tests.append(table.assign(**{"p by Holm": holm(table["p"])}))
+    return pd.concat(tests, ignore_index=True)
+
+
+def _label(row: pd.Series) -> str:
+    return f"{row['method']} {row['settings']}".strip()
+
+
+def hypervolumes(table: pd.DataFrame) -> pd.DataFrame:
+    """Area of distance × utility kept that configurations cover together: of all, and of each method.
+
+    The reference point is (distance 1, utility kept 0): where ``comparison`` scales them, the corner of a model that is
+    one whole gap away and has kept nothing. Those of few seeds have areas of their own, the wrecked none.
+
+    ``low`` and ``high`` are the areas if every configuration lay at the worse, or at the better, end of both its
+    intervals. The configurations' errors are not independent (they answered the same questions), and this supposes
+    nothing of how they hang together: where all the intervals hold, so does this one. NaN where an interval is absent.
+    More configurations cover more: compare methods that were given equally many.
+    """
     rows = []
-    for metric in metrics:
-        columns = [c for c in values.columns if c[0] == metric]
-        for one, other in combinations(columns, 2):
-            gap, p, n = paired_test(values[one].dropna(), values[other].dropna())
-            if n >= 2:
-                left, right = (f"{c[1]} {c[2]}".strip() for c in (one, other))
-                rows.append({"metric": metric, "one": left, "other": right, "difference": gap, "p": p, "seeds": n})
-    return pd.DataFrame(rows, columns=["metric", "one", "other", "difference", "p", "seeds"])
+    for standing in (RANKED, FEW):
+        part = table[table["standing"] == standing]
+        groups = {"all": part, **dict(list(part.groupby("method", sort=False)))} if len(part) else {}
+        found = [(standing, name, len(group), *_areas(group)) for name, group in groups.items()]
+        rows += found[:1] + sorted(found[1:], key=lambda row: -row[3])
+    return pd.DataFrame(rows, columns=VOLUME_COLUMNS)
 
 
-def pareto_plot(runs: pd.DataFrame, table: pd.DataFrame, cost: str, gain: str) -> Figure:
-    """Forgetting across, utility up; dominated configurations grey, intervals drawn, target and retrained beside."""
-    from plotly.graph_objects import Figure
-
-    figure = Figure()
-    for model, colour in {"target": "#7a7f87", "retrained": "#2a7f62"}.items():
-        last = runs[runs["model"] == model].drop_duplicates("metric", keep="last").set_index("metric")["value"]
-        if {cost, gain} <= set(last.dropna().index):
-            mark = {"size": 13, "color": colour, "symbol": "diamond"}
-            figure.add_scatter(
-                x=[last[cost]], y=[last[gain]], mode="markers+text", text=[model], marker=mark, name=model
-            )
-    for _, row in table.iterrows():
-        colour = "#b8bdc4" if row["dominated"] else "#c2410c"
-        figure.add_scatter(
-            x=[row[cost]],
-            y=[row[gain]],
-            error_x=_bars(row, cost),
-            error_y=_bars(row, gain),
-            mode="markers+text",
-            text=[f"{row['method']} {row['settings']}".strip()],
-            textposition="top center",
-            textfont={"size": 11, "color": colour},
-            marker={"size": 10, "color": colour},
-        )
-    front = table[~table["dominated"]].sort_values(cost)
-    figure.add_scatter(
-        x=front[cost], y=front[gain], mode="lines", line={"color": "#c2410c", "dash": "dot", "shape": "hv"}
-    )
-    area = hypervolume(table[cost].to_numpy(), table[gain].to_numpy())
-    figure.update_layout(title=f"Forgetting against utility; hypervolume {area:.3f}", **{**LAYOUT, "height": 560})
-    figure.update_layout(showlegend=False)
-    figure.update_xaxes(title=f"{cost} (less is forgotten more)")
-    figure.update_yaxes(title=gain.replace("_", " "))
-    return figure
-
-
-def _bars(row: pd.Series, name: str) -> dict:
-    up, down = row[f"{name}.high"] - row[name], row[name] - row[f"{name}.low"]
-    return {"type": "data", "symmetric": False, "array": [up], "arrayminus": [down], "thickness": 1}
+def _areas(group: pd.DataFrame) -> tuple[float, float, float]:
+    worse, better = (f"{DISTANCE}.high", f"{UTILITY}.low"), (f"{DISTANCE}.low", f"{UTILITY}.high")
+    known = group[[*worse, *better]].notna().all(axis=None)
+    low, high = (hypervolume(group[x], group[y]) if known else np.nan for x, y in (worse, better))
+    return hypervolume(group[DISTANCE], group[UTILITY]), low, high

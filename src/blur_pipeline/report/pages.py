@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -152,18 +153,29 @@ def markdown_summary(findings: Findings) -> str:
 
 
 def leaderboard_pages(
-    benchmark: str, table: pd.DataFrame, tests: pd.DataFrame, figure: Figure, others: pd.DataFrame
+    benchmark: str, figure: Figure, tables: dict[str, pd.DataFrame], rules: list[str]
 ) -> tuple[str, str]:
-    """The leaderboard as one HTML file and as Markdown; ``others`` are runs that were left out, with the reason."""
+    """The leaderboard as one HTML file and as Markdown.
+
+    ``tables``: ``table`` for reading, ``references`` of the distance, ``volumes``, ``tests``, and ``others``, the runs
+    that were left out with the reason; ``rules`` say in sentences how ranks come about.
+    """
+    rounded = {name: frame.map(_short) for name, frame in tables.items()}
     context = {
         "title": f"Leaderboard: {benchmark}",
-        "table": _records(table),
-        "others": _records(others),
-        "tests": _records(tests.map(lambda x: f"{x:.3g}" if isinstance(x, float) else x)),
+        "rules": rules,
+        **{name: _records(frame) for name, frame in rounded.items()},
     }
     drawn = figure.to_html(full_html=False, include_plotlyjs=True)
     page = _template("leaderboard.html.jinja").render(figure=drawn, **context)
     return page, _template("leaderboard.md.jinja").render(**context)
+
+
+def _short(cell: Any) -> Any:
+    """Three decimals; more where those would show nothing, fewer where they are zeros."""
+    if not isinstance(cell, float) or math.isnan(cell):
+        return cell
+    return f"{cell:.1e}" if 0 < abs(cell) < 0.001 else f"{round(cell, 3):g}"
 
 
 def _records(frame: pd.DataFrame) -> dict[str, list]:

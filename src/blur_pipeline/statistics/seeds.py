@@ -1,35 +1,65 @@
-"""Several seeds of one method: mean, scatter, and paired tests between methods."""
+"""Several seeds of one configuration: their spread, the noise of the examples, and the interval that holds both."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-SEED_COLUMNS = ["metric", "mean", "sd", "n", "low", "high"]
+ENOUGH = 3
+"""Seeds from which on a mean has an interval and a test is made; below it the values themselves are shown."""
+P_VALUED = frozenset({"forget_quality"})
+"""Metrics that are p-values: a mean of p-values, or a t-test between them, means nothing."""
+SEED_COLUMNS = [
+    *("metric", "seeds", "min", "median", "max"),
+    *("mean", "sd", "seed_low", "seed_high", "below", "above", "low", "high"),
+]
 
 
 def over_seeds(values: pd.DataFrame) -> pd.DataFrame:
-    """``seed, metric, value`` → one row a metric: mean, sample standard deviation, and the mean's 95 % t-interval.
+    """``metric, value, low, high``, a row a seed → ``SEED_COLUMNS``, a row a metric; all in the metric's own unit.
 
-    Values 1, 2, 3 give 2 ± 1 and, with t = 4.303 at two degrees of freedom, [−0.484, 4.484].
+    ``min``, ``median``, ``max``
+        of the seeds' values; with one or two seeds these are the values.
+    ``mean``, ``sd``, ``seed_low``, ``seed_high``
+        mean, sample standard deviation and the mean's 95 % t-interval: the unlearning's noise, which more seeds make
+        smaller. NaN below ``ENOUGH`` seeds and for ``P_VALUED`` metrics.
+    ``below``, ``above``
+        how far one seed's 95 % interval over the examples reaches below and above its value: the median over the
+        seeds. All seeds answer the same questions, so that more seeds do not make this any smaller. NaN for
+        ``P_VALUED`` metrics.
+    ``low``, ``high``
+        95 % interval of the mean with both sources of noise. They are independent (the seed does not choose the
+        questions), so their variances add; on each side the half-widths are added in quadrature, which for normal
+        noise on both sides is the same and keeps Student's t and a bootstrap's skew (MOVER: Zou and Donner, 2008,
+        doi:10.1002/sim.3095). Where a question's difficulty depends on the seed, that part counts twice and the
+        interval is somewhat too wide. NaN where either part is.
+
+    Values 1, 2, 3, each with [−½, +1] over the examples: 2 ± 1; t = 4.303 at two degrees of freedom gives the seeds'
+    [−0.484, 4.484], and both parts together [2 − √(2.484² + ½²), 2 + √(2.484² + 1²)] = [−0.534, 4.678].
     """
     from scipy.stats import t
 
-    grouped = values.dropna(subset=["value"]).groupby("metric", sort=False)["value"]
-    table = grouped.agg(mean="mean", sd="std", n="count").reset_index()
-    half = t.ppf(0.975, (table["n"] - 1).clip(lower=1)) * table["sd"] / np.sqrt(table["n"])
-    return table.assign(low=table["mean"] - half, high=table["mean"] + half)[SEED_COLUMNS]
-
-
-def paired_test(ours: pd.Series, theirs: pd.Series) -> tuple[float, float, int]:
-    """Mean difference over the seeds that both have (the index), its two-sided p-value by the paired t-test, and n.
-
-    NaN for the p-value below two common seeds, and where all differences are equal.
-    """
-    from scipy.stats import ttest_rel
-
-    common = ours.index.intersection(theirs.index)
-    difference = ours[common] - theirs[common]
-    if len(common) < 2 or np.ptp(difference) == 0:
-        return float(difference.mean()), np.nan, len(common)
-    return float(difference.mean()), float(ttest_rel(ours[common], theirs[common]).pvalue), len(common)
+    known = values.dropna(subset=["value"])
+    known = known.assign(below=known["value"] - known["low"], above=known["high"] - known["value"])
+    table = known.groupby("metric", sort=False).agg(
+        seeds=("value", "count"),
+        min=("value", "min"),
+        median=("value", "median"),
+        max=("value", "max"),
+        mean=("value", "mean"),
+        sd=("value", "std"),
+        below=("below", "median"),
+        above=("above", "median"),
+    )
+    table = table.reset_index()
+    p_valued = table["metric"].isin(P_VALUED)
+    table.loc[p_valued | (table["seeds"] < ENOUGH), ["mean", "sd"]] = np.nan
+    table.loc[p_valued, ["below", "above"]] = np.nan
+    # A percentile bootstrap of a skewed metric may leave out the value itself: that side then reaches nowhere.
+    half = t.ppf(0.975, (table["seeds"] - 1).clip(lower=1)) * table["sd"] / np.sqrt(table["seeds"])
+    return table.assign(
+        seed_low=table["mean"] - half,
+        seed_high=table["mean"] + half,
+        low=table["mean"] - np.hypot(half, table["below"].clip(lower=0)),
+        high=table["mean"] + np.hypot(half, table["above"].clip(lower=0)),
+    )[SEED_COLUMNS]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ PLACES = {
     "leaderboard_html": "leaderboard",
     "seed_table": "seed table",
 }
+SEEDS_SHOWN = ["metric", "seeds", "min", "median", "max", "mean", "sd", "low", "high"]
+OVER_SEEDS = "Over the seeds: from three on a mean, with the 95 % interval of seeds and examples"
 
 
 def print_summary(places: dict[str, Path], tables: dict[str, pd.DataFrame], lines: dict[str, str]) -> None:
@@ -31,14 +34,14 @@ def print_summary(places: dict[str, Path], tables: dict[str, pd.DataFrame], line
     from blur_pipeline.report.tables import main_metrics
 
     console = Console(soft_wrap=True)
-    for name, title in (("metrics_table", "Metrics, with 95 % intervals"), ("seed_table", "Over the seeds")):
+    for name, title in (("metrics_table", "Metrics, with 95 % intervals"), ("seed_table", OVER_SEEDS)):
         if name in tables:
-            frame = main_metrics(tables[name]) if name == "seed_table" else tables[name]
+            frame = main_metrics(tables[name])[SEEDS_SHOWN] if name == "seed_table" else tables[name]
             table = Table(title=title, title_justify="left")
             for column in frame.columns:
                 table.add_column(column)
             for row in frame.itertuples(index=False):
-                table.add_row(*(f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row))
+                table.add_row(*map(_cell, row))
             Console().print(table)
     if "metrics_long" in tables:
         for sentence in verdict(tables["metrics_long"]):
@@ -46,3 +49,9 @@ def print_summary(places: dict[str, Path], tables: dict[str, pd.DataFrame], line
     shown = {label: str(places[name]) for name, label in PLACES.items() if name in places}
     for label, text in (shown | lines).items():
         console.print(f"{label + ':':<17}{text}", highlight=False)
+
+
+def _cell(value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return "–" if math.isnan(value) else f"{value:.3g}"

@@ -10,6 +10,8 @@ from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.report import leaderboard as board
 from blur_pipeline.report import pages
+from blur_pipeline.report.distance import references, rules, with_distance
+from blur_pipeline.report.pareto_plot import pareto_plot
 from blur_pipeline.tracking.finished_runs import finished_runs
 
 Frame = pd.DataFrame
@@ -19,7 +21,7 @@ def collect_runs(record: dict, parameters: Parameters) -> tuple[Frame, Frame]:
     """Every finished run of today's data, target, retrained model and evaluation; and the runs of others.
 
     Raises:
-        BadInputError: there is none to rank.
+        BadInputError: there is none to rank, or they lack what ``comparison`` ranks by.
     """
     runs, others = finished_runs(parameters.benchmark, record["group"])
     if runs.empty:
@@ -28,25 +30,32 @@ def collect_runs(record: dict, parameters: Parameters) -> tuple[Frame, Frame]:
             f"MLflow holds no finished run of the benchmark '{parameters.benchmark}' with these parameters{apart}; "
             "do `kedro run` with the same --env and --params first."
         )
-    return runs, others
+    return with_distance(runs, parameters.comparison), others
 
 
-def rank_runs(runs: Frame, parameters: Parameters) -> tuple[Frame, Frame]:
-    """The leaderboard, and paired tests between configurations that share seeds."""
+def rank_runs(runs: Frame, parameters: Parameters) -> tuple[Frame, Frame, Frame]:
+    """The leaderboard, paired tests between configurations that share seeds, and the areas that methods cover."""
     comparison = parameters.comparison
-    shown = [comparison.cost, comparison.gain, *comparison.shown]
-    return board.leaderboard(runs, comparison.cost, comparison.gain, shown), board.paired_tests(runs, shown)
+    table = board.leaderboard(runs, comparison.shown, comparison.floor)
+    tests = board.paired_tests(runs, [board.DISTANCE, board.UTILITY, *comparison.shown])
+    return table, tests, board.hypervolumes(table)
 
 
 def draw_pareto(runs: Frame, table: Frame, parameters: Parameters) -> Any:
-    """Forgetting against utility, all configurations."""
-    return board.pareto_plot(runs, table, parameters.comparison.cost, parameters.comparison.gain)
+    """Distance against utility, all configurations."""
+    return pareto_plot(runs, table, parameters.comparison.floor)
 
 
 def write_leaderboard(
-    table: Frame, tests: Frame, figure: Any, others: Frame, parameters: Parameters
+    runs: Frame, table: Frame, tests: Frame, volumes: Frame, figure: Any, others: Frame, parameters: Parameters
 ) -> tuple[str, str]:
     """The leaderboard as a page and as Markdown."""
     comparison = parameters.comparison
-    shown = list(dict.fromkeys([comparison.cost, comparison.gain, *comparison.shown]))
-    return pages.leaderboard_pages(parameters.benchmark, board.readable(table, shown), tests, figure, others)
+    tables = {
+        "table": board.readable(table, comparison.shown),
+        "references": references(runs, comparison),
+        "volumes": volumes,
+        "tests": tests,
+        "others": others,
+    }
+    return pages.leaderboard_pages(parameters.benchmark, figure, tables, rules(runs, comparison))

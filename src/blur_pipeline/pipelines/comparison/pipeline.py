@@ -15,7 +15,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 nodes.rank_runs,
                 ["compared_runs", "parameters"],
-                ["leaderboard", "paired_tests"],
+                ["leaderboard", "paired_tests", "hypervolumes"],
                 name="rank_runs",
             ),
             Node(
@@ -26,7 +26,10 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.write_leaderboard,
-                ["leaderboard", "paired_tests", "pareto_plot", "other_runs", "parameters"],
+                [
+                    *("compared_runs", "leaderboard", "paired_tests", "hypervolumes"),
+                    *("pareto_plot", "other_runs", "parameters"),
+                ],
                 ["leaderboard_html", "leaderboard_markdown"],
                 name="write_leaderboard",
             ),

@@ -15,5 +15,5 @@ def collect_seeds(metrics_of_seeds: Frame) -> Frame:
 
 
 def tabulate_seeds(seed_metrics: Frame) -> Frame:
-    """Mean, standard deviation and the mean's 95 % interval of every metric over the seeds."""
+    """Every metric's spread over the seeds, its noise over the examples, and the interval that holds both."""
     return over_seeds(seed_metrics)

@@ -1,4 +1,4 @@
-"""Seeds: the metrics of each seed's run → every metric's mean and scatter."""
+"""Seeds: the metrics of each seed's run → every metric's spread and intervals."""
 
 from kedro.pipeline import Node, Pipeline
 
