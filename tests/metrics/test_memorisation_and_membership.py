@@ -89,13 +89,15 @@ def row_of(set_name, row_id, logprob, ends=True) -> dict:
 NO_ANSWERS = pd.DataFrame(columns=["set", "row_id", "answer", "completion"])
 
 
-def test_the_end_of_sequence_token_is_left_out_where_it_is_there():
-    scores = pd.DataFrame([row_of("forget", "a", [-3.0, -0.5, -9.0]), row_of("forget", "b", [-3.0, -0.5], ends=False)])
+def test_what_counts_token_by_token_leaves_out_the_last_and_losses_count_it():
+    """Losses of 3, ½ and an end of sequence of 9: the mean of all is 12.5/3; the lowest before the last is −3."""
+    scores = pd.DataFrame([row_of("forget", "a", [-3.0, -0.5, -9.0]), row_of("forget", "b", [-3.0])])
     found = example_metrics([scores], NO_ANSWERS).set_index("row_id")
-    for column in ("exact_memorisation", "extraction_strength", "attack_loss", "attack_min_k"):
-        assert found.loc["a", column] == found.loc["b", column], column
     assert found.loc["a", "exact_memorisation"] == 0.5
-    assert found.loc["a", "nll"] == pytest.approx(12.5 / 3)  # TOFU's losses count it
+    assert found.loc["a", "attack_min_k"] == 3
+    assert found.loc["a", "nll"] == found.loc["a", "attack_loss"] == pytest.approx(12.5 / 3)
+    assert math.isnan(found.loc["b", "attack_min_k"])  # nothing is left of one token
+    assert found.loc["b", "attack_loss"] == 3
     assert list(found.reset_index().columns.sort_values()) == sorted(EXAMPLE_COLUMNS)
 
 

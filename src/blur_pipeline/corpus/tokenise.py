@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 IGNORED = -100
 TooLong = Literal["drop", "error"]
 EVALUATION_COLUMNS: dict[str, str | list[str]] = {
-    **dict.fromkeys(("set", "row_id", "variant", "text"), "string"),
+    **dict.fromkeys(("set", "row_id", "variant", "text", "scored_text"), "string"),
     "ends": "bool",
     **dict.fromkeys(("fact_start", "fact_end"), "int32"),
     "input_ids": ["int32"],
@@ -91,9 +91,10 @@ def tokenise_evaluation(
     """Everything to score: one line per row and variant of its answer.
 
     ``variant`` is ``answer``, ``paraphrase`` or ``perturbed_k``. Columns: ``set, row_id, variant, text,
-    ends, fact_start, fact_end, input_ids, labels``: ``ends`` whether the end-of-sequence token is there, the next two
-    which supervised tokens ``[start, end)`` of the plain answer hold its fact, −1 where none is marked. A document is
-    scored by its first ``max_length`` tokens.
+    scored_text, ends, fact_start, fact_end, input_ids, labels``: ``scored_text`` is what was read of a text that was
+    cut, else null; ``ends`` whether the end-of-sequence token is there; the next two which supervised tokens
+    ``[start, end)`` of the plain answer hold its fact, −1 where none is marked. A document is scored by its first
+    ``max_length`` tokens, without an end-of-sequence token (as open-unlearning and MUSE score theirs).
 
     Raises:
         BadInputError: a question and answer together are over ``max_length`` tokens.
@@ -113,10 +114,13 @@ def tokenise_evaluation(
                     f"{row.source}, line {row.line}: question and {variant} have {len(ids)} tokens, over "
                     f"curation.max_length = {max_length}; shorten the row or raise the limit."
                 )
-            ids, labels = ids[:max_length], labels[:max_length]
+            read = None
+            if question is None:
+                ids = ids[:-1]
+                read = tokenizer.decode(ids[:max_length], skip_special_tokens=True) if len(ids) > max_length else None
+                ids = labels = ids[:max_length]
             fact = _fact(row, asked, tokenizer) if variant == "answer" else ABSENT
-            ends = ids[-1] == tokenizer.eos_token_id
-            values = (row.set, row.row_id, variant, text, ends, *fact, ids, labels)
+            values = (row.set, row.row_id, variant, text, read, question is not None, *fact, ids, labels)
             for name, value in zip(out, values, strict=True):
                 out[name].append(value)
     return _arrow(out, EVALUATION_COLUMNS)

@@ -104,8 +104,10 @@ def _lacking(sides: Scores | None, name: str, reason: str) -> str:
         return reason or "no retrained model"
     if not all(len(side) for side in sides):
         return "a membership attack needs a holdout set"
+    if name == "gradient_norm" and all(np.isnan(side).all() for side in sides):
+        return "gradient norms were not asked for"
     if any(np.isnan(side).any() for side in sides):
-        return "gradient norms were not asked for" if name == "gradient_norm" else "some rows are too short to score"
+        return "some rows are too short to score"
     return ""
 
 

@@ -73,10 +73,14 @@ def _of_scores(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_answer(row: tuple) -> dict[str, float]:
-    """``row.ends``: whether the last supervised token is the end-of-sequence one, which is left out here."""
-    inner = slice(0, len(row.logprob) - 1 if row.ends else None)
+    """As open-unlearning does: losses count every supervised token, what is counted token by token all but the last.
+
+    The last is the end-of-sequence token of an answer; a document has none, and its last token is left out too.
+    """
+    inner = slice(0, -1)
     logprobs, correct = np.asarray(row.logprob, np.float64)[inner], np.asarray(row.correct)[inner]
-    loss = membership.loss(logprobs)
+    loss = membership.loss(np.asarray(row.logprob, np.float64))
+    cut = getattr(row, "scored_text", None)  # tables from before it lack it
     return {
         "exact_memorisation": exact_memorisation(correct),
         "extraction_strength": extraction_strength(correct),
@@ -86,7 +90,7 @@ def _of_answer(row: tuple) -> dict[str, float]:
             getattr(row, "fact_end", -1),  # tables from before facts lack both
         ),
         "attack_loss": loss,
-        "attack_zlib": membership.zlib_ratio(loss, row.text),
+        "attack_zlib": membership.zlib_ratio(loss, cut if isinstance(cut, str) else row.text),
         "attack_min_k": membership.min_k(logprobs),
         "attack_min_k_plus_plus": membership.min_k_plus_plus(
             logprobs, np.asarray(row.mean, np.float64)[inner], np.asarray(row.variance, np.float64)[inner]

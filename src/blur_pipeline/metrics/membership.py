@@ -1,8 +1,10 @@
 """Membership inference: can forget examples be told from holdout examples by how a model scores them?
 
 A score is higher for what looks *less* like a member. The AUC counts the forget set as class 0 and the holdout as
-class 1, so that a memorising model has an AUC near 1, and ½ means that nothing can be told. Token log-probabilities
-are those of the supervised tokens without the final end-of-sequence one.
+class 1, so that a memorising model has an AUC near 1, and ½ means that nothing can be told.
+
+Which tokens count is open-unlearning's convention: loss, zlib and reference take the mean over every supervised token,
+the end-of-sequence one included; Min-K%, Min-K%++ and the gradient norm leave out the last supervised token.
 """
 
 from __future__ import annotations
@@ -17,18 +19,22 @@ ATTACKS = ("loss", "zlib", "reference", "min_k", "min_k_plus_plus", "gradient_no
 
 
 def loss(logprobs: np.ndarray) -> float:
-    """Mean negative log-likelihood, nats a token (Yeom et al., arXiv 1709.01604)."""
+    """Mean negative log-likelihood, nats a token, end-of-sequence included (Yeom et al., arXiv 1709.01604)."""
     return -float(np.mean(logprobs)) if len(logprobs) else np.nan
 
 
 def zlib_ratio(nll: float, text: str) -> float:
-    """The loss over the length in bytes of the compressed text (Carlini et al., arXiv 2012.07805)."""
+    """The loss, end-of-sequence included, over the bytes of the compressed text (Carlini et al., arXiv 2012.07805).
+
+    ``text`` is what was scored: of a document that was cut, what was left of it.
+    """
     return nll / len(zlib.compress(text.encode()))
 
 
 def min_k(logprobs: np.ndarray, share: float = MIN_K) -> float:
     """−mean of the lowest max(1, int(share·n)) token log-probabilities (Shi et al., arXiv 2310.16789).
 
+    ``(n,)`` without the last supervised token.
     −1, −4, −2 at 0.4 looks at one token: 4.
     """
     if not len(logprobs):
@@ -40,6 +46,7 @@ def min_k(logprobs: np.ndarray, share: float = MIN_K) -> float:
 def min_k_plus_plus(logprobs: np.ndarray, mean: np.ndarray, variance: np.ndarray, share: float = MIN_K) -> float:
     """Min-K% of (log p − μ)/√σ² (Zhang et al., arXiv 2404.02936), σ² clamped to 1e-6.
 
+    ``(n,)`` each, without the last supervised token.
     μ and σ² are the mean and variance of log p(z) over the vocabulary, z drawn from the prediction itself.
     """
     standardised = (np.asarray(logprobs, np.float64) - mean) / np.sqrt(np.maximum(variance, 1e-6))

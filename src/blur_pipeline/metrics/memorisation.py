@@ -1,6 +1,7 @@
 """How much of an answer a model has by heart, from whether each label was the arg-max.
 
-The n supervised tokens without the final end-of-sequence one; teacher-forced, not generated.
+Of the n supervised tokens before the last, which is the end-of-sequence one of an answer (open-unlearning's
+convention); teacher-forced, not generated.
 """
 
 from __future__ import annotations

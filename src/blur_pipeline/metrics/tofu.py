@@ -1,6 +1,6 @@
 """TOFU's metrics (Maini et al., arXiv 2401.06121) per example, from token scores and completions.
 
-ℓ̄ is the mean negative log-likelihood of an answer's tokens, end-of-sequence included.
+ℓ̄ is the mean negative log-likelihood of an answer's tokens, end-of-sequence included (open-unlearning's convention).
 """
 
 from __future__ import annotations

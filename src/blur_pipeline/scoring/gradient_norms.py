@@ -20,8 +20,10 @@ def gradient_norms(
 ) -> np.ndarray:
     """``(n,)`` float64: mean over parameter tensors of the p-norm of ∇ mean token NLL, one example at a time.
 
-    Members have been fitted, so their gradient is small. The model's own ``requires_grad`` and gradients are left
-    as they were. With ``keep``, a folder, norms are kept there and not measured again.
+    The mean is over all supervised tokens but the last, which is the end-of-sequence one of an answer
+    (open-unlearning's convention); NaN where none is left. Members have been fitted, so their gradient is small.
+    The model's own ``requires_grad`` and gradients are left as they were. With ``keep``, a folder, norms are kept
+    there and not measured again.
     """
     model.eval()
     kept = Kept.of(keep, model, ("gradient norms", p))
@@ -48,6 +50,8 @@ def gradient_norms(
 
 def _norm(model: nn.Module, examples: Examples, row: int, p: float) -> float:
     parameters = list(model.parameters())
-    logprobs = Forward(model, examples.batch([row]).to(parameters[0].device)).token_logprobs()
+    logprobs = Forward(model, examples.batch([row]).to(parameters[0].device)).token_logprobs()[:-1]
+    if not len(logprobs):
+        return float("nan")
     gradients = torch.autograd.grad(-logprobs.mean(), parameters)
     return float(torch.stack(torch._foreach_norm(gradients, p)).double().mean())

@@ -19,7 +19,7 @@ from blur_pipeline.scoring.questions import buckets, reads_trees, tree_batch, tr
 
 SCORE_SCHEMA = pa.schema(
     {
-        **dict.fromkeys(("set", "row_id", "variant", "text"), pa.string()),
+        **dict.fromkeys(("set", "row_id", "variant", "text", "scored_text"), pa.string()),
         "ends": pa.bool_(),
         **dict.fromkeys(("fact_start", "fact_end"), pa.int32()),
         "token": pa.list_(pa.int32()),
@@ -27,7 +27,7 @@ SCORE_SCHEMA = pa.schema(
         "correct": pa.list_(pa.bool_()),
     }
 )
-ROW_COLUMNS, TOKEN_COLUMNS = SCORE_SCHEMA.names[:7], SCORE_SCHEMA.names[7:]
+ROW_COLUMNS, TOKEN_COLUMNS = SCORE_SCHEMA.names[:8], SCORE_SCHEMA.names[8:]
 ROWS_AT_ONCE = 64  # so that a row of the vocabulary is still in the cache when it is looked at again
 
 
