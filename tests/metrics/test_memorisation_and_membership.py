@@ -137,6 +137,17 @@ def test_attacks_without_a_retrained_model_or_a_holdout():
     assert alone.loc["membership.loss", "reason"] == "a membership attack needs a holdout set"
 
 
+def test_only_knowmem_s_answers_are_cut_at_a_blank_line():
+    """The continuation has five of the five words; cut at the blank line it would have three: F1 of 2·3/(3 + 5)."""
+    rows = [row_of("verbmem", "a", [-1.0]), row_of("knowmem_forget", "b", [-1.0])]
+    text = "the cat sat\n\nand slept"
+    answers = pd.DataFrame([("verbmem", "a", text, text), ("knowmem_forget", "b", text, text)])
+    answers.columns = ["set", "row_id", "answer", "completion"]
+    table = aggregate(example_metrics([pd.DataFrame(rows)], answers), pd.DataFrame(), "", 200, 0).set_index("metric")
+    assert table.loc["verbmem", "value"] == pytest.approx(100)
+    assert table.loc["knowmem.forget", "value"] == pytest.approx(75)
+
+
 def test_muse_sets_have_one_metric_each():
     scores = pd.DataFrame([row_of("verbmem", "a", [-1.0]), row_of("knowmem_retain", "b", [-1.0])])
     answers = pd.DataFrame(

@@ -46,7 +46,7 @@ def example_metrics(
 
     ``nll … truth_probability``     TOFU's, see ``tofu_metrics``.
     ``rouge``, ``rouge_l_f1``, ``rouge_1``, ``rouge_1_f1``  of the greedy completion, stemmer on.
-    ``rouge_l_f1_unstemmed``        MUSE's, of the completion cut where the model goes on to ask.
+    ``rouge_l_f1_unstemmed``        MUSE's, of the completion; KnowMem's is cut where the model goes on to ask.
     ``exact_memorisation``, ``extraction_strength``   of the plain answer.
     ``fact_probability``            of the tokens of the plain answer that hold its fact, where one is marked.
     ``attack_*``                    membership scores of the plain answer, higher for what looks less like a member.
@@ -102,6 +102,12 @@ def _of_completions(completions: pd.DataFrame) -> pd.DataFrame:
     index = pd.MultiIndex.from_frame(completions[KEYS])
     answers, texts = completions["answer"], completions["completion"]
     columns = rouge(answers, texts)
-    columns["rouge_l_f1_unstemmed"] = rouge_l_f1(answers, [cut_answer(text) for text in texts])
+    columns["rouge_l_f1_unstemmed"] = rouge_l_f1(answers, _said(completions))
     columns["distinct_words"] = np.array([distinct_words(text) for text in texts], np.float64)
     return pd.DataFrame(columns, index=index)
+
+
+def _said(completions: pd.DataFrame) -> list[str]:
+    """KnowMem's answers follow questions with answers and go on to ask; a continuation may hold a blank line."""
+    in_context = completions["set"].str.startswith("knowmem")
+    return [cut_answer(text) if cut else text for text, cut in zip(completions["completion"], in_context, strict=True)]
