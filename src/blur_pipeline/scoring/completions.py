@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from blur_pipeline.models.greedy import own_settings_only
 from blur_pipeline.models.progress import ProgressBar
 from blur_pipeline.scoring.kept import Kept
 
@@ -29,6 +30,7 @@ def complete(
 ) -> list[str]:
     """One decoded continuation per prompt of token ids, in their order: greedy, special tokens left out.
 
+    The plain arg-max of each step, whatever the model's ``generation_config`` says.
     Prompts are padded on the left, so that a prompt's answer does not depend on its neighbours. With ``keep``, a
     folder, answers are kept there: what this model has been asked is not asked again.
     """
@@ -64,12 +66,13 @@ def _generate(
     for b, prompt in enumerate(prompts):
         ids[b, width - len(prompt) :] = prompt
         mask[b, width - len(prompt) :] = 1
-    generated = model.generate(
-        input_ids=torch.from_numpy(ids).to(device),
-        attention_mask=torch.from_numpy(mask).to(device),
-        max_new_tokens=max_new_tokens,
-        do_sample=False,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-    )
+    with own_settings_only(model):
+        generated = model.generate(
+            input_ids=torch.from_numpy(ids).to(device),
+            attention_mask=torch.from_numpy(mask).to(device),
+            max_new_tokens=max_new_tokens,
+            do_sample=False,
+            pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+        )
     return [text.strip() for text in tokenizer.batch_decode(generated[:, width:], skip_special_tokens=True)]

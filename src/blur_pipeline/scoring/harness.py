@@ -9,6 +9,7 @@ import pandas as pd
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.models.greedy import own_settings_only
 from blur_pipeline.scoring.harness_tasks import write_tasks
 
 SAMPLE_COLUMNS = ["task", "part", "metric", "value"]
@@ -43,15 +44,16 @@ def run_task(
             parts, manager = [name], TaskManager()
         lm = HFLM(pretrained=model.eval(), tokenizer=tokenizer, batch_size=batch_size)
         try:
-            found = simple_evaluate(
-                lm,
-                tasks=parts,
-                task_manager=manager,
-                num_fewshot=few_shot,
-                limit=limit,
-                bootstrap_iters=0,
-                log_samples=True,
-            )
+            with own_settings_only(model):
+                found = simple_evaluate(
+                    lm,
+                    tasks=parts,
+                    task_manager=manager,
+                    num_fewshot=few_shot,
+                    limit=limit,
+                    bootstrap_iters=0,
+                    log_samples=True,
+                )
         except (ConnectionError, OSError) as error:
             raise BadInputError(
                 f"general.tasks.{name}: its data could not be had ({str(error).splitlines()[0]}); give a local 'path'."
