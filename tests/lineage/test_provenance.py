@@ -1,8 +1,9 @@
 """What is said of where a result comes from."""
 
 import pytest
+import torch
 
-from blur_pipeline.lineage.provenance import without_password
+from blur_pipeline.lineage.provenance import facts, without_password
 
 
 @pytest.mark.parametrize(
@@ -15,3 +16,15 @@ from blur_pipeline.lineage.provenance import without_password
 )
 def test_a_password_is_never_shown(uri, shown):
     assert without_password(uri) == shown
+
+
+def test_the_threads_of_torch_are_among_the_facts(tmp_path):
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            facts.cache_clear()
+            assert facts(tmp_path)["threads"] == str(threads)
+    finally:
+        torch.set_num_threads(before)
+        facts.cache_clear()

@@ -117,6 +117,7 @@ def test_attacks_as_aggregates():
     assert table.loc["membership.loss.relative_difference", "value"] == pytest.approx(100 * (5 / 3.5 - 1))
     expected = 100 * ((1 - 5 / 6) - (1 - 3.5 / 6)) / (1 - 3.5 / 6)
     assert table.loc["privacy_leakage", "value"] == pytest.approx(expected)
+    assert table.loc["privacy_leakage", "n"] == 5
     # ours − retrained: −1.9, −1.9, 0.3 against 0, 0: four of six in order
     assert table.loc["membership.reference", "value"] == pytest.approx(4 / 6)
     assert table.loc["membership.loss", "reason"] == "no interval from 2 subjects, 8 are needed"
@@ -133,6 +134,7 @@ def test_attacks_without_a_retrained_model_or_a_holdout():
     assert table.loc["privacy_leakage", "reason"] == "none was trained"
     table = aggregated(ours, reason="none was trained", published_auc=1 - 0.4772)
     assert table.loc["privacy_leakage", "value"] == pytest.approx(-100)
+    assert table.loc["privacy_leakage", "n"] == 4  # examples, not samples of the bootstrap
     alone = aggregated(ours.query("set == 'forget'"))
     assert alone.loc["membership.loss", "reason"] == "a membership attack needs a holdout set"
 

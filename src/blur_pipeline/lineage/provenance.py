@@ -20,6 +20,7 @@ def facts(project: Path) -> dict[str, str]:
     return {
         "git commit": git_commit(project),
         "hardware": hardware(),
+        "threads": threads(),
         "host": socket.gethostname(),
         "pid": str(os.getpid()),
         "python": platform.python_version(),
@@ -52,6 +53,13 @@ def hardware() -> str:
     if torch.cuda.is_available():
         parts.append(torch.cuda.get_device_name(0))
     return "; ".join(parts)
+
+
+def threads() -> str:
+    """Threads of an operation of torch on the CPU: how sums are cut among them moves the last digits of a training."""
+    import torch
+
+    return str(torch.get_num_threads())
 
 
 def _processor() -> str:
