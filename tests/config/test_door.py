@@ -84,6 +84,20 @@ def test_a_model_without_a_chat_template(raw, tmp_path, tiny_model, tokenizer):
     )
 
 
+def test_a_chat_template_that_writes_today_s_date(raw, tmp_path, tiny_model, tokenizer):
+    """In the common prompt, and in that of one evaluation set alone."""
+    tiny_model.save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    (tmp_path / "model" / "chat_template.jinja").write_text("{{ strftime_now('%d %b %Y') }} {{ messages[0].content }}")
+    given = {"models__base": {"kind": "pretrained", "path": str(tmp_path / "model")}, "curation__max_length": 32}
+    refuse(raw, tmp_path, "writes today's date", **given, curation__prompt={"kind": "chat"})
+    refuse(raw, tmp_path, "writes today's date", **given, curation__set_prompts={"verbmem": {"kind": "chat"}})
+    pinned = changed(raw, "curation.prompt", {"kind": "chat", "date": "10 Apr 2025"})
+    for key, value in given.items():
+        pinned = changed(pinned, key.replace("__", "."), value)
+    preflight(check_parameters(pinned), tmp_path / "data", ALL)
+
+
 def test_a_given_target_that_is_not_there(raw, tmp_path):
     refuse(raw, tmp_path, "no such model folder", models__target={"kind": "given", "path": "nowhere"})
 

@@ -3,7 +3,8 @@
 import pytest
 
 from blur_pipeline.config.errors import BadInputError
-from blur_pipeline.corpus.prompts import ChatPrompt, PlainPrompt
+from blur_pipeline.corpus.chat import ChatPrompt
+from blur_pipeline.corpus.prompts import PlainPrompt
 from blur_pipeline.corpus.tokenise import IGNORED, encode_answer, tokenise_evaluation, tokenise_training
 from tests.corpus.test_cleaning_overlap_holdout import frame
 

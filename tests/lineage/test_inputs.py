@@ -53,6 +53,26 @@ def test_a_file_edited_in_place_is_another_input_and_a_moved_one_is_the_same(raw
     assert stages(of_files(raw, tmp_path / "moved.jsonl")) == after
 
 
+def test_another_chat_template_is_another_set_of_tokens(raw, tmp_path, tokenizer, tiny_model):
+    """All files of a tokenizer decide the data, its template among them; a note beside it does not."""
+    folder = tmp_path / "model"
+    tiny_model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    (folder / "chat_template.jinja").write_text("{{ messages[0].content }}")
+    of_folder = changed(raw, "models.base", {"kind": "pretrained", "path": str(folder)})
+    before = stages(of_folder)
+    (folder / "README.md").write_text("a note")
+    assert stages(of_folder) == before
+    (folder / "chat_template.jinja").write_text("Q: {{ messages[0].content }}")
+    assert stages(of_folder)["data"] != before["data"]
+
+
+def test_a_pinned_date_decides_the_data(raw):
+    chat = changed(raw, "curation.prompt", {"kind": "chat"})
+    dates = [stages(changed(chat, "curation.prompt.date", date))["data"] for date in (None, "1 May 2025", "2 May 2025")]
+    assert len(set(dates)) == 3
+
+
 def test_the_hash_of_a_large_file_is_remembered_until_it_changes(tmp_path, monkeypatch):
     path, ran = tmp_path / "weights.bin", []
     monkeypatch.setattr("blur_pipeline.lineage.content.SETTLED_SECONDS", 0.0)

@@ -8,9 +8,10 @@ from pydantic import Field
 
 from blur_pipeline.config.block import Block, switched
 from blur_pipeline.config.sources import EvaluationSet
+from blur_pipeline.corpus.chat import ChatPrompt
 from blur_pipeline.corpus.cleaning import Normalisation
 from blur_pipeline.corpus.overlap import Policy
-from blur_pipeline.corpus.prompts import ChatPrompt, PlainPrompt, Prompt
+from blur_pipeline.corpus.prompts import PlainPrompt, Prompt
 from blur_pipeline.corpus.tokenise import TooLong
 
 SomePrompt = Annotated[Prompt, switched(PlainPrompt, ChatPrompt)]

@@ -15,8 +15,9 @@ from blur_pipeline.config.models import Given, Scores, Training
 from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.config.safety import ForbiddenPrompts
 from blur_pipeline.corpus import punkt
+from blur_pipeline.corpus.chat import ChatPrompt
 from blur_pipeline.corpus.files import read_prompts
-from blur_pipeline.corpus.prompts import ChatPrompt, PlainPrompt
+from blur_pipeline.corpus.prompts import PlainPrompt
 from blur_pipeline.corpus.sources import FileSource, MixedSource
 from blur_pipeline.models.sources import PretrainedModel, SavedScores
 from blur_pipeline.scoring.harness_tasks import LOCAL_TASKS
@@ -136,6 +137,8 @@ def _engine(parameters: Parameters) -> None:
 
 def _models(parameters: Parameters) -> None:
     models, wanted = parameters.models, parameters.curation.max_length
+    prompts = (parameters.curation.prompt, *parameters.curation.set_prompts.values())
+    chats = [prompt for prompt in prompts if isinstance(prompt, ChatPrompt)]
     context = models.base.context_length()
     if context is not None and wanted > context:
         raise BadInputError(
@@ -143,9 +146,9 @@ def _models(parameters: Parameters) -> None:
         )
     if isinstance(models.base, PretrainedModel):
         tokenizer = models.base.tokenizer()
-        if isinstance(parameters.curation.prompt, ChatPrompt):
-            parameters.curation.prompt.prompt("?", tokenizer)
-    elif isinstance(parameters.curation.prompt, ChatPrompt):
+        for prompt in chats:
+            prompt.prompt("?", tokenizer)
+    elif chats:
         raise BadInputError("curation.prompt.kind is 'chat', but a fresh model has no chat template; use kind 'plain'.")
     for given in (models.target, models.retrained):
         if isinstance(given, Given):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.corpus.chat import ChatPrompt
 from blur_pipeline.corpus.sources import TabularChoice, read_source
 
 if TYPE_CHECKING:
@@ -47,32 +47,6 @@ class PlainPrompt(BaseModel):
 
     def _ask(self, question: str) -> str:
         return f"{self.question_prefix}{question}{self.question_suffix}"
-
-
-class ChatPrompt(BaseModel):
-    """The chat template that the tokenizer carries."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["chat"] = "chat"
-    system: str | None = None
-    answer_prefix: str = ""
-
-    def prompt(self, question: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-        """Token ids up to where the assistant's answer begins.
-
-        Raises:
-            BadInputError: the tokenizer has no chat template.
-        """
-        if tokenizer.chat_template is None:
-            raise BadInputError(
-                "curation.prompt.kind is 'chat', but this model's tokenizer has no chat template; use kind 'plain'."
-            )
-        turns = [{"role": "user", "content": question}]
-        if self.system is not None:
-            turns.insert(0, {"role": "system", "content": self.system})
-        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-        return tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
 Prompt = Annotated[PlainPrompt | ChatPrompt, Field(discriminator="kind")]

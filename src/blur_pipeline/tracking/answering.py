@@ -12,13 +12,14 @@ class AnsweringModel(PythonModel):
 
     def load_context(self, context):
         """Load weights and tokenizer from the artifacts, or the weights from where they are referred to."""
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
         self.prompt = context.model_config["prompt"]
         self.max_new_tokens = context.model_config["max_new_tokens"]
         self.tokenizer = AutoTokenizer.from_pretrained(context.artifacts["tokenizer"])
         weights = context.artifacts.get("weights") or context.model_config["weights"]
         self.model = AutoModelForCausalLM.from_pretrained(weights).eval()
+        self.model.generation_config = GenerationConfig()  # greedy, as it was measured, whatever the folder says
 
     def predict(self, model_input: list[str], params=None) -> list[str]:
         """One answer per question."""
@@ -46,7 +47,13 @@ class AnsweringModel(PythonModel):
         turns = [{"role": "user", "content": question}]
         if self.prompt["system"] is not None:
             turns.insert(0, {"role": "system", "content": self.prompt["system"]})
-        text = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        pinned, template = dict(self.prompt["template_arguments"]), self.tokenizer.get_chat_template()
+        if self.prompt["date"] is not None:
+            pinned |= {"date_string": self.prompt["date"], "pinned_date": self.prompt["date"]}
+            template = "{% macro strftime_now(format) %}{{ pinned_date }}{% endmacro %}\n" + template
+        text = self.tokenizer.apply_chat_template(
+            turns, chat_template=template, tokenize=False, add_generation_prompt=True, **pinned
+        )
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
 

@@ -1,0 +1,98 @@
+"""A chat prompt is the same on every day, and a template that refuses says so in one sentence."""
+
+import copy
+import datetime
+
+import pytest
+from pydantic import ValidationError
+
+from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.corpus.chat import ChatPrompt
+from blur_pipeline.tracking.answering import AnsweringModel
+
+LLAMA_LIKE = (  # what Llama-3.2's template does about the date
+    "{% if not date_string is defined %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}"
+    "Today Date: {{ date_string }}\n"
+    "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant:{% endif %}"
+)
+ALWAYS_TODAY = LLAMA_LIKE.replace("{% if not date_string is defined %}", "{% if true %}")
+DATELESS = LLAMA_LIKE.split("\n", 1)[1]
+
+
+def chatty(tokenizer, template: str):
+    speaking = copy.deepcopy(tokenizer)
+    speaking.chat_template = template
+    return speaking
+
+
+def written(prompt: ChatPrompt, tokenizer) -> str:
+    return tokenizer.decode(prompt.prompt("Who?", tokenizer))
+
+
+@pytest.mark.parametrize("template", [LLAMA_LIKE, ALWAYS_TODAY])
+def test_a_pinned_date_stands_in_for_today(tokenizer, template):
+    """Whether a template reads date_string, or asks for today's date come what may."""
+    text = written(ChatPrompt(system="Be kind.", date="10 Apr 2025"), chatty(tokenizer, template))
+    assert text == "Today Date: 10 Apr 2025\nsystem: Be kind.\nuser: Who?\nassistant:"
+    assert datetime.date.today().strftime("%d %b %Y") not in text
+
+
+@pytest.mark.parametrize("template", [LLAMA_LIKE, ALWAYS_TODAY])
+def test_today_s_date_is_refused(tokenizer, template):
+    with pytest.raises(BadInputError, match=r"today's date into every prompt.*pin one as curation\.prompt\.date"):
+        written(ChatPrompt(), chatty(tokenizer, template))
+
+
+def test_a_template_without_a_date_needs_none(tokenizer):
+    assert written(ChatPrompt(), chatty(tokenizer, DATELESS)) == "user: Who?\nassistant:"
+
+
+@pytest.mark.parametrize("opening", ["\n", "  ", "\n  {% if true %}\n", "  {%- if true -%}\n", "{# note #}\n"])
+@pytest.mark.parametrize("date", [None, "10 Apr 2025"])
+def test_white_space_at_a_template_s_beginning_is_as_without_a_pinned_date(tokenizer, opening, date):
+    template = opening + DATELESS + ("{% endif %}" if "if true" in opening else "")
+    plain = chatty(tokenizer, template)
+    turns = [{"role": "user", "content": "Who?"}]
+    expected = plain.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    assert written(ChatPrompt(date=date), plain) == expected
+
+
+def test_further_arguments_reach_the_template(tokenizer):
+    thinking = chatty(tokenizer, DATELESS + "{% if enable_thinking %} hm{% endif %}")
+    assert written(ChatPrompt(template_arguments={"enable_thinking": True}), thinking).endswith("assistant: hm")
+    assert written(ChatPrompt(template_arguments={"enable_thinking": False}), thinking).endswith("assistant:")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"messages": "x"}, {"tokenize": True}, {"date_string": "1 May"}, {"a b": 1}, {f"a{i}": i for i in range(17)}],
+)
+def test_arguments_are_bounded(arguments):
+    with pytest.raises(ValidationError):
+        ChatPrompt(template_arguments=arguments)
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("{{ raise_exception('System role not supported') }}", "System role not supported"),
+        ("{% for m in %}", "TemplateSyntaxError"),
+        ("{{ messages[0].role.__class__.__mro__ }}", "SecurityError"),
+        ("{{ messages[9].content.strip() }}", "UndefinedError"),
+        ("{{ 1 / 0 }}", "ZeroDivisionError"),
+    ],
+)
+def test_a_template_that_raises_is_one_sentence(tokenizer, template, said):
+    with pytest.raises(BadInputError, match=f"chat template cannot write a prompt.*{said}") as caught:
+        written(ChatPrompt(system="Be kind."), chatty(tokenizer, template))
+    assert "\n" not in str(caught.value)
+    assert "leave out curation.prompt.system" in str(caught.value)
+
+
+@pytest.mark.parametrize("prompt", [ChatPrompt(), ChatPrompt(system="Be kind.", date="10 Apr 2025")])
+def test_the_served_model_is_asked_in_the_same_way(tokenizer, prompt):
+    """The file that MLflow keeps imports nothing of this project, so it writes the prompt once more."""
+    served = AnsweringModel()
+    served.prompt, served.tokenizer = prompt.model_dump(), chatty(tokenizer, LLAMA_LIKE if prompt.date else DATELESS)
+    assert served._encode("Who?") == prompt.prompt("Who?", served.tokenizer)
