@@ -44,6 +44,20 @@ def test_a_json_array_is_read_too(tmp_path):
     assert len(rows) == 2
 
 
+@pytest.mark.parametrize("text", ['["One.", "Two."]', '"One."\n"Two."\n'])
+def test_strings_of_json_are_documents(tmp_path, text):
+    """As MUSE's own files are; a line of JSON Lines may be one too."""
+    path = write(tmp_path / "forget.json", text)
+    rows, _ = read_source(FileSource(path=path, rows="documents"), "forget")
+    assert rows["answer"].tolist() == ["One.", "Two."]
+    assert rows["question"].isna().all()
+    with pytest.raises(BadInputError, match=r"forget\.json, line 1: a text without a 'question'; .*'rows: documents'"):
+        read_source(FileSource(path=path), "forget")
+    mixed = write(tmp_path / "mixed.json", '["One.", 7]')
+    with pytest.raises(BadInputError, match="line 2: expected an object"):
+        read_source(FileSource(path=mixed, rows="documents"), "forget")
+
+
 def test_a_folder_is_read_in_the_order_of_its_names(tmp_path):
     write(tmp_path / "b.jsonl", json_lines(ROWS[1:]))
     write(tmp_path / "a.jsonl", json_lines(ROWS[:1]))

@@ -41,7 +41,7 @@ def write_muse(folder: Path) -> None:
     texts = lambda count: [{"text": sentences(rng, 12)} for _ in range(count)]
     asked = lambda count: [{"question": sentences(rng, 1), "answer": sentences(rng, 1)} for _ in range(count)]
     rows("raw/forget-00000-of-00001.parquet", texts(5))
-    rows("raw/retain1.json", texts(6))
+    (folder / "raw" / "retain1.json").write_text(json.dumps([sentences(rng, 12) for _ in range(6)]))  # MUSE's own form
     rows("scal/forget_1.json", texts(3))
     for split in ("forget", "retain", "holdout"):
         rows(f"privleak/{split}.jsonl", texts(5))

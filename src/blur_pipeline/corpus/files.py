@@ -14,7 +14,7 @@ from blur_pipeline.config.errors import BadInputError
 def read_file(path: Path, kind: str, encoding: str) -> list[tuple[int, dict]]:
     """(line number from 1, row) pairs of a JSON Lines, CSV, TSV, Parquet or plain text file.
 
-    A plain text file is one document, its column is called ``text``.
+    A plain text file is one document, its column is called ``text``; so is that of a string of JSON.
 
     Raises:
         BadInputError: the file cannot be decoded or parsed; names the line where there is one.
@@ -91,6 +91,8 @@ def _json_array(path: Path, text: str) -> list[tuple[int, dict]]:
 
 
 def _object(path: Path, number: int, row: object) -> dict:
+    if isinstance(row, str):  # MUSE's own files are arrays of documents
+        return {"text": row}
     if not isinstance(row, dict):
         raise BadInputError(
             f'{path}, line {number}: expected an object like {{"question": …, "answer": …}}, '

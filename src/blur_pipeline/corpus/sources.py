@@ -217,6 +217,11 @@ def _row(record: dict, source: Source, set_name: str, number: int) -> dict:
     needed = ["question", "answer"] if source.rows == "questions" else ["text"]
     for column in needed:
         name = getattr(names, column)
+        if name not in record and set(record) == {"text", "_source", "_line"}:
+            raise BadInputError(
+                f"{place}: a text without a '{name}'; questions need both columns, texts alone want the source's "
+                "'rows: documents'."
+            )
         if name not in record:
             there = ", ".join(k for k in record if not k.startswith("_"))
             raise BadInputError(
