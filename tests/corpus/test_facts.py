@@ -50,7 +50,7 @@ def questions(answers_and_facts) -> pd.DataFrame:
 )
 def test_the_tokens_of_a_fact_hold_it_and_no_more(tokenizer, answer, fact, tokens):
     """Byte-level BPE: a word's token begins with the space before it."""
-    row = tokenise_evaluation(questions([(answer, fact)]), PlainPrompt(), tokenizer, 128)[0]
+    row = tokenise_evaluation(questions([(answer, fact)]), PlainPrompt(), tokenizer, 128)[0][0]
     supervised = [label for label in row["labels"] if label != IGNORED]
     inside = supervised[row["fact_start"] : row["fact_end"]]
     assert tokenizer.decode(inside).strip() == fact
@@ -69,7 +69,7 @@ def test_a_token_that_holds_more_than_the_fact_counts_whole():
 
 def test_where_no_fact_is_marked_there_is_none(tokenizer):
     rows = questions([("The cat", None), ("The cat", "cat")]).assign(paraphrased_answer="A cat")
-    tokens = tokenise_evaluation(rows, PlainPrompt(), tokenizer, 64).to_pandas()
+    tokens = tokenise_evaluation(rows, PlainPrompt(), tokenizer, 64)[0].to_pandas()
     spans = tokens.set_index(["row_id", "variant"])[["fact_start", "fact_end"]].apply(tuple, axis=1)
     assert spans["r0", "answer"] == spans["r1", "paraphrase"] == ABSENT
     assert spans["r1", "answer"] != ABSENT
@@ -101,7 +101,7 @@ def test_answer_and_fact_are_brought_into_the_same_unicode_form(tokenizer):
     rows = questions([("A cafe\u0301 sat", "cafe\u0301 ")])
     kept, _ = clean_rows(rows, "NFC", ["set", "question", "answer"])
     assert kept["fact"].tolist() == ["caf\u00e9"]
-    row = tokenise_evaluation(kept, PlainPrompt(), tokenizer, 64)[0]
+    row = tokenise_evaluation(kept, PlainPrompt(), tokenizer, 64)[0][0]
     assert row["fact_start"] > 0
 
 

@@ -1,11 +1,19 @@
 """Labels on answers only, blocks of documents, lengths, prompts."""
 
+import pandas as pd
 import pytest
 
 from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.config.parameters import Parameters, check_parameters
 from blur_pipeline.corpus.chat import ChatPrompt
+from blur_pipeline.corpus.lengths import refuse_long
 from blur_pipeline.corpus.prompts import PlainPrompt
+from blur_pipeline.corpus.summary import questions_summary
 from blur_pipeline.corpus.tokenise import IGNORED, encode_answer, tokenise_evaluation, tokenise_training
+from blur_pipeline.pipelines.curation.nodes import tokenise_evaluation_sets, tokenise_training_sets
+from blur_pipeline.pipelines.evaluation.nodes import answer
+from tests.config.test_parameters import load
+from tests.conftest import PROJECT
 from tests.corpus.test_cleaning_overlap_holdout import frame
 
 ROWS = frame([("Who sat?", "The cat"), ("Who?", "The cat sat on the mat. " * 9)])
@@ -25,17 +33,52 @@ def test_a_document_is_supervised_whole(tokenizer):
     assert ids[-1] == tokenizer.eos_token_id
 
 
-def test_over_long_rows_are_dropped_by_name_or_refused(tokenizer):
-    tokens, dropped = tokenise_training(ROWS, PlainPrompt(), tokenizer, 48, "drop")
+def test_over_long_rows_are_left_out_by_name(tokenizer):
+    tokens, left_out = tokenise_training(ROWS, PlainPrompt(), tokenizer, 48)
     assert tokens["row_id"][:] == ["r0"]
-    assert dropped == ["r1"]
-    with pytest.raises(BadInputError, match=r"r.jsonl, line 2: .* over curation.max_length = 48"):
-        tokenise_training(ROWS, PlainPrompt(), tokenizer, 48, "error")
+    expected = len(encode_answer("Who?", ROWS["answer"][1], PlainPrompt(), tokenizer)[0])
+    assert left_out[["row_id", "tokens"]].values.tolist() == [["r1", expected]]
+
+
+def long_rows(name: str, count: int) -> pd.DataFrame:
+    return frame([("Who?", "word")] * count, set=name, source=f"{name}.jsonl").assign(tokens=99)
+
+
+def test_rows_that_may_not_be_left_out_are_named_all_at_once():
+    """Forget rows never may, whatever is said of the others; with ``error`` no row may."""
+    refuse_long(long_rows("retain", 2), 48, "drop")
+    refuse_long(long_rows("retain", 0), 48, "error")
+    with pytest.raises(BadInputError) as caught:
+        refuse_long(pd.concat([long_rows("retain", 4), long_rows("background.x", 1)]), 48, "error")
+    assert str(caught.value) == (
+        "5 row(s) over curation.max_length = 48 tokens: retain.jsonl, line 1 (99 tokens); retain.jsonl, line 2 "
+        "(99 tokens); retain.jsonl, line 3 (99 tokens) and 2 more; shorten them or raise the limit or set "
+        "curation.too_long to drop."
+    )
+    with pytest.raises(
+        BadInputError, match=r"^1 row.*forget\.jsonl, line 1 .* would never be unlearned; .*the limit\.$"
+    ):
+        refuse_long(pd.concat([long_rows("retain", 1), long_rows("forget", 1)]), 48, "drop")
+
+
+def parameters(**curation) -> Parameters:
+    raw = load(PROJECT)
+    return check_parameters(raw | {"curation": raw["curation"] | {"max_length": 48} | curation})
+
+
+def test_an_over_long_forget_row_is_refused_before_anything_is_trained(tokenizer):
+    rows = ROWS.assign(set="forget")
+    with pytest.raises(BadInputError, match=r"r\.jsonl, line 2 .* would never be unlearned"):
+        tokenise_training_sets(rows, ROWS.assign(set="retain"), ROWS.head(0), tokenizer, parameters())
+    *_, left_out = tokenise_training_sets(
+        rows.head(1), ROWS.assign(set="retain"), ROWS.head(0), tokenizer, parameters()
+    )
+    assert left_out[["row_id", "reason"]].values.tolist() == [["r1", "over-long"]]
 
 
 def test_documents_become_blocks_that_join_to_the_whole(tokenizer):
     document = frame([(None, "The cat sat on the mat. " * 20)])
-    tokens, _ = tokenise_training(document, PlainPrompt(), tokenizer, 16, "drop")
+    tokens, _ = tokenise_training(document, PlainPrompt(), tokenizer, 16)
     whole = encode_answer(None, document["answer"][0], PlainPrompt(), tokenizer)[0]
     joined = [i for ids in tokens["input_ids"] for i in ids]
     assert joined == whole[: len(joined)]
@@ -47,14 +90,27 @@ def test_documents_become_blocks_that_join_to_the_whole(tokenizer):
 def test_every_variant_of_an_answer_is_tokenised(tokenizer):
     rows = frame([("Who sat?", "The cat")], set="forget", paraphrased_answer="A cat")
     rows["perturbed_answer"] = [["The dog", "The mat"]]
-    tokens = tokenise_evaluation(rows, PlainPrompt(), tokenizer, 64)
+    tokens, _ = tokenise_evaluation(rows, PlainPrompt(), tokenizer, 64)
     assert tokens["variant"][:] == ["answer", "paraphrase", "perturbed_0", "perturbed_1"]
     assert tokens["text"][:] == ["The cat", "A cat", "The dog", "The mat"]
 
 
-def test_an_evaluation_row_over_the_limit_is_named(tokenizer):
-    with pytest.raises(BadInputError, match="line 2: question and answer have"):
-        tokenise_evaluation(ROWS.assign(set="forget"), PlainPrompt(), tokenizer, 48)
+def test_over_long_questions_are_left_out_of_tokens_and_answers_and_counted(tokenizer, tiny_speaker):
+    """The second row is over the limit by its answer, the third by a wrong answer alone: a row goes whole."""
+    rows = pd.concat([ROWS, frame([("Where?", "The mat")], "s")], ignore_index=True).assign(set="retain")
+    rows["perturbed_answer"] = [[], [], ["The cat sat on the mat. " * 9]]
+    tokens, left_out = tokenise_evaluation_sets(rows, tokenizer, parameters())
+    assert set(tokens["row_id"]) == {"r0"}
+    assert left_out["row_id"].tolist() == ["r1", "s0"]
+    answers = answer(tiny_speaker, tokenizer, tokens, rows, parameters())
+    assert answers["row_id"].tolist() == ["r0"]
+    report = questions_summary([], rows.head(0), rows.head(0), rows, left_out)
+    assert report["evaluation"] == {"retain": 1}
+    assert report["too_long"] == {"retain": 2}
+    with pytest.raises(
+        BadInputError, match=r"^2 row\(s\) over curation.max_length = 48 tokens: r.jsonl, line 2 .*s.jsonl"
+    ):
+        tokenise_evaluation_sets(rows, tokenizer, parameters(too_long="error"))
 
 
 def test_a_chat_prompt_needs_a_template(tokenizer):

@@ -121,15 +121,26 @@ def test_an_attack_that_accuses_the_retrained_model_is_called_unfair(low, high, 
     assert any("the sets differ by themselves" in sentence for sentence in pages.verdict(table)) == said
 
 
-def test_text_of_the_data_is_escaped(table):
-    findings = pages.Findings(
+def findings_of(table, **curation) -> pages.Findings:
+    plain = {"sources": [], "overlap": {"exact": 0, "near": 0}, "sets": {"forget": {"read": 1, "dropped": {}}}}
+    return pages.Findings(
         title="t",
         parameters={},
         method={},
-        curation={"sources": [], "overlap": {"exact": 0, "near": 0}, "sets": {"forget": {"read": 1, "dropped": {}}}},
+        curation=plain | curation,
         metrics=table,
         answers=pd.DataFrame({"question": ["<script>alert(1)</script>"]}),
         record={"facts": {}, "stages": {}, "made_of": {}, "seconds": {}},
     )
+
+
+def test_questions_that_were_left_out_are_told(table):
+    page = pages.html_report(findings_of(table, too_long={"retain": 2, "holdout": 1}))
+    assert "Not asked, being over-long: 2 of retain, 1 of holdout." in page
+    assert "Not asked" not in pages.html_report(findings_of(table, too_long={}))
+
+
+def test_text_of_the_data_is_escaped(table):
+    findings = findings_of(table)
     assert "<script>alert" not in pages.html_report(findings)
     assert "model_utility" in pages.markdown_summary(findings)

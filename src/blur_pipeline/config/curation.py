@@ -10,9 +10,9 @@ from blur_pipeline.config.block import Block, switched
 from blur_pipeline.config.sources import EvaluationSet
 from blur_pipeline.corpus.chat import ChatPrompt
 from blur_pipeline.corpus.cleaning import Normalisation
+from blur_pipeline.corpus.lengths import TooLong
 from blur_pipeline.corpus.overlap import Policy
 from blur_pipeline.corpus.prompts import PlainPrompt, Prompt
-from blur_pipeline.corpus.tokenise import TooLong
 
 SomePrompt = Annotated[Prompt, switched(PlainPrompt, ChatPrompt)]
 
@@ -30,7 +30,7 @@ class Curation(Block):
     seed: int = Field(0, ge=0, lt=2**32, description="of generated sets and of what is drawn; default: seed")
     unicode: Normalisation = "NFC"
     max_length: int = Field(512, gt=8, description="tokens of a sequence, and of a document's blocks")
-    too_long: TooLong = "drop"
+    too_long: TooLong = Field("drop", description="questions over it; of the forget set they are refused either way")
     prompt: SomePrompt = PlainPrompt()
     set_prompts: dict[EvaluationSet, SomePrompt] = Field(
         default_factory=dict, description="evaluation sets that are asked in another way"

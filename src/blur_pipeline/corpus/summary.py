@@ -38,11 +38,17 @@ def curation_summary(
 
 
 def questions_summary(
-    inventory: list[dict], raw_rows: pd.DataFrame, dropped: pd.DataFrame, evaluation: pd.DataFrame
+    inventory: list[dict],
+    raw_rows: pd.DataFrame,
+    dropped: pd.DataFrame,
+    evaluation: pd.DataFrame,
+    too_long: pd.DataFrame,
 ) -> dict:
-    """A JSON-ready report of what models are asked: ``sources``, ``sets`` and ``evaluation`` row counts."""
-    asked = {k: int(v) for k, v in evaluation["set"].value_counts(sort=False).items()}
-    return {"sources": inventory, "sets": _counts(raw_rows, dropped), "evaluation": asked}
+    """A JSON-ready report of what models are asked: ``sources``, ``sets``, and by set the rows that are asked
+    (``evaluation``) and those of them that were left out as over-long (``too_long``)."""
+    left_out = {k: int(v) for k, v in too_long["set"].value_counts(sort=False).items()}
+    asked = {k: int(v) - left_out.get(k, 0) for k, v in evaluation["set"].value_counts(sort=False).items()}
+    return {"sources": inventory, "sets": _counts(raw_rows, dropped), "evaluation": asked, "too_long": left_out}
 
 
 def merge_summaries(curation: dict, questions: dict) -> dict:
@@ -52,6 +58,7 @@ def merge_summaries(curation: dict, questions: dict) -> dict:
         "sources": curation["sources"] + questions["sources"],
         "sets": curation["sets"] | questions["sets"],
         "evaluation": questions["evaluation"],
+        "too_long": questions["too_long"],
     }
 
 

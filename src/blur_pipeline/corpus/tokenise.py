@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.corpus.facts import ABSENT, fact_tokens, require_fact
 from blur_pipeline.corpus.prompts import Prompt
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 IGNORED = -100
-TooLong = Literal["drop", "error"]
 EVALUATION_COLUMNS: dict[str, str | list[str]] = {
     **dict.fromkeys(("set", "row_id", "variant", "text", "scored_text"), "string"),
     "ends": "bool",
@@ -44,18 +42,15 @@ def encode_answer(
 
 
 def tokenise_training(
-    rows: pd.DataFrame, prompt: Prompt, tokenizer: PreTrainedTokenizerBase, max_length: int, too_long: TooLong
-) -> tuple[Dataset, list[str]]:
-    """Arrow set ``row_id, input_ids, labels, topic`` and the ``row_id`` of each over-long row dropped.
+    rows: pd.DataFrame, prompt: Prompt, tokenizer: PreTrainedTokenizerBase, max_length: int
+) -> tuple[Dataset, pd.DataFrame]:
+    """Arrow set ``row_id, input_ids, labels, topic``, and the questions left out as over-long, with their ``tokens``.
 
     A document is cut into blocks of ``max_length`` tokens, named ``row_id/0``, ``row_id/1`` …; a last block of
     one token is left out, since nothing in it can be predicted.
-
-    Raises:
-        BadInputError: a row is over ``max_length`` tokens and ``too_long`` is ``error``.
     """
     out: dict[str, list] = {"row_id": [], "input_ids": [], "labels": [], "topic": []}
-    dropped: list[str] = []
+    long: dict[str, int] = {}
     for row in rows.itertuples():
         question = None if pd.isna(row.question) else row.question
         ids, labels = encode_answer(question, row.answer, prompt, tokenizer)
@@ -63,12 +58,7 @@ def tokenise_training(
             starts = range(0, len(ids) - 1, max_length)
             pieces = [(f"{row.row_id}/{b}", s) for b, s in enumerate(starts)]
         elif len(ids) > max_length:
-            if too_long == "error":
-                raise BadInputError(
-                    f"{row.source}, line {row.line}: {len(ids)} tokens, over curation.max_length = {max_length}; "
-                    "shorten it, raise the limit or set curation.too_long to drop."
-                )
-            dropped.append(row.row_id)
+            long[row.row_id] = len(ids)
             continue
         else:
             pieces = [(row.row_id, 0)]
@@ -78,7 +68,8 @@ def tokenise_training(
             out["labels"].append(labels[start : start + max_length])
             out["topic"].append(int(row.topic))
     types = {"row_id": "string", "input_ids": ["int32"], "labels": ["int32"], "topic": "int32"}
-    return _arrow(out, types), dropped
+    tokens = rows["row_id"].map(long)
+    return _arrow(out, types), rows[tokens.notna()].assign(tokens=tokens.dropna().astype(int))
 
 
 def tokenise_evaluation(
@@ -87,43 +78,49 @@ def tokenise_evaluation(
     tokenizer: PreTrainedTokenizerBase,
     max_length: int,
     set_prompts: Mapping[str, Prompt] | None = None,
-) -> Dataset:
-    """Everything to score: one line per row and variant of its answer.
+) -> tuple[Dataset, pd.DataFrame]:
+    """Everything to score, one line per row and variant of its answer; and the rows left out, with their ``tokens``.
+
+    A row is left out with all its variants where the question with one of them is over ``max_length`` tokens.
 
     ``variant`` is ``answer``, ``paraphrase`` or ``perturbed_k``. Columns: ``set, row_id, variant, text,
     scored_text, ends, fact_start, fact_end, input_ids, labels``: ``scored_text`` is what was read of a text that was
     cut, else null; ``ends`` whether the end-of-sequence token is there; the next two which supervised tokens
     ``[start, end)`` of the plain answer hold its fact, −1 where none is marked. A document is scored by its first
     ``max_length`` tokens, without an end-of-sequence token (as open-unlearning and MUSE score theirs).
-
-    Raises:
-        BadInputError: a question and answer together are over ``max_length`` tokens.
     """
     out: dict[str, list] = {n: [] for n in EVALUATION_COLUMNS}
+    long = pd.Series(0, index=rows.index)
     for row in rows.itertuples():
-        question = None if pd.isna(row.question) else row.question
-        variants = [("answer", row.answer), ("paraphrase", row.paraphrased_answer)]
-        variants += [(f"perturbed_{k}", wrong) for k, wrong in enumerate(row.perturbed_answer)]
-        for variant, text in variants:
-            if not isinstance(text, str) or not text:
-                continue
-            asked = (set_prompts or {}).get(row.set, prompt)
-            ids, labels = encode_answer(question, text, asked, tokenizer)
-            if question is not None and len(ids) > max_length:
-                raise BadInputError(
-                    f"{row.source}, line {row.line}: question and {variant} have {len(ids)} tokens, over "
-                    f"curation.max_length = {max_length}; shorten the row or raise the limit."
-                )
-            read = None
-            if question is None:
-                ids = ids[:-1]
-                read = tokenizer.decode(ids[:max_length], skip_special_tokens=True) if len(ids) > max_length else None
-                ids = labels = ids[:max_length]
-            fact = _fact(row, asked, tokenizer) if variant == "answer" else ABSENT
-            values = (row.set, row.row_id, variant, text, read, question is not None, *fact, ids, labels)
-            for name, value in zip(out, values, strict=True):
+        asked = (set_prompts or {}).get(row.set, prompt)
+        lines = _lines(row, asked, tokenizer, max_length)
+        longest = max((len(line[-1]) for line in lines), default=0)
+        if longest > max_length:
+            long[row.Index] = longest
+            continue
+        for line in lines:
+            for name, value in zip(out, line, strict=True):
                 out[name].append(value)
-    return _arrow(out, EVALUATION_COLUMNS)
+    return _arrow(out, EVALUATION_COLUMNS), rows[long > 0].assign(tokens=long[long > 0])
+
+
+def _lines(row: tuple, asked: Prompt, tokenizer: PreTrainedTokenizerBase, max_length: int) -> list[tuple]:
+    """A value of each of ``EVALUATION_COLUMNS`` per variant of a row's answer; documents are cut, questions are not."""
+    question, lines = None if pd.isna(row.question) else row.question, []
+    variants = [("answer", row.answer), ("paraphrase", row.paraphrased_answer)]
+    variants += [(f"perturbed_{k}", wrong) for k, wrong in enumerate(row.perturbed_answer)]
+    for variant, text in variants:
+        if not isinstance(text, str) or not text:
+            continue
+        ids, labels = encode_answer(question, text, asked, tokenizer)
+        read = None
+        if question is None:
+            ids = ids[:-1]
+            read = tokenizer.decode(ids[:max_length], skip_special_tokens=True) if len(ids) > max_length else None
+            ids = labels = ids[:max_length]
+        fact = _fact(row, asked, tokenizer) if variant == "answer" else ABSENT
+        lines.append((row.set, row.row_id, variant, text, read, question is not None, *fact, ids, labels))
+    return lines
 
 
 def _fact(row: tuple, prompt: Prompt, tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:

@@ -9,6 +9,7 @@ import pandas as pd
 from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.corpus.cleaning import clean_rows, require_rows
 from blur_pipeline.corpus.holdout import split_holdout
+from blur_pipeline.corpus.lengths import refuse_long
 from blur_pipeline.corpus.overlap import find_overlap, resolve_overlap
 from blur_pipeline.corpus.selection import evaluation_sets
 from blur_pipeline.corpus.sources import Source, empty_rows, read_source
@@ -75,20 +76,25 @@ def tokenise_training_sets(
     forget: Frame, retain: Frame, background: Frame, tokenizer: Any, parameters: Parameters
 ) -> tuple[Any, Any, Any, Frame]:
     """Tokenised forget, retain and background set, and the over-long rows that were left out."""
-    curation, sets, too_long = parameters.curation, [], []
+    curation, sets, long = parameters.curation, [], []
     for rows in (forget, retain, background):
-        tokens, dropped = tokenise_training(rows, curation.prompt, tokenizer, curation.max_length, curation.too_long)
+        tokens, left_out = tokenise_training(rows, curation.prompt, tokenizer, curation.max_length)
         sets.append(tokens)
-        too_long.append(rows[rows["row_id"].isin(dropped)].assign(reason="over-long"))
+        long.append(left_out)
+    too_long = pd.concat(long, ignore_index=True).assign(reason="over-long")
+    refuse_long(too_long, curation.max_length, curation.too_long)
     require_rows(len(sets[0]), "forget")
     require_rows(len(sets[1]), "retain")
-    return *sets, pd.concat(too_long, ignore_index=True)
+    return *sets, too_long
 
 
-def tokenise_evaluation_sets(rows: Frame, tokenizer: Any, parameters: Parameters) -> Any:
-    """Every evaluation question with each of its answers, tokenised."""
+def tokenise_evaluation_sets(rows: Frame, tokenizer: Any, parameters: Parameters) -> tuple[Any, Frame]:
+    """Every evaluation question with each of its answers, tokenised; and the over-long ones that were left out."""
     curation = parameters.curation
-    return tokenise_evaluation(rows, curation.prompt, tokenizer, curation.max_length, curation.set_prompts)
+    tokens, left_out = tokenise_evaluation(rows, curation.prompt, tokenizer, curation.max_length, curation.set_prompts)
+    if curation.too_long == "error":
+        refuse_long(left_out, curation.max_length, curation.too_long)
+    return tokens, left_out.reset_index(drop=True)
 
 
 def report_curation(
@@ -107,9 +113,11 @@ def report_curation(
     return summary, summary_table(summary)
 
 
-def report_questions(inventory: list[dict], raw_rows: Frame, dropped: Frame, evaluation: Frame) -> dict:
+def report_questions(
+    inventory: list[dict], raw_rows: Frame, dropped: Frame, evaluation: Frame, too_long: Frame
+) -> dict:
     """What models are asked, by set, and where it comes from."""
-    return questions_summary(inventory, raw_rows, dropped, evaluation)
+    return questions_summary(inventory, raw_rows, dropped, evaluation, too_long)
 
 
 def _read(sources: dict[str, Source]) -> tuple[Frame, list[dict]]:

@@ -73,12 +73,12 @@ def _questions() -> Pipeline:
             Node(
                 nodes.tokenise_evaluation_sets,
                 ["evaluation_set", "tokenizer", "parameters"],
-                "evaluation_tokens",
+                ["evaluation_tokens", "too_long_questions"],
                 name="tokenise_evaluation_sets",
             ),
             Node(
                 nodes.report_questions,
-                ["questions_inventory", "raw_questions", "dropped_questions", "evaluation_set"],
+                ["questions_inventory", "raw_questions", "dropped_questions", "evaluation_set", "too_long_questions"],
                 "questions_report",
                 name="report_questions",
             ),

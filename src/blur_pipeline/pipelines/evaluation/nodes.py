@@ -53,7 +53,7 @@ def answer(model: Any, tokenizer: Any, evaluation_tokens: Any, evaluation_set: F
     if (stored := _stored(model, "completions", COMPLETION_COLUMNS)) is not None:
         return stored
     evaluation = parameters.evaluation
-    asked = evaluation_set[evaluation_set["question"].notna()]
+    asked = evaluation_set[evaluation_set["question"].notna() & _tokenised(evaluation_set, evaluation_tokens)]
     model = model.to(resolve_device(parameters.device))
     size, keep = evaluation.generation_batch, _keep(parameters, "scores")
     limits = asked["set"].map(lambda name: evaluation.set_new_tokens.get(name, evaluation.max_new_tokens))
@@ -200,6 +200,12 @@ def _prompts(evaluation_tokens: Any, rows: Frame) -> list[np.ndarray]:
     asked = {(r["set"], r["row_id"]): r for r in _answers(evaluation_tokens, set(rows["set"]))}
     found = (asked[key] for key in rows[["set", "row_id"]].itertuples(index=False, name=None))
     return [np.asarray(r["input_ids"])[np.asarray(r["labels"]) < 0] for r in found]
+
+
+def _tokenised(rows: Frame, evaluation_tokens: Any) -> np.ndarray:
+    """``(n,)`` bool: over-long rows were left out."""
+    kept = set(zip(evaluation_tokens["set"], evaluation_tokens["row_id"], strict=True))
+    return np.array([key in kept for key in zip(rows["set"], rows["row_id"], strict=True)], dtype=bool)
 
 
 def _answers(evaluation_tokens: Any, sets: set[str]) -> Iterator[dict[str, Any]]:
