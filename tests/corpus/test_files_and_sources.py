@@ -204,9 +204,9 @@ def test_the_generated_registry_is_deterministic_and_disjoint():
     one, again, other = sets(0), sets(0), sets(1)
     pd.testing.assert_frame_equal(one["forget"], again["forget"])
     assert not one["forget"]["answer"].equals(other["forget"]["answer"])
-    assert {n: len(rows) for n, rows in one.items()} == {"forget": 40, "retain": 320, "holdout": 40}
+    assert {n: len(rows) for n, rows in one.items()} == {"forget": 80, "retain": 320, "holdout": 80}
     subjects = [set(rows["subject"]) for rows in one.values()]
-    assert len(set.union(*subjects)) == sum(len(s) for s in subjects) == 40
+    assert len(set.union(*subjects)) == sum(len(s) for s in subjects) == 48
     row = one["forget"].iloc[0]
     assert len(set(row["perturbed_answer"]) | {row["paraphrased_answer"]}) == 6
 

@@ -145,7 +145,7 @@ def test_only_knowmem_s_answers_are_cut_at_a_blank_line():
     text = "the cat sat\n\nand slept"
     answers = pd.DataFrame([("verbmem", "a", text, text), ("knowmem_forget", "b", text, text)])
     answers.columns = ["set", "row_id", "answer", "completion"]
-    table = aggregate(example_metrics([pd.DataFrame(rows)], answers), pd.DataFrame(), "", 200, 0).set_index("metric")
+    table = aggregated(example_metrics([pd.DataFrame(rows)], answers))
     assert table.loc["verbmem", "value"] == pytest.approx(100)
     assert table.loc["knowmem.forget", "value"] == pytest.approx(75)
 

@@ -15,12 +15,12 @@ from transformers import LlamaForCausalLM
 
 from blur_pipeline.corpus.prompts import PlainPrompt
 from blur_pipeline.corpus.tokenise import tokenise_evaluation
-from blur_pipeline.metrics.aggregate import aggregate
 from blur_pipeline.metrics.examples import example_metrics
 from blur_pipeline.models.examples import Examples
 from blur_pipeline.scoring.gradient_norms import gradient_norms
 from blur_pipeline.scoring.token_scores import score_tokens
 from tests.corpus.test_cleaning_overlap_holdout import frame
+from tests.metrics.measuring import aggregated
 
 LENGTH = 24
 KEYS = ["set", "row_id"]
@@ -177,7 +177,7 @@ def test_rouge_options_and_truth_ratio_of_a_row(tokens, models, answers):
 
 def test_the_reference_attack_and_forget_quality(tokens, models, answers):
     ours, theirs = (of(model, tokens, answers) for model in models)
-    table = aggregate(ours, theirs, "", 200, 0).set_index("metric")
+    table = aggregated(ours, theirs)
     gaps, ratios = {"forget": [], "holdout": []}, {0: [], 1: []}
     for row in tokens[tokens["variant"] == "answer"].itertuples():
         if row.set in gaps:
