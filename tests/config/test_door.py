@@ -70,8 +70,8 @@ def test_a_model_without_a_tokenizer(raw, tmp_path, tiny_model):
     refuse(raw, tmp_path, "tokenizer", models__base=base, curation__max_length=32)
 
 
-def test_a_model_without_a_chat_template(raw, tmp_path, tiny_model, tokenizer):
-    tiny_model.save_pretrained(tmp_path / "model")
+def test_a_model_without_a_chat_template(raw, tmp_path, tiny_speaker, tokenizer):
+    tiny_speaker.save_pretrained(tmp_path / "model")
     tokenizer.save_pretrained(tmp_path / "model")
     base = {"kind": "pretrained", "path": str(tmp_path / "model")}
     refuse(

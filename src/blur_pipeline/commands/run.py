@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
 import click
 
+from blur_pipeline.commands.last_door import KEPT, sentence_of
 from blur_pipeline.commands.seeds import run_each_seed
-from blur_pipeline.config.errors import BadInputError, TrainingFailedError
+from blur_pipeline.config.errors import BadInputError
 
-KEPT = "What was finished is kept; the same command goes on from there."
 SEEDS = "seeds"
 INTERRUPTED = 130
 
@@ -29,17 +31,24 @@ def run_plainly(kedro_run: Callable[..., Any], options: dict[str, Any]) -> Any:
         if SEEDS in _asked(options):
             return run_each_seed(kedro_run, options)
         return kedro_run(**options)
-    except (BadInputError, TrainingFailedError) as error:
-        raise click.ClickException(str(error)) from error
-    except ValueError as error:
-        # How Kedro says that --nodes, --from-nodes, --to-outputs … name something that is not there.
-        if str(error).startswith(("Pipeline does not contain", "Pipeline contains no nodes")):
-            raise click.ClickException(f"{error} See `kedro registry describe`.") from error
-        raise
     except KeyboardInterrupt:
-        _close_runs()
+        _close_runs("KILLED")
         click.echo(f"Stopped. {KEPT}", err=True)
         raise SystemExit(INTERRUPTED) from None
+    except Exception as error:
+        _close_runs("FAILED")
+        sentence = _of_kedro(error) or sentence_of(error)
+        if sentence is None:
+            raise
+        raise click.ClickException(sentence) from error
+
+
+def _of_kedro(error: Exception) -> str | None:
+    """How Kedro says that --nodes, --from-nodes, --to-outputs … name something that is not there."""
+    unknown = isinstance(error, ValueError) and str(error).startswith(
+        ("Pipeline does not contain", "Pipeline contains no nodes")
+    )
+    return f"{error} See `kedro registry describe`." if unknown else None
 
 
 def _asked(options: dict[str, Any]) -> list[str]:
@@ -57,9 +66,13 @@ def _known(options: dict[str, Any]) -> None:
             raise BadInputError(f"There is no pipeline '{name}'; {hint}")
 
 
-def _close_runs() -> None:
-    """What a person stopped is not finished: MLflow would say so at the end of the process."""
+def _close_runs(status: str) -> None:
+    """What was stopped or broke off is not finished: MLflow would say so at the end of the process."""
+    if "mlflow" not in sys.modules:
+        return  # and importing it would take a second
     import mlflow
 
-    while mlflow.active_run():
-        mlflow.end_run("KILLED")
+    # A store that failed fails again: what is told then is the first failure.
+    with suppress(Exception):
+        while mlflow.active_run():
+            mlflow.end_run(status)

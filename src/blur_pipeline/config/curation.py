@@ -29,7 +29,7 @@ class Curation(Block):
 
     seed: int = Field(0, ge=0, lt=2**32, description="of generated sets and of what is drawn; default: seed")
     unicode: Normalisation = "NFC"
-    max_length: int = Field(512, gt=8, description="tokens of a sequence, and of a document's blocks")
+    max_length: int = Field(512, gt=8, le=2**20, description="tokens of a sequence, and of a document's blocks")
     too_long: TooLong = Field("drop", description="questions over it; of the forget set they are refused either way")
     prompt: SomePrompt = PlainPrompt()
     set_prompts: dict[EvaluationSet, SomePrompt] = Field(

@@ -8,21 +8,29 @@ import uuid
 from collections.abc import Container
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.general import GeneralTask
 from blur_pipeline.config.models import Given, Scores, Training
 from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.config.safety import ForbiddenPrompts
+from blur_pipeline.config.time_limit import time_limit
 from blur_pipeline.corpus import punkt
 from blur_pipeline.corpus.chat import ChatPrompt
-from blur_pipeline.corpus.files import read_prompts
+from blur_pipeline.corpus.files import existing, read_prompts
 from blur_pipeline.corpus.prompts import PlainPrompt
 from blur_pipeline.corpus.sources import FileSource, MixedSource
 from blur_pipeline.models.sources import PretrainedModel, SavedScores
+from blur_pipeline.models.whole import require_causal, require_room, require_whole
 from blur_pipeline.scoring.harness_tasks import LOCAL_TASKS
 from blur_pipeline.scoring.saved import require_tables
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+TEMPLATE_SECONDS = 5.0
+PROCESSES_A_CORE = 4
 WITH_A_MODEL = {"tokenizer", "base_model", *(f"{m}_model" for m in ("target", "retrained", "unlearned"))} | {
     f"{m}.token_scores" for m in ("target", "retrained", "unlearned")
 }
@@ -52,7 +60,9 @@ def preflight(parameters: Parameters, data_folder: Path, made: Container[str]) -
     for name, prompts in parameters.safety.sets.items():
         _forbidden(name, prompts)
     if parameters.safety.sets and parameters.safety.judge:
-        PretrainedModel(path=parameters.safety.judge, revision=parameters.safety.judge_revision).config()
+        judge = PretrainedModel(path=parameters.safety.judge, revision=parameters.safety.judge_revision)
+        require_causal(judge)
+        require_whole(judge)
     if parameters.evaluation.gibberish_classifier:
         from blur_pipeline.scoring.gibberish import clean_class
 
@@ -95,12 +105,12 @@ def _general(name: str, task: GeneralTask) -> None:
     known = ["mmlu", *LOCAL_TASKS]
     if name not in known:
         raise BadInputError(f"general.tasks.{name}: no local form of this task is known; known are {', '.join(known)}.")
-    if not Path(task.path).exists():
+    if not existing(Path(task.path)):
         raise BadInputError(f"{task.path}: no such file or folder; mend 'general.tasks.{name}.path'.")
 
 
 def _forbidden(name: str, prompts: ForbiddenPrompts) -> None:
-    if not Path(prompts.path).is_file():
+    if not existing(Path(prompts.path)) or not Path(prompts.path).is_file():
         raise BadInputError(f"{prompts.path}: no such file; mend 'safety.sets.{name}.path'.")
     read_prompts(prompts.path, prompts.column, prompts.limit, prompts.only)
 
@@ -124,15 +134,26 @@ def _engine(parameters: Parameters) -> None:
     ]
     if any(o.kind == "adamw_8bit" for o in optimizers) and find_spec("bitsandbytes") is None:
         raise BadInputError("The optimizer 'adamw_8bit' needs bitsandbytes; install the project's extra [eight_bit].")
-    if engine.distributed and parameters.device != "cpu":
+    if engine.distributed:
         import torch
 
-        gpus = torch.cuda.device_count()
+        gpus = torch.cuda.device_count() if parameters.device != "cpu" else 0
+        if gpus == 0:
+            _cores(engine.processes)
         if 0 < gpus < engine.processes:
             raise BadInputError(
                 f"Parameter 'training.processes' is {engine.processes}, but this machine has {gpus} GPU(s); lower it "
                 "or set device to cpu."
             )
+
+
+def _cores(processes: int) -> None:
+    cores = os.cpu_count() or 1
+    if processes > PROCESSES_A_CORE * cores:
+        raise BadInputError(
+            f"Parameter 'training.processes' is {processes}, but this machine has no GPU and {cores} core(s); give at "
+            f"most {PROCESSES_A_CORE * cores}."
+        )
 
 
 def _models(parameters: Parameters) -> None:
@@ -144,14 +165,34 @@ def _models(parameters: Parameters) -> None:
         raise BadInputError(
             f"Parameter 'curation.max_length' is {wanted}, but the model sees at most {context} tokens; lower it."
         )
+    given = [model.source() for model in (models.target, models.retrained) if isinstance(model, Given)]
+    local = [models.base, *given] if isinstance(models.base, PretrainedModel) else given
+    for source in local:
+        require_causal(source)
+        require_whole(source)
     if isinstance(models.base, PretrainedModel):
         tokenizer = models.base.tokenizer()
-        for prompt in chats:
-            prompt.prompt("?", tokenizer)
+        for source in local:
+            require_room(source, tokenizer, models.base.path)
+        for prompt in chats:  # it is a program that came with the model, in a sandbox that does not mind loops
+            with time_limit(TEMPLATE_SECONDS):
+                prompt.prompt("?", tokenizer)
     elif chats:
         raise BadInputError("curation.prompt.kind is 'chat', but a fresh model has no chat template; use kind 'plain'.")
-    for given in (models.target, models.retrained):
-        if isinstance(given, Given):
-            given.source().config()
+    _layers(parameters)
     if isinstance(models.retrained, Scores):
         require_tables(SavedScores(folder=models.retrained.path))
+
+
+def _layers(parameters: Parameters) -> None:
+    """A loss on activations names a layer, counted from 0, of the model that is to be unlearned."""
+    target = parameters.models.target
+    model = target.source() if isinstance(target, Given) else parameters.models.base
+    recipe, method = parameters.unlearning.recipe, parameters.unlearning.method
+    for slot in ("forget", "retain"):
+        layer, depth = getattr(getattr(recipe, slot), "layer", None), model.depth()
+        if layer is not None and depth is not None and layer >= depth:
+            raise BadInputError(
+                f"Parameter 'unlearning.methods.{method}.{slot}.layer' is {layer}, but the model has layers 0 to "
+                f"{depth - 1}; give one of them."
+            )

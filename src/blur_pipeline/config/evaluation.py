@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from blur_pipeline.config.block import Block
 from blur_pipeline.config.sources import EvaluationSet
 
+NewTokens = Annotated[int, Field(gt=0, le=32_768)]
+
 
 class Evaluation(Block):
     """How models are scored."""
 
-    tokens_per_batch: int = Field(4096, gt=0)
-    generation_batch: int = Field(64, gt=0)
-    max_new_tokens: int = Field(200, gt=0)
-    set_new_tokens: dict[EvaluationSet, int] = Field(
+    tokens_per_batch: int = Field(4096, gt=0, le=2**24)
+    generation_batch: int = Field(64, gt=0, le=2**16)
+    max_new_tokens: NewTokens = 200
+    set_new_tokens: dict[EvaluationSet, NewTokens] = Field(
         default_factory=dict, description="sets with another limit; VerbMem's references are cut to it too"
     )
-    bootstrap_samples: int = Field(1000, ge=100)
+    bootstrap_samples: int = Field(1000, ge=100, le=100_000)
     equivalence_ratio: float = Field(
         1.25,
         gt=1,
+        le=100,
         description="alike: geometric means within this ratio of the retrained model's, either way",
     )
     keep_scores: str | None = Field(None, description="folder where a model's scores and answers are kept as they come")
-    keep_days: int = Field(30, ge=1, description="what of them was not used for so long is deleted")
+    keep_days: int = Field(30, ge=1, le=36_500, description="what of them was not used for so long is deleted")
     gibberish_classifier: str | None = Field(
         None, description="folder or hub id of a classifier of texts whose class 'clean' is language"
     )

@@ -12,11 +12,11 @@ class GeneralTask(Block):
 
     path: str | None = Field(None, description="local file or folder; without it the harness's data from the hub")
     limit: int | None = Field(None, gt=0, description="questions, of each subject for MMLU; default: all")
-    few_shot: int | None = Field(None, ge=0, description="default: the task's own")
+    few_shot: int | None = Field(None, ge=0, le=100, description="default: the task's own")
 
 
 class General(Block):
     """General ability, for every model; no task, no measurement."""
 
-    batch_size: int = Field(8, gt=0)
+    batch_size: int = Field(8, gt=0, le=2**16)
     tasks: dict[str, GeneralTask] = Field(default_factory=dict)

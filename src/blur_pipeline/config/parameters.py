@@ -106,19 +106,32 @@ def check_parameters(raw: dict[str, Any]) -> Parameters:
     Raises:
         BadInputError: one sentence with the first wrong key, what is wrong with it and what is known there.
     """
+    for odd in (key for key in raw if not isinstance(key, str)):
+        raise BadInputError(f"The parameter's name '{odd}' is no text but a {type(odd).__name__}; delete or mend it.")
     try:
         found = Parameters.model_validate({k: v for k, v in raw.items() if not k.startswith("_")})
     except ValidationError as error:
-        raise BadInputError(_sentence(error)) from error
+        raise BadInputError(_sentence(error, raw)) from error
     if key := _finite(found.model_dump()):
         raise BadInputError(f"Parameter '{key}' is infinite or no number; give a finite one.")
     return found
 
 
-def _sentence(error: ValidationError) -> str:
+def _key(loc: tuple[str | int, ...], raw: Any) -> str:
+    """The dotted name as a user writes it: pydantic puts the kinds of choices between, ``models.base.fresh.heads``."""
+    parts = []
+    for i, part in enumerate(loc):
+        there = (isinstance(raw, dict) and part in raw) or (isinstance(raw, list) and isinstance(part, int))
+        if there or (i == len(loc) - 1 and not (isinstance(raw, dict) and raw.get("kind") == part)):
+            parts.append(str(part))
+            raw = raw[part] if there and (isinstance(raw, dict) or part < len(raw)) else None
+    return ".".join(parts)
+
+
+def _sentence(error: ValidationError, raw: dict[str, Any]) -> str:
     errors = error.errors()
     first = errors[0]
-    key = ".".join(str(part) for part in first["loc"])
+    key = _key(first["loc"], raw)
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     if first["type"] == "extra_forbidden":
         return f"Parameter '{key}' is unknown; check its spelling against conf/base/parameters{more}."

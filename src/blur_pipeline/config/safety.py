@@ -24,7 +24,7 @@ class Safety(Block):
     """
 
     sets: dict[str, ForbiddenPrompts] = Field(default_factory=dict)
-    max_new_tokens: int = Field(64, gt=0)
+    max_new_tokens: int = Field(64, gt=0, le=32_768)
     judge: str | None = Field(None, description="folder or hub id of a model that judges the answers")
     judge_revision: str | None = Field(None, description="a commit of the hub")
     template: str = (

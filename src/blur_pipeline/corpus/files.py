@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -25,6 +26,32 @@ def read_file(path: Path, kind: str, encoding: str) -> list[tuple[int, dict]]:
     if kind == "text":
         return [(1, {"text": text})]
     return _json_lines(path, text) if kind == "jsonl" else _csv(path, encoding, "\t" if kind == "tsv" else ",")
+
+
+def existing(path: Path) -> bool:
+    """Whether a file or folder is there.
+
+    Raises:
+        BadInputError: the name cannot be one, or the folder it is in may not be looked into.
+    """
+    try:
+        return path.exists()
+    except OSError as error:
+        raise BadInputError(f"{str(path)[:200]}: cannot be looked at ({error.strerror}); mend the path.") from error
+
+
+def regular_files(paths: Iterable[Path]) -> list[Path]:
+    """Those that are no folders.
+
+    Raises:
+        BadInputError: one is neither file nor folder: a link to nothing, a pipe that nobody writes into, a device.
+    """
+    files = [path for path in paths if not path.is_dir()]
+    for path in files:
+        if not path.is_file():
+            what = "a link to nothing" if path.is_symlink() else "no regular file"
+            raise BadInputError(f"{path}: {what}; take it out of the folder.")
+    return files
 
 
 def read_prompts(path: str, column: str, limit: int | None, only: Mapping[str, str] | None = None) -> list[str]:
@@ -55,6 +82,8 @@ def read_prompts(path: str, column: str, limit: int | None, only: Mapping[str, s
 def _decode(path: Path, encoding: str) -> str:
     try:
         return path.read_bytes().decode(encoding).removeprefix("\ufeff")
+    except OSError as error:
+        raise BadInputError(f"{path}: cannot be read ({error.strerror}); mend its permissions or the path.") from error
     except LookupError as error:
         raise BadInputError(f"{path}: '{encoding}' is no known encoding; try utf-8 or latin-1.") from error
     except UnicodeDecodeError as error:
@@ -72,22 +101,32 @@ def _json_lines(path: Path, text: str) -> list[tuple[int, dict]]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise BadInputError(
-                f"{path}, line {number}: not valid JSON ({error.msg} at column {error.colno})."
-            ) from error
+        row = _parse(f"{path}, line {number}", line)
         rows.append((number, _object(path, number, row)))
     return rows
 
 
 def _json_array(path: Path, text: str) -> list[tuple[int, dict]]:
-    try:
-        rows = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise BadInputError(f"{path}, line {error.lineno}: not valid JSON ({error.msg}).") from error
+    rows = _parse(str(path), text)
     return [(i, _object(path, i, row)) for i, row in enumerate(rows, start=1)]
+
+
+def _parse(place: str, text: str) -> Any:
+    """JSON whose texts can be written again; BadInputError begins with ``place``."""
+    try:
+        found = json.loads(text)
+        if "\\ud" in text.lower():  # half of a character beyond 16 bits: JSON may hold it, a file may not
+            json.dumps(found, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        line = f", line {error.lineno}" if "\n" in text else ""
+        raise BadInputError(f"{place}{line}: not valid JSON ({error.msg} at column {error.colno}).") from error
+    except RecursionError as error:
+        raise BadInputError(f"{place}: JSON nested too deeply; a row is an object of texts.") from error
+    except UnicodeEncodeError as error:
+        raise BadInputError(f"{place}: half of a surrogate pair in a text (\\ud800 to \\udfff); mend it.") from error
+    except ValueError as error:  # a number of thousands of digits
+        raise BadInputError(f"{place}: a number too long to be read ({str(error).split(';')[0]}).") from error
+    return found
 
 
 def _object(path: Path, number: int, row: object) -> dict:
@@ -104,7 +143,7 @@ def _object(path: Path, number: int, row: object) -> dict:
 def _csv(path: Path, encoding: str, separator: str) -> list[tuple[int, dict]]:
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding=encoding, sep=separator)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         raise BadInputError(f"{path}: not valid CSV ({str(error).strip()}).") from error
     return [(i, row) for i, row in enumerate(frame.to_dict("records"), start=2)]  # line 1 is the header
 
@@ -115,6 +154,7 @@ def _parquet(path: Path) -> list[tuple[int, dict]]:
 
     try:
         rows = pq.read_table(path).to_pylist()
-    except pa.ArrowInvalid as error:
-        raise BadInputError(f"{path}: not a Parquet file ({error}).") from error
+    except (pa.ArrowException, OSError) as error:  # OSError: a damaged page, or no permission
+        first = (error.strerror if isinstance(error, OSError) and error.strerror else str(error)).splitlines()[0]
+        raise BadInputError(f"{path}: not a Parquet file, or a damaged one ({first}).") from error
     return list(enumerate(rows, start=1))

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from blur_pipeline.config.block import switched
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.corpus.facts import require_fact
-from blur_pipeline.corpus.files import read_file
+from blur_pipeline.corpus.files import existing, read_file, regular_files
 from blur_pipeline.corpus.registry import generate_registry
 
 TEXT_COLUMNS = ("question", "answer", "paraphrased_question", "paraphrased_answer", "subject", "fact")
@@ -69,7 +69,7 @@ class FileSource(TabularSource):
             BadInputError: nothing is there.
         """
         path = Path(self.path)
-        if path.is_file():
+        if existing(path) and path.is_file():
             return [path]
         # A split as hubs store it: forget.json, forget.parquet, forget-00000-of-00002.parquet.
         split = sorted(p for p in path.parent.glob(f"{path.name}*") if _is_split(p, path.name))
@@ -79,7 +79,7 @@ class FileSource(TabularSource):
             raise BadInputError(
                 f"{path}: no such file or folder; mend the source's path (it counts from the project's folder)."
             )
-        found = sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES)
+        found = regular_files(sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES))
         if not found:
             raise BadInputError(f"{path}: the folder holds no .jsonl, .json, .csv, .parquet or .txt file.")
         return found
@@ -152,7 +152,7 @@ class GeneratedSource(BaseModel):
     people: int = Field(48, ge=3, le=900)
     forget_people: int = Field(8, ge=1)
     holdout_people: int = Field(8, ge=0)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**32)
     first: int = Field(0, ge=0)
     limit: int | None = Field(None, gt=0)
     rows: Literal["questions"] = "questions"
@@ -241,6 +241,8 @@ def _row(record: dict, source: Source, set_name: str, number: int) -> dict:
     wrong = record.get(names.perturbed_answer)
     if wrong is None or isinstance(wrong, str):
         wrong = [] if not wrong else [wrong]
+    if not isinstance(wrong, list):
+        raise BadInputError(f"{place}: 'perturbed_answer' must be a list of texts, not {type(wrong).__name__}.")
     return {
         "row_id": f"{set_name}-{number:06d}",
         **row,

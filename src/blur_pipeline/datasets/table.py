@@ -13,6 +13,8 @@ from kedro.io.core import DatasetError
 from kedro_datasets._typing import TablePreview  # kedro-viz recognises a table by this annotation
 from kedro_datasets.pandas import ParquetDataset
 
+from blur_pipeline.config.errors import BadInputError
+
 
 class TableDataset(ParquetDataset):
     """``pandas.ParquetDataset``, except that a preview holds plain lists, short enough to look at.
@@ -75,9 +77,15 @@ class _RowGroups:
         self.path = path
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
-        with pq.ParquetFile(self.path) as file:
-            for group in range(file.num_row_groups):
-                yield file.read_row_group(group).to_pandas()
+        try:
+            with pq.ParquetFile(self.path) as file:
+                for group in range(file.num_row_groups):
+                    yield file.read_row_group(group).to_pandas()
+        except (pa.ArrowException, OSError) as error:
+            raise BadInputError(
+                f"{self.path}: cannot be read ({str(error).splitlines()[0]}); delete it and the same command makes it "
+                "again, or make all anew with --params fresh=true."
+            ) from error
 
 
 def _short(cell: Any) -> Any:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from itertools import product
+from pathlib import Path
 from typing import Any
 
-from kedro.config import OmegaConfigLoader
+from kedro.config import MissingConfigException, OmegaConfigLoader
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from omegaconf.resolvers import oc
 
+from blur_pipeline.config.environment import Variables
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.parameters import check_parameters
+from blur_pipeline.config.yaml_files import what_is_wrong, where_kinds_differ
 from blur_pipeline.lineage.identities import Identities, identify
+
+KEPT = ("parameters", "globals")
+"""What is written into MLflow, manifests and reports."""
 
 
 class IdentifyingConfigLoader(OmegaConfigLoader):
     """Puts identities into the catalog's paths: ``data/06_models/${place:target}/target_model``.
 
     Where an input cannot be read, as when a graph is only looked at on another machine, paths say ``unknown`` and
-    ``identities`` raises when a run asks for them.
+    ``identities`` raises when a run asks for them. What is wrong with the files of conf/ is said in one sentence.
     """
 
     _identities: Identities | BadInputError | None = None
@@ -26,7 +35,54 @@ class IdentifyingConfigLoader(OmegaConfigLoader):
             OmegaConf.register_new_resolver("place", self._place, replace=True)
             OmegaConf.register_new_resolver("places_of_seeds", self._places_of_seeds, replace=True)
             OmegaConf.register_new_resolver("trusted", self._trusted, replace=True)
-        return super().__getitem__(key)
+        variables = Variables()
+        OmegaConf.register_new_resolver("oc.env", variables if key in KEPT else oc.env, replace=True)
+        try:
+            return super().__getitem__(key)
+        except BadInputError:
+            raise
+        except Exception as error:
+            if variables.refused:
+                raise BadInputError(variables.refused) from error
+            if sentence := self._sentence(key, error):
+                raise BadInputError(sentence) from error
+            raise
+
+    def _sentence(self, key: str, error: Exception) -> str | None:
+        """What a user can mend; None for anything else."""
+        if isinstance(error, MissingConfigException):
+            env = self.env or self.default_run_env
+            if not Path(self.conf_source, env).is_dir():
+                there = sorted(p.name for p in Path(self.conf_source).glob("*/") if not p.name.startswith("."))
+                return f"--env {env}: there is no folder {self.conf_source}/{env}; there are {', '.join(there)}."
+            return None
+        folders = [Path(self.conf_source, name) for name in (self.base_env, self.env or self.default_run_env) if name]
+        patterns = self.config_patterns.get(key, ())
+        files = {p for folder in folders for pattern in patterns for p in folder.glob(pattern) if p.is_file()}
+        # "**/parameters*" matches folders of that name too, and with "/**" what is in them.
+        files = {p for p in files if p.suffix in (".yml", ".yaml", ".json")}
+        if said := what_is_wrong(files):
+            return said
+        if isinstance(error, TypeError) and "incompatible container" in str(error):
+            return self._list_or_mapping(key)
+        what = "The parameters" if key == "parameters" else f"The files of '{key}' in {self.conf_source}"
+        if isinstance(error, OmegaConfBaseException):
+            where = f" at '{error.full_key}'" if getattr(error, "full_key", None) else ""
+            return f"{what} do not resolve{where}: {str(error).splitlines()[0]}"
+        if isinstance(error, ValueError) and str(error).startswith("Duplicate keys found"):
+            return f"{what} say the same twice: {' '.join(str(error).split())}"
+        return None
+
+    def _list_or_mapping(self, key: str) -> str | None:
+        read = self._read_raw_config(key)[:2]
+        for one, other in product(*(configs.items() for configs in read)):
+            trees = [OmegaConf.to_container(config, resolve=False) for _, config in (one, other)]
+            if name := where_kinds_differ(*trees):
+                return (
+                    f"{other[0]}: '{name}' is a list where {one[0]} has names with values, or the other way round; "
+                    "mend one."
+                )
+        return None
 
     def identities(self) -> Identities:
         """What every stage of a run with these parameters is; raises BadInputError where that cannot be known."""

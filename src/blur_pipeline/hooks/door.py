@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
-from omegaconf.errors import OmegaConfBaseException
 
 from blur_pipeline.config.errors import BadInputError
 
@@ -35,11 +34,8 @@ class DoorCheck:
 
         self.project = Path(context.project_path)
         self.config_loader = context.config_loader
-        try:
-            raw = context.config_loader["parameters"]
-        except OmegaConfBaseException as error:
-            raise BadInputError(f"The parameters do not resolve: {str(error).splitlines()[0]}") from error
-        self.parameters = check_parameters(raw)
+        self.parameters = check_parameters(context.config_loader["parameters"])
+        _require_store(context.config_loader)
 
     @hook_impl
     def after_catalog_created(self, catalog: DataCatalog) -> None:
@@ -54,6 +50,20 @@ class DoorCheck:
         _refuse_threads(run_params)
         preflight(self.parameters, self.project / "data", pipeline.all_outputs())
         self.identities = self.config_loader.identities()
+
+
+def _require_store(config_loader: Any) -> None:
+    """Before kedro-mlflow opens it; a run within another one finds it open."""
+    import mlflow
+
+    from blur_pipeline.tracking.store import require_store
+
+    if mlflow.active_run():
+        return
+    said = config_loader["mlflow"] or {}
+    made = ((said.get("tracking") or {}).get("experiment") or {}).get("create_experiment_kwargs") or {}
+    if uri := (said.get("server") or {}).get("mlflow_tracking_uri"):
+        require_store(str(uri), made.get("artifact_location"))
 
 
 def _refuse_threads(run_params: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from kedro.framework.hooks import hook_impl
 
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.hooks.artefacts import Artefacts, command
+from blur_pipeline.hooks.damage import mark_damaged
 from blur_pipeline.lineage.content import address
 from blur_pipeline.lineage.locks import StageLocks
 from blur_pipeline.lineage.manifest import Made, Manifest, Parent
@@ -132,8 +133,9 @@ class Lineage:
                         "command makes those again")  # fmt: skip
 
     @hook_impl
-    def on_pipeline_error(self) -> None:
+    def on_pipeline_error(self, error: Exception) -> None:
         """Others may try what this run could not make."""
+        mark_damaged(error, self.artefacts)
         self.locks.release_all()
 
     def _stands_on_old_versions(self) -> bool:

@@ -88,7 +88,7 @@ class RMU(Loss):
     kind: Literal["rmu"] = "rmu"
     layer: int = Field(7, ge=0, description="L, the decoder layer whose output is read, from 0")
     steering: float = Field(6.5, gt=0, description="c, the steering coefficient")
-    direction_seed: int = Field(0, ge=0)
+    direction_seed: int = Field(0, ge=0, lt=2**32)
     unit: ClassVar = "positions"
 
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:

@@ -59,7 +59,7 @@ class Lora(Choice):
     """Low-rank adapters by peft (Hu et al., arXiv 2106.09685), merged into the weights at the end."""
 
     kind: Literal["lora"] = "lora"
-    rank: int = Field(8, ge=1, description="r")
+    rank: int = Field(8, ge=1, le=2**14, description="r")
     alpha: float = Field(16, gt=0)
     dropout: float = Field(0.0, ge=0, lt=1)
     target_modules: list[str] | Literal["all-linear"] = "all-linear"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from blur_pipeline.config.errors import BadInputError
 
@@ -17,16 +17,42 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+FRESH_AT_MOST = 10**9
+
+
 class FreshModel(_Strict):
     """A small Llama with random weights and a tokenizer trained on the sets: the embedded default."""
 
     kind: Literal["fresh"] = "fresh"
-    hidden_size: int = Field(128, gt=0)
-    intermediate_size: int = Field(384, gt=0)
-    layers: int = Field(2, gt=0)
-    heads: int = Field(4, gt=0)
-    vocab_size: int = Field(1500, ge=300)
-    context: int = Field(256, gt=8)
+    hidden_size: int = Field(128, gt=0, le=2**14)
+    intermediate_size: int = Field(384, gt=0, le=2**16)
+    layers: int = Field(2, gt=0, le=256)
+    heads: int = Field(4, gt=0, le=256)
+    vocab_size: int = Field(1500, ge=300, le=2**20)
+    context: int = Field(256, gt=8, le=2**20)
+
+    @model_validator(mode="after")
+    def _can_be_built(self) -> FreshModel:
+        if self.hidden_size % (2 * self.heads):
+            raise ValueError(
+                f"hidden_size is {self.hidden_size} and heads {self.heads}: each head needs an even share of it, such "
+                f"as hidden_size {2 * self.heads * max(1, self.hidden_size // (2 * self.heads))}"
+            )
+        if (weights := self.weights()) > FRESH_AT_MOST:
+            raise ValueError(
+                f"a fresh model of these sizes has {weights:.1e} weights, and this is no place to train more than "
+                f"{FRESH_AT_MOST:.0e}; make hidden_size, layers or vocab_size smaller"
+            )
+        return self
+
+    def weights(self) -> int:
+        """How many numbers it learns: two matrices of the vocabulary, and seven a layer."""
+        layer = 4 * self.hidden_size**2 + 3 * self.hidden_size * self.intermediate_size
+        return 2 * self.vocab_size * self.hidden_size + self.layers * layer
+
+    def depth(self) -> int:
+        """Decoder layers."""
+        return self.layers
 
     def context_length(self) -> int:
         """Tokens the model can see at once."""
@@ -82,6 +108,10 @@ class PretrainedModel(_Strict):
         """Tokens the model can see at once; None where its configuration does not say."""
         return getattr(self.config(), "max_position_embeddings", None)
 
+    def depth(self) -> int | None:
+        """Decoder layers; None where its configuration does not say."""
+        return getattr(self.config().get_text_config(), "num_hidden_layers", None)
+
     def load(self) -> PreTrainedModel:
         """float32 weights on the CPU.
 
@@ -98,7 +128,7 @@ class PretrainedModel(_Strict):
             return AutoModelForCausalLM.from_pretrained(
                 self.path, dtype=torch.float32, use_safetensors=True, **self._where()
             )
-        except (OSError, ValueError, SafetensorError) as error:
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:  # RuntimeError: shapes that do not fit
             raise BadInputError(f"{self.path}: the weights cannot be loaded ({_first_line(error)}).") from error
 
     def tokenizer(self) -> PreTrainedTokenizerBase:

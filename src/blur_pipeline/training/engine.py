@@ -28,14 +28,14 @@ class Engine(BaseModel):
     gradient_buffer: Literal["full", "bf16"] = Field("full", description="how the forget gradient waits")
     logits_chunk: int | None = Field(None, gt=0, description="supervised tokens whose logits exist at once")
 
-    processes: int = Field(1, ge=1, description="workers on each machine")
+    processes: int = Field(1, ge=1, le=256, description="workers on each machine")
     sharding: Literal["ddp", "fsdp"] = Field("ddp", description="replicas, or FSDP2 shards of everything")
-    nodes: int = Field(1, ge=1, description="machines; the others run the command that this one prints")
+    nodes: int = Field(1, ge=1, le=4096, description="machines; the others run the command that this one prints")
     rendezvous: str | None = Field(None, pattern=r"^[^:\s]+:\d+$", description="host:port of the first machine")
-    restarts: int = Field(2, ge=0, description="how often workers start again after one of them died")
+    restarts: int = Field(2, ge=0, le=1000, description="how often workers start again after one of them died")
 
     checkpoint_every: int = Field(50, gt=0, description="steps between checkpoints")
-    checkpoints_kept: int = Field(2, ge=1)
+    checkpoints_kept: int = Field(2, ge=1, le=1000)
     resume: Literal["auto", "never"] = "auto"
 
     @model_validator(mode="after")

@@ -16,11 +16,11 @@ class Schedule(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: float | None = Field(10, gt=0)
-    steps: int | None = Field(None, gt=0, description="instead of epochs")
-    batch_size: int = Field(32, gt=0, description="sequences of each side in a step")
+    epochs: float | None = Field(10, gt=0, le=10_000)
+    steps: int | None = Field(None, gt=0, le=10_000_000, description="instead of epochs")
+    batch_size: int = Field(32, gt=0, le=2**16, description="sequences of each side in a step")
     lr_curve: Literal["constant", "constant_with_warmup", "linear", "cosine"] = "linear"
-    warmup_epochs: float = Field(0, ge=0)
+    warmup_epochs: float = Field(0, ge=0, le=10_000)
     max_grad_norm: float | None = Field(1.0, gt=0, description="clips the combined direction")
 
     @model_validator(mode="after")
