@@ -53,8 +53,10 @@ def _sqlite(uri: str) -> None:
     except ArgumentError as error:
         raise BadInputError(f"{uri}: not the address of a database; {MEND}.") from error
     path = Path(name or "")
-    if name in (None, "", ":memory:") or not path.exists():
-        if name and not path.parent.is_dir():
+    if name in (None, "", ":memory:"):
+        raise BadInputError(f"{uri}: a database in memory is gone when the run ends; name a file, or {MEND}.")
+    if not path.exists():
+        if not path.parent.is_dir():
             raise BadInputError(f"{path}: there is no folder {path.parent} for MLflow's database; make it or {MEND}.")
         return
     if not path.is_file():
