@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from blur_pipeline.metrics.aggregate import METRIC_COLUMNS
-from blur_pipeline.report import figures, pages, tables
+from blur_pipeline.report import figures, markdown, pages, tables
 
 
 def metrics(**values) -> pd.DataFrame:
@@ -140,7 +140,51 @@ def test_questions_that_were_left_out_are_told(table):
     assert "Not asked" not in pages.html_report(findings_of(table, too_long={}))
 
 
-def test_text_of_the_data_is_escaped(table):
-    findings = findings_of(table)
-    assert "<script>alert" not in pages.html_report(findings)
-    assert "model_utility" in pages.markdown_summary(findings)
+EVIL = "a|b `c` <script>alert(1)</script>\n\n# head\n[x](javascript:alert(1)) *b*"
+
+
+@pytest.fixture
+def evil(table) -> pages.Findings:
+    """What data can say: a question, an answer, the name of a file, a reason, the source of published numbers."""
+    source = {"set": "forget", "source": f"data/{EVIL}.jsonl", "rows": 1, "sha256": "0" * 64}
+    table.loc[table["reason"] != "", "reason"] = EVIL
+    return pages.Findings(
+        title=EVIL,
+        parameters={"source_folder": EVIL},
+        method={"weighting.gamma": EVIL},
+        curation={
+            "sources": [source],
+            "overlap": {"exact": 0, "near": 0},
+            "sets": {"forget": {"read": 1, "dropped": {EVIL: 1}}},
+        },
+        metrics=table,
+        answers=pd.DataFrame({"question": [EVIL], "unlearned": [EVIL]}),
+        record={"facts": {"command": EVIL}, "stages": {}, "made_of": {}, "seconds": {}},
+        published={"source": EVIL, "values": {EVIL: {"model_utility": 0.5}}},
+    )
+
+
+def test_texts_of_the_data_become_no_html(evil):
+    assert "<script>alert" not in pages.html_report(evil)
+    assert "&lt;script&gt;alert" in pages.html_report(evil)
+
+
+def test_texts_of_the_data_break_no_markdown(evil):
+    """A row of a table has as many unescaped bars as its head; no line begins a heading that is not the template's."""
+    text = pages.markdown_summary(evil)
+    assert "<script" not in text
+    assert "](javascript" not in text
+    ours = {"Published, for comparison", "Asked to be forgotten", "Method", "Lineage", "Record of this report"}
+    heads = [line.lstrip("# ") for line in text.splitlines() if line.startswith("#")]
+    assert set(heads[1:]) == ours
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    bars = [line.replace("\\|", "").count("|") for line in rows]
+    # Metrics of target and unlearned: head, rule, three rows of 3 cells; published: head, rule, three rows of 2.
+    assert bars == [4] * 5 + [3] * 5
+    assert "model_utility" in text  # names stay readable
+
+
+def test_a_line_between_backticks_holds_none():
+    assert markdown.code("a`b\nc") == "a'b c"
+    assert markdown.plain("0.800 [0.700, 0.900]") == "0.800 [0.700, 0.900]"
+    assert markdown.plain("a|b\n<i>") == "a\\|b &lt;i&gt;"

@@ -27,7 +27,7 @@ from blur_pipeline.scoring.harness_tasks import LOCAL_TASKS
 from blur_pipeline.scoring.saved import require_tables
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    pass
 
 TEMPLATE_SECONDS = 5.0
 PROCESSES_A_CORE = 4

@@ -11,6 +11,7 @@ import pandas as pd
 
 from blur_pipeline.config.flat import flatten
 from blur_pipeline.corpus.summary import summary_table
+from blur_pipeline.report import markdown
 from blur_pipeline.report.tables import main_metrics, published_table, reasons, side_by_side, subjects_of_sets
 
 if TYPE_CHECKING:
@@ -190,4 +191,5 @@ def _template(name: str) -> Any:
     environment = Environment(
         loader=loader, autoescape=name.endswith(".html.jinja"), trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters |= {"plain": markdown.plain, "code": markdown.code}
     return environment.get_template(name)

@@ -45,10 +45,10 @@ def print_summary(places: dict[str, Path], tables: dict[str, pd.DataFrame], line
             Console().print(table)
     if "metrics_long" in tables:
         for sentence in verdict(tables["metrics_long"]):
-            console.print(f"• {sentence}", highlight=False)
+            console.print(f"• {sentence}", highlight=False, markup=False)
     shown = {label: str(places[name]) for name, label in PLACES.items() if name in places}
     for label, text in (shown | lines).items():
-        console.print(f"{label + ':':<17}{text}", highlight=False)
+        console.print(f"{label + ':':<17}{text}", highlight=False, markup=False)
 
 
 def _cell(value: object) -> str:
