@@ -111,3 +111,9 @@ def test_kedro_viz_draws_the_protocol_as_seven_boxes():
 @pytest.mark.parametrize("name", register_pipelines())
 def test_no_node_takes_more_than_eight_inputs(name):
     assert {node.name: len(node.inputs) for node in register_pipelines()[name].nodes if len(node.inputs) > 8} == {}
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_a_report_shows_answers_of_invented_people_alone(env):
+    """Others are shown where somebody asks: ``reporting.examples=8``."""
+    assert check_parameters(loader(env)["parameters"]).reporting.examples == (8 if env == "base" else 0)

@@ -1,8 +1,10 @@
 """The template for a user's own files runs on the example that the project ships."""
 
 import json
+import shutil
 
 import pandas as pd
+import pytest
 
 from tests.end_to_end.commands import kedro
 from tests.end_to_end.conftest import copy_project, newest
@@ -14,10 +16,17 @@ QUICK = (
 )
 
 
-def test_own_data_without_a_retrained_model(tmp_path):
-    folder = copy_project(tmp_path)
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A finished run in a project of its own."""
+    folder = copy_project(tmp_path_factory.mktemp("own_data"))
     done = kedro(folder, "run", "--env", "own_data", "--params", QUICK)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return folder, done
+
+
+def test_own_data_without_a_retrained_model(done):
+    folder, done = done
     report = json.loads(newest(folder, "curation_report.json").read_text())
     assert report["sets"]["retain"]["dropped"]["duplicate"] == 1
     assert report["overlap"]["exact"] == 1
@@ -26,9 +35,39 @@ def test_own_data_without_a_retrained_model(tmp_path):
     assert "forget_quality" in absent
     assert "membership.reference" in absent
     assert "model_utility: it is a mean of nine and lacks" in summary
-    done = kedro(folder, "run", "--env", "own_data", "--pipelines", "comparison", "--params", QUICK)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "## Where the data lies" in summary
+    assert "- raw rows: data/01_raw/own_data" in summary
+    assert "MLflow artifacts:" in done.stdout
+    assert "Answers before and after" not in newest(folder, "report.html").read_text()  # nobody asked for them
+    compared = kedro(folder, "run", "--env", "own_data", "--pipelines", "comparison", "--params", QUICK)
+    assert compared.returncode == 0, compared.stdout[-3000:] + compared.stderr[-3000:]
     row = pd.read_parquet(newest(folder, "leaderboard.parquet")).iloc[0]
     assert row["distance"] >= max(row["forget.probability"], row["forget.rouge"])  # to 0, and the attacks to ½
     assert row["utility_kept"] > 0
     assert "without a retrained model" in newest(folder, "leaderboard.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("damaged", "read_for"),
+    [
+        ("evaluation_set.parquet", "05_model_input/own_data/questions-*"),
+        ("forget_tokens", "06_models/own_data/blur_npo-*"),
+        ("unlearned_model", "07_model_output/own_data/blur_npo-*"),
+        ("unlearned.completions", "08_reporting/own_data/blur_npo-*"),
+    ],
+)
+def test_a_damaged_artefact_is_one_sentence_that_names_it(damaged, read_for, done, tmp_path):
+    """Cut to half, while what was made of it is gone and has to be made again from it."""
+    folder = shutil.copytree(done[0], tmp_path / "project")
+    name = damaged.replace("unlearned.completions", "completions.parquet")
+    place = newest(folder, name, "07_model_output/own_data/blur_npo-*/**" if damaged != name else "**")
+    file = place if place.is_file() else max(place.iterdir(), key=lambda path: path.stat().st_size)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    for made in folder.glob(f"data/{read_for}"):
+        shutil.rmtree(made)
+    again = kedro(folder, "run", "--env", "own_data", "--params", QUICK)
+    assert again.returncode == 1
+    assert "Traceback" not in again.stderr
+    told = next(line for line in again.stderr.splitlines() if line.startswith("Error: "))
+    assert str(place.relative_to(folder)) in told
+    assert "delete it and the same command makes it again" in told

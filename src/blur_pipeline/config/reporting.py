@@ -21,5 +21,7 @@ class Reporting(Block):
 
     published: Published = Published()
 
-    examples: int = Field(8, ge=0, description="forget questions shown with the answers before and after")
+    examples: int = Field(
+        0, ge=0, le=1000, description="forget questions shown with the answers before and after: personal data, if real"
+    )
     register_model: Literal["copy", "reference", "none"] = "copy"

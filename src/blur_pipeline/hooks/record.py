@@ -69,6 +69,8 @@ class RunRecord:
     @hook_impl
     def before_node_run(self, node: Node) -> None:
         self.node_started[node.name] = time.perf_counter()
+        if "report_html" in node.outputs:
+            self.record["left"] = self._left()
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
@@ -98,12 +100,25 @@ class RunRecord:
         lines |= {"MLflow run": _mlflow_run(), "seconds": str(in_all)}
         if not self.lineage.artefacts.to_make():
             lines["made anew"] = "nothing; all was there already (fresh=true makes it again)"
-        print_summary({n: artefacts.path(n) for n in PLACES if n in ours}, tables, lines)
+        print_summary({n: artefacts.path(n) for n in PLACES if n in ours}, tables, lines, self._left())
 
     @hook_impl
     def on_pipeline_error(self) -> None:
         """Say what a crash has cost."""
         log.info("What was finished is kept; the same command goes on from there.")
+
+    def _left(self) -> list[dict[str, str]]:
+        """Of the data, by now; artifacts that MLflow keeps on another machine are not measured."""
+        import mlflow
+
+        from blur_pipeline.tracking.left_behind import left_behind
+
+        artefacts, kept = self.lineage.artefacts, self.door.parameters.evaluation.keep_scores
+        folders = {"kept scores": Path(kept)} if kept else {}
+        run = mlflow.active_run()
+        if run is not None and "://" not in run.info.artifact_uri.removeprefix("file://"):
+            folders["MLflow artifacts"] = Path(run.info.artifact_uri.removeprefix("file://"))
+        return left_behind({name: artefacts.path(name) for name in artefacts.stage_of}, folders)
 
     def _register(self) -> str | None:
         from blur_pipeline.tracking.registration import register_model

@@ -22,8 +22,10 @@ SEEDS_SHOWN = ["metric", "seeds", "min", "median", "max", "mean", "sd", "low", "
 OVER_SEEDS = "Over the seeds: from three on a mean, with the 95 % interval of seeds and examples"
 
 
-def print_summary(places: dict[str, Path], tables: dict[str, pd.DataFrame], lines: dict[str, str]) -> None:
-    """Print the metrics table with the verdict, the places of the artefacts in ``PLACES``, and further lines.
+def print_summary(
+    places: dict[str, Path], tables: dict[str, pd.DataFrame], lines: dict[str, str], left: list[dict[str, str]]
+) -> None:
+    """Print the metrics table with the verdict, the places of ``PLACES``, further lines, what is ``left`` of the data.
 
     ``tables`` may hold ``metrics_table`` and ``metrics_long``, ``seed_table`` and others that are left alone.
     """
@@ -49,6 +51,10 @@ def print_summary(places: dict[str, Path], tables: dict[str, pd.DataFrame], line
     shown = {label: str(places[name]) for name, label in PLACES.items() if name in places}
     for label, text in (shown | lines).items():
         console.print(f"{label + ':':<17}{text}", highlight=False, markup=False)
+    if left:
+        console.print("Your data lies in:", highlight=False)
+    for entry in left:
+        console.print(f"  {entry['what'] + ':':<17}{entry['where']} ({entry['size']})", highlight=False, markup=False)
 
 
 def _cell(value: object) -> str:

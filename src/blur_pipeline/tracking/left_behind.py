@@ -1,0 +1,37 @@
+"""What of the data lies on disk when a run is done: whoever has to delete it must know where it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from blur_pipeline.lineage.content import size_of
+from blur_pipeline.lineage.stages import MODELS
+
+ANSWERS = ("token_scores", "completions", "fluency", "forbidden_answers", "example_metrics")
+HOLDERS: dict[str, tuple[str, ...]] = {
+    "raw rows": ("raw_rows", "raw_questions"),
+    "cleaned rows": ("clean_rows", "dropped_rows", "too_long_rows", "clean_questions", "dropped_questions"),
+    "sets": ("forget_set", "retain_set", "holdout_set", "background_set", "evaluation_set"),
+    "tokens": ("forget_tokens", "retain_tokens", "background_tokens", "evaluation_tokens"),
+    "target model": ("target_model",),  # it knows what is to be forgotten
+    "scores, answers": tuple(f"{model}.{table}" for model in MODELS for table in ANSWERS),
+    "example answers": ("example_answers",),
+}
+"""Which datasets hold the rows that a run was given, or what models say of them."""
+
+
+def left_behind(places: Mapping[str, Path], folders: Mapping[str, Path]) -> list[dict[str, str]]:
+    """``what, where, size`` of what is there: of the datasets at ``places``, and of further ``folders`` by name.
+
+    ``where`` is the folder that all datasets of a kind have in common.
+    """
+    kinds = {kind: [places[name] for name in names if name in places] for kind, names in HOLDERS.items()}
+    kinds |= {kind: [folder] for kind, folder in folders.items()}
+    found = {kind: [path for path in paths if path.exists()] for kind, paths in kinds.items()}
+    return [
+        {"what": kind, "where": os.path.commonpath(paths), "size": f"{sum(map(size_of, paths)) / 1e6:.1f} MB"}
+        for kind, paths in found.items()
+        if paths
+    ]
