@@ -1,0 +1,45 @@
+"""Causes outside the program become a sentence; defects of ours keep their traceback."""
+
+import errno
+
+import pytest
+
+from blur_pipeline.commands.last_door import sentence_of
+from blur_pipeline.config.errors import BadInputError
+
+
+class SafetensorError(Exception):
+    """As safetensors calls its own."""
+
+
+def raised_from(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "x", "data/a"), "data/a: No space left on device; free space"),
+        (OSError(errno.EROFS, "x", "data/a"), "data/a: Read-only file system; make the place writable"),
+        (PermissionError(errno.EACCES, "x", "data/a"), "data/a: Permission denied; mend the permissions"),
+        (OSError("Error writing bytes. Detail: [errno 28] No space left"), "No space left on device; free space"),
+        (SafetensorError("I/O error: No space left on device (os error 28)"), "No space left on device; free space"),
+        (MemoryError("Unable to allocate 13.1 TiB"), "Out of memory (Unable to allocate 13.1 TiB); lower training"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "Out of memory"),
+        (raised_from(RuntimeError("of Kedro"), BadInputError("x.jsonl, line 2: no")), "x.jsonl, line 2: no"),
+        (raised_from(RuntimeError("of Kedro"), OSError(errno.ENOSPC, "x", "data/b")), "data/b: No space left"),
+    ],
+)
+def test_a_cause_outside_is_a_sentence(error, words):
+    said = sentence_of(error)
+    assert words in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("x"), KeyError("completion"), RuntimeError("size mismatch"), FileNotFoundError(errno.ENOENT, "x", "y")],
+)
+def test_a_defect_of_ours_is_none(error):
+    assert sentence_of(error) is None
