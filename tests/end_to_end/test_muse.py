@@ -75,6 +75,8 @@ def test_muse_ends_with_its_four_numbers(env, project):
             assert 0 <= table.loc[(model, metric), "value"] <= 100
         assert table.loc[(model, "privacy_leakage"), "reason"] == ""
     assert table.loc[("retrained", "privacy_leakage"), "value"] == 0
+    summary = newest(project, "summary.md", f"08_reporting/{env}/**").read_text()
+    assert "weights were chosen among several by their losses on up to 16 rows" in summary
 
 
 def test_the_leaderboard_is_on_muse_s_scale(project):

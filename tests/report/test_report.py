@@ -1,6 +1,7 @@
 """Tables, sentences and pages say what the metrics say, and nothing where there is nothing."""
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -119,6 +120,15 @@ def test_an_attack_that_accuses_the_retrained_model_is_called_unfair(low, high, 
     }
     table = tables.long_table({"retrained": pd.DataFrame([row])})
     assert any("the sets differ by themselves" in sentence for sentence in pages.verdict(table)) == said
+
+
+def test_rows_that_chose_the_weights_are_told(table):
+    best = {"kind": "best", "rows": 32, "every": 10}
+    assert "up to 32 rows of the forget and of the retain set" in pages.chosen_by(best)[0]
+    for plain in ({}, {"kind": "off"}, {"kind": "fixed", "rows": 32, "steps": 5}):
+        assert pages.chosen_by(plain) == []
+    page = pages.markdown_summary(replace(findings_of(table), method={"stopping": best}))
+    assert pages.chosen_by(best)[0] in page
 
 
 def findings_of(table, **curation) -> pages.Findings:
