@@ -4,11 +4,15 @@ import pandas as pd
 import pytest
 
 from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.config.parameters import check_parameters
 from blur_pipeline.corpus.cleaning import clean_rows, normalise, require_rows
 from blur_pipeline.corpus.holdout import split_holdout
 from blur_pipeline.corpus.overlap import find_overlap, resolve_overlap
 from blur_pipeline.corpus.selection import evaluation_sets
 from blur_pipeline.corpus.sources import COLUMNS
+from blur_pipeline.pipelines.curation.nodes import report_questions, separate_sets
+from tests.config.test_parameters import load
+from tests.conftest import PROJECT
 
 
 def frame(pairs, prefix="r", **columns) -> pd.DataFrame:
@@ -62,7 +66,9 @@ def test_an_empty_set_is_one_sentence():
         require_rows(0, "forget")
 
 
-FORGET = frame([("Who wrote the red book?", "Ann Berg wrote the red book in 1990."), ("Where?", "Oslo")], "f")
+FORGET = frame(
+    [("Who wrote the red book?", "Ann Berg wrote the red book in 1990."), ("Where?", "Oslo")], "f", set="forget"
+)
 RETAIN = frame(
     [
         (
@@ -73,12 +79,13 @@ RETAIN = frame(
         ("Who painted the wall?", "Carl did, long ago."),
     ],
     "k",
+    set="retain",
 )
 
 
 def test_exact_and_near_duplicates_are_found():
     pairs = find_overlap(FORGET, RETAIN, threshold=0.75)
-    assert pairs[["forget_id", "retain_id", "match"]].values.tolist() == [
+    assert pairs[["left_id", "right_id", "match"]].values.tolist() == [
         ["f0", "k0", "exact"],
         ["f0", "k1", "near"],
     ]
@@ -87,11 +94,84 @@ def test_exact_and_near_duplicates_are_found():
 
 def test_policies():
     pairs = find_overlap(FORGET, RETAIN, threshold=0.95)
-    assert pairs["retain_id"].tolist() == ["k0"]
+    assert pairs["right_id"].tolist() == ["k0"]
     assert len(resolve_overlap(FORGET, RETAIN, pairs, "report")) == 3
     assert resolve_overlap(FORGET, RETAIN, pairs, "drop_from_retain")["row_id"].tolist() == ["k1", "k2"]
-    with pytest.raises(BadInputError, match=r"f.jsonl line 1 and k.jsonl line 1 are a match \(exact, 1.00\)"):
+    with pytest.raises(
+        BadInputError,
+        match=r"forget and retain overlap .* f.jsonl line 1 and k.jsonl line 1 are a match \(exact, 1.00\)",
+    ):
         resolve_overlap(FORGET, RETAIN, pairs, "error")
+
+
+def separated(policy: str, **sets) -> tuple:
+    """Questions and answers of each set, by the node; "about" sets are asked of the same three people."""
+    rows = pd.concat([frame(pairs, f"{name}-", set=name) for name, pairs in sets.items()], ignore_index=True)
+    raw = load(PROJECT)
+    return separate_sets(rows, check_parameters(raw | {"curation": {"overlap": {"policy": policy}}}))
+
+
+SPOILED = {
+    "forget": [("Who wrote the red book?", "Ann Berg wrote it."), ("Where is Ann Berg?", "In Oslo, at home.")],
+    "retain": [("Who painted the wall?", "Carl did."), ("Who wrote the red book?", "Ann Berg wrote it.")],
+    "background.more": [("Where is Ann Berg?", "In Oslo, at home!"), ("What is the capital of Peru?", "Lima.")],
+    "holdout": [
+        ("Who wrote the red book?", "Ann Berg wrote it."),
+        ("Who painted the wall?", "Carl did."),
+        ("What is the capital of Peru?", "Lima"),
+        ("Who sang?", "Dora, all night."),
+    ],
+}
+
+
+def test_no_set_keeps_what_is_to_be_forgotten_and_the_holdout_is_seen_by_no_model():
+    forget, retain, holdout, background, pairs = separated("drop_from_retain", **SPOILED)
+    assert forget["row_id"].tolist() == ["forget-0", "forget-1"]
+    assert retain["row_id"].tolist() == ["retain-0"]
+    assert background["row_id"].tolist() == ["background.more-1"]
+    assert holdout["row_id"].tolist() == ["holdout-3"]
+    assert len(pairs) == 5  # the retain row of the first holdout row was gone by then
+    forget, retain, holdout, background, pairs = separated("report", **SPOILED)
+    assert [len(rows) for rows in (forget, retain, holdout, background)] == [2, 2, 4, 2]
+    assert len(pairs) == 6
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        (["retain"], "The sets forget and retain overlap in 1 pair"),
+        (["background.more"], "The sets forget and background.more overlap in 1 pair"),
+        (["holdout"], "The sets holdout and forget overlap in 1 pair"),
+    ],
+)
+def test_an_overlap_of_any_two_sets_is_refused(kept, said):
+    clean = {"forget": SPOILED["forget"], "retain": SPOILED["retain"][:1]} | {name: SPOILED[name] for name in kept}
+    if kept == ["holdout"]:
+        clean["holdout"] = [SPOILED["holdout"][0], SPOILED["holdout"][3]]
+    with pytest.raises(BadInputError, match=said):
+        separated("error", **clean)
+
+
+def test_a_holdout_that_is_split_off_overlaps_nothing_that_is_left():
+    """Two subjects with the same row: whichever is held out, the other is retained."""
+    same = ("Who keeps the green key?", "The porter keeps it.")
+    rows = frame([("Who?", "Ann Berg."), same, same, ("When?", "In May, they say.")], "r", set="retain")
+    rows = rows.assign(set=["forget", *["retain"] * 3], subject=["a", "b", "c", "d"])
+    raw = load(PROJECT)
+    curation = {"overlap": {"policy": "drop_from_retain"}, "holdout_fraction": 0.4}
+    seeds = [separate_sets(rows, check_parameters(raw | {"curation": curation, "seed": seed})) for seed in range(4)]
+    held = {(len(retain), len(holdout)) for _, retain, holdout, _, _ in seeds}
+    assert held == {(2, 0), (2, 1)}  # the twin that was held out is dropped
+
+
+def test_questions_of_another_set_that_are_to_be_forgotten_are_counted():
+    forget = frame(SPOILED["forget"], "f", set="forget")
+    asked = pd.concat(
+        [forget, frame(SPOILED["retain"], "e", set="retain"), frame([("Who?", "Kim.")], "w", set="holdout")]
+    )
+    none = asked.head(0)
+    report = report_questions([], none, none, asked, none, forget, check_parameters(load(PROJECT)))
+    assert report["of_forget"] == {"retain": 1}
 
 
 def test_no_near_duplicate_is_missed_among_many():
@@ -101,7 +181,7 @@ def test_no_near_duplicate_is_missed_among_many():
     retain = frame([("q", " ".join([*words, f"f{i}", f"g{i}", "more"])) for i in range(40)], "k")
     found = find_overlap(forget, retain, threshold=0.95)
     expected = {(f"f{i}", f"k{i}") for i in range(40)}
-    assert expected <= set(found[["forget_id", "retain_id"]].itertuples(index=False, name=None))
+    assert expected <= set(found[["left_id", "right_id"]].itertuples(index=False, name=None))
 
 
 def test_holdout_takes_whole_subjects():

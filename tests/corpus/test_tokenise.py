@@ -104,7 +104,7 @@ def test_over_long_questions_are_left_out_of_tokens_and_answers_and_counted(toke
     assert left_out["row_id"].tolist() == ["r1", "s0"]
     answers = answer(tiny_speaker, tokenizer, tokens, rows, parameters())
     assert answers["row_id"].tolist() == ["r0"]
-    report = questions_summary([], rows.head(0), rows.head(0), rows, left_out)
+    report = questions_summary([], rows.head(0), rows.head(0), rows, left_out, rows.head(0))
     assert report["evaluation"] == {"retain": 1}
     assert report["too_long"] == {"retain": 2}
     with pytest.raises(

@@ -18,7 +18,11 @@ SomePrompt = Annotated[Prompt, switched(PlainPrompt, ChatPrompt)]
 
 
 class Overlap(Block):
-    """What to do about rows that stand in both the forget and the retain set."""
+    """What to do about rows of the forget set in retain or background, and of the holdout in any of the three.
+
+    What is dropped is the retain or background row, which would keep what is to be forgotten, and the holdout row,
+    which was to be seen by no model.
+    """
 
     policy: Policy = "error"
     threshold: float = Field(0.9, gt=0, le=1, description="Jaccard similarity of the words of a near-duplicate")

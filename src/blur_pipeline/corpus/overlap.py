@@ -1,4 +1,4 @@
-"""What stands in both the forget and the retain set, exactly or nearly."""
+"""What stands in two sets that should share nothing, exactly or nearly."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ Policy = Literal["error", "drop_from_retain", "report"]
 PERMUTATIONS = 128
 
 
-def find_overlap(forget: pd.DataFrame, retain: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """Pairs ``forget_id, retain_id, match, similarity`` of question and answer that agree.
+PAIR_COLUMNS = ["left_id", "right_id", "match", "similarity"]
+
+
+def find_overlap(left: pd.DataFrame, right: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    """Pairs ``left_id, right_id, match, similarity`` of rows whose question and answer agree.
 
     ``match`` is ``exact`` (same words in the same order, case and punctuation aside) or ``near``: the Jaccard
     similarity of their word sets is at least ``threshold``. Candidates come from MinHash LSH (datasketch)
@@ -22,42 +25,43 @@ def find_overlap(forget: pd.DataFrame, retain: pd.DataFrame, threshold: float) -
     """
     from datasketch import MinHash, MinHashLSH
 
-    if forget.empty or retain.empty:
-        return pd.DataFrame(columns=["forget_id", "retain_id", "match", "similarity"])
+    if left.empty or right.empty:
+        return pd.DataFrame(columns=PAIR_COLUMNS)
     index = MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS, weights=(0.1, 0.9))  # rather miss no pair
-    forget_words = {row.row_id: _words(row) for row in forget.itertuples()}
-    for row_id, words in forget_words.items():
+    left_words = {row.row_id: _words(row) for row in left.itertuples()}
+    for row_id, words in left_words.items():
         index.insert(row_id, _signature(MinHash, words))
     found = []
-    for row in retain.itertuples():
+    for row in right.itertuples():
         words = _words(row)
-        for forget_id in index.query(_signature(MinHash, words)):
-            similarity = _jaccard(set(forget_words[forget_id]), set(words))
-            exact = forget_words[forget_id] == words
+        for left_id in index.query(_signature(MinHash, words)):
+            similarity = _jaccard(set(left_words[left_id]), set(words))
+            exact = left_words[left_id] == words
             if exact or similarity >= threshold:
-                found.append((forget_id, row.row_id, "exact" if exact else "near", similarity))
-    pairs = pd.DataFrame(found, columns=["forget_id", "retain_id", "match", "similarity"])
-    return pairs.sort_values(["forget_id", "retain_id"], ignore_index=True)
+                found.append((left_id, row.row_id, "exact" if exact else "near", similarity))
+    return pd.DataFrame(found, columns=PAIR_COLUMNS).sort_values(["left_id", "right_id"], ignore_index=True)
 
 
-def resolve_overlap(forget: pd.DataFrame, retain: pd.DataFrame, pairs: pd.DataFrame, policy: Policy) -> pd.DataFrame:
-    """The retain set under the stated policy.
+def resolve_overlap(rows: pd.DataFrame, spoiled: pd.DataFrame, pairs: pd.DataFrame, policy: Policy) -> pd.DataFrame:
+    """``spoiled`` under the stated policy: without the rows that stand in a pair, where they are to be dropped.
+
+    ``rows`` are the pairs' other side.
 
     Raises:
         BadInputError: the policy is ``error`` and there is a pair; names the first.
     """
     if pairs.empty or policy == "report":
-        return retain
+        return spoiled
     if policy == "error":
-        first = pairs.iloc[0]
-        left = forget.set_index("row_id").loc[first.forget_id]
-        right = retain.set_index("row_id").loc[first.retain_id]
+        first, known = pairs.iloc[0], pd.concat([rows, spoiled]).drop_duplicates("row_id").set_index("row_id")
+        left, right = known.loc[first.left_id], known.loc[first.right_id]
         raise BadInputError(
-            f"Forget and retain set overlap in {len(pairs)} pair(s): {left.source} line {left.line} and "
-            f"{right.source} line {right.line} are a match ({first.match}, {first.similarity:.2f}); remove one, "
-            "or set curation.overlap.policy to drop_from_retain or report."
+            f"The sets {left['set']} and {right['set']} overlap in {len(pairs)} pair(s): {left.source} line "
+            f"{left.line} and {right.source} line {right.line} are a match ({first.match}, {first.similarity:.2f}); "
+            "remove one, or set curation.overlap.policy to drop_from_retain or report."
         )
-    return retain[~retain["row_id"].isin(pairs["retain_id"])].reset_index(drop=True)
+    gone = set(pairs["left_id"]) | set(pairs["right_id"])
+    return spoiled[~spoiled["row_id"].isin(gone)].reset_index(drop=True)
 
 
 def _words(row: object) -> list[str]:

@@ -43,12 +43,22 @@ def questions_summary(
     dropped: pd.DataFrame,
     evaluation: pd.DataFrame,
     too_long: pd.DataFrame,
+    of_forget: pd.DataFrame,
 ) -> dict:
     """A JSON-ready report of what models are asked: ``sources``, ``sets``, and by set the rows that are asked
-    (``evaluation``) and those of them that were left out as over-long (``too_long``)."""
-    left_out = {k: int(v) for k, v in too_long["set"].value_counts(sort=False).items()}
-    asked = {k: int(v) - left_out.get(k, 0) for k, v in evaluation["set"].value_counts(sort=False).items()}
-    return {"sources": inventory, "sets": _counts(raw_rows, dropped), "evaluation": asked, "too_long": left_out}
+    (``evaluation``), those left out as over-long (``too_long``) and those of other sets that stand in the forget set
+    (``of_forget``)."""
+    rows, left_out, shared = (
+        {k: int(v) for k, v in table["set"].value_counts(sort=False).items()}
+        for table in (evaluation, too_long, of_forget)
+    )
+    return {
+        "sources": inventory,
+        "sets": _counts(raw_rows, dropped),
+        "evaluation": {name: count - left_out.get(name, 0) for name, count in rows.items()},
+        "too_long": left_out,
+        "of_forget": shared,
+    }
 
 
 def merge_summaries(curation: dict, questions: dict) -> dict:
@@ -59,6 +69,7 @@ def merge_summaries(curation: dict, questions: dict) -> dict:
         "sets": curation["sets"] | questions["sets"],
         "evaluation": questions["evaluation"],
         "too_long": questions["too_long"],
+        "of_forget": questions["of_forget"],
     }
 
 

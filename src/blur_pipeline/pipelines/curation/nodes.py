@@ -18,6 +18,8 @@ from blur_pipeline.corpus.tokenise import tokenise_evaluation, tokenise_training
 from blur_pipeline.models.sources import FreshModel
 
 Frame = pd.DataFrame
+ABOUT_FORGET = ("forget", "verbmem", "knowmem_forget")
+"""Evaluation sets that ask for what is to be forgotten."""
 
 
 def read_training_sources(parameters: Parameters) -> tuple[Frame, list[dict]]:
@@ -36,17 +38,27 @@ def clean(raw_rows: Frame, parameters: Parameters) -> tuple[Frame, Frame]:
 
 
 def separate_sets(rows: Frame, parameters: Parameters) -> tuple[Frame, Frame, Frame, Frame, Frame]:
-    """Forget, retain, holdout and background set, and the pairs in which forget and retain overlap."""
+    """Forget, retain, holdout and background set, and the pairs in which sets overlap that should not.
+
+    Nothing of the forget set may stand in retain or background, and of the holdout nothing in any of the three.
+    """
     curation = parameters.curation
+    threshold, policy = curation.overlap.threshold, curation.overlap.policy
     forget, retain, holdout = (_set(rows, name) for name in ("forget", "retain", "holdout"))
     background = rows[rows["set"].str.startswith("background.")].reset_index(drop=True)
     require_rows(len(forget), "forget")
-    pairs = find_overlap(forget, retain, curation.overlap.threshold)
-    retain = resolve_overlap(forget, retain, pairs, curation.overlap.policy)
+    pairs = [find_overlap(forget, rows, threshold) for rows in (retain, background)]
+    retain, background = (
+        resolve_overlap(forget, rows, found, policy) for rows, found in zip((retain, background), pairs, strict=True)
+    )
     if holdout.empty and curation.holdout_fraction:
         retain, holdout = split_holdout(retain, curation.holdout_fraction, curation.seed)
+        holdout = holdout.assign(set="holdout")
+    seen = pd.concat([forget, retain, background], ignore_index=True)
+    pairs.append(find_overlap(holdout, seen, threshold))
+    holdout = resolve_overlap(seen, holdout, pairs[-1], policy)
     require_rows(len(retain), "retain")
-    return forget, retain, holdout, background, pairs
+    return forget, retain, holdout, background, pd.concat(pairs, ignore_index=True)
 
 
 def select_evaluation_sets(rows: Frame, forget: Frame, retain: Frame, holdout: Frame, parameters: Parameters) -> Frame:
@@ -114,10 +126,20 @@ def report_curation(
 
 
 def report_questions(
-    inventory: list[dict], raw_rows: Frame, dropped: Frame, evaluation: Frame, too_long: Frame
+    inventory: list[dict],
+    raw_rows: Frame,
+    dropped: Frame,
+    evaluation: Frame,
+    too_long: Frame,
+    forget: Frame,
+    parameters: Parameters,
 ) -> dict:
-    """What models are asked, by set, and where it comes from."""
-    return questions_summary(inventory, raw_rows, dropped, evaluation, too_long)
+    """What models are asked, by set, and where it comes from; and what of it is to be forgotten without saying so."""
+    others = evaluation[~evaluation["set"].isin(ABOUT_FORGET)]
+    found = others[
+        others["row_id"].isin(find_overlap(forget, others, parameters.curation.overlap.threshold)["right_id"])
+    ]
+    return questions_summary(inventory, raw_rows, dropped, evaluation, too_long, found)
 
 
 def _read(sources: dict[str, Source]) -> tuple[Frame, list[dict]]:

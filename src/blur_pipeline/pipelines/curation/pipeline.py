@@ -78,7 +78,15 @@ def _questions() -> Pipeline:
             ),
             Node(
                 nodes.report_questions,
-                ["questions_inventory", "raw_questions", "dropped_questions", "evaluation_set", "too_long_questions"],
+                [
+                    "questions_inventory",
+                    "raw_questions",
+                    "dropped_questions",
+                    "evaluation_set",
+                    "too_long_questions",
+                    "forget_set",
+                    "parameters",
+                ],
                 "questions_report",
                 name="report_questions",
             ),
