@@ -76,6 +76,8 @@ def test_muse_ends_with_its_four_numbers(env, project):
         assert table.loc[(model, "privacy_leakage"), "reason"] == ""
     assert table.loc[("retrained", "privacy_leakage"), "value"] == 0
     summary = newest(project, "summary.md", f"08_reporting/{env}/**").read_text()
+    for stage in ("data", "questions", "target", "retrained", "unlearned"):  # what nodes of several outputs made
+        assert f"\n- {stage}: `" in summary, stage
     assert "weights were chosen among several by their losses on up to 16 rows" in summary
 
 

@@ -79,9 +79,10 @@ class RunRecord:
 
         # A streamed table is made while it is saved: only now is its node done.
         self.record["seconds"][node.name] = round(time.perf_counter() - self.node_started[node.name], 1)
-        manifest = self.lineage.artefacts.manifest(dataset_name) if dataset_name in STAGES_SHOWN else None
-        if manifest is not None:
-            self._note(dataset_name, manifest)
+        for name in STAGES_SHOWN.keys() & set(node.outputs):  # a node's manifests are there when its last output is
+            manifest = self.lineage.artefacts.manifest(name)
+            if manifest is not None:
+                self._note(name, manifest)
         log_result(dataset_name, data)
 
     @hook_impl(tryfirst=True)
