@@ -84,9 +84,9 @@ def test_a_model_without_a_chat_template(raw, tmp_path, tiny_speaker, tokenizer)
     )
 
 
-def test_a_chat_template_that_writes_today_s_date(raw, tmp_path, tiny_model, tokenizer):
+def test_a_chat_template_that_writes_today_s_date(raw, tmp_path, tiny_speaker, tokenizer):
     """In the common prompt, and in that of one evaluation set alone."""
-    tiny_model.save_pretrained(tmp_path / "model")
+    tiny_speaker.save_pretrained(tmp_path / "model")
     tokenizer.save_pretrained(tmp_path / "model")
     (tmp_path / "model" / "chat_template.jinja").write_text("{{ strftime_now('%d %b %Y') }} {{ messages[0].content }}")
     given = {"models__base": {"kind": "pretrained", "path": str(tmp_path / "model")}, "curation__max_length": 32}

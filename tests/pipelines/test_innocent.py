@@ -37,7 +37,7 @@ def retrained_examples(seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     asked = asked[asked["set"].isin(["forget", "holdout"])]
     tokenizer = curation.prepare_tokenizer(retain, background, parameters)
     tokens = curation.tokenise_training_sets(forget, retain, background, tokenizer, parameters)
-    questions = curation.tokenise_evaluation_sets(asked, tokenizer, parameters)
+    questions, _ = curation.tokenise_evaluation_sets(asked, tokenizer, parameters)
     base = models.prepare_base_model(tokenizer, parameters)
     retrained, _ = models.obtain_retrained(base, tokens[1], tokens[2], questions, parameters)
     scores = evaluation.score(retrained, questions, parameters)
