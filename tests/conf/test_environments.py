@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import yaml
 from kedro.io import DataCatalog
 
 from blur_pipeline.config.errors import BadInputError
@@ -32,6 +33,23 @@ def test_parameters_resolve_for_every_method(env, method):
     recipe = parameters.unlearning.recipe
     assert recipe.weighting.kind == ("bilevel" if method.startswith("blur") else "sum")
     assert parameters.unlearning.schedule_of(method).total_steps(40) > 0
+
+
+@pytest.mark.parametrize("env", ["tofu", "muse_news", "muse_books", "wmdp", "smollm2"])
+@pytest.mark.parametrize("method", METHODS)
+def test_no_setting_of_a_method_is_taken_from_the_embedded_default(env, method):
+    """That one is tuned for its own small world. What holds the weights and the length of a training is said again."""
+    said = loader(env)["parameters"]["unlearning"]
+    own = yaml.safe_load((PROJECT / "conf" / env / "parameters_methods.yml").read_text())["unlearning"]
+    default = loader("base")["parameters"]["unlearning"]["methods"][method]
+    preset = own["methods"][method]
+    weights = {"forget", "retain", "gamma"} & default.get("weighting", {}).keys()
+    one = {"forget": 1.0, "retain": 1.0}  # what a weight is that nobody names
+    lacking = {key for key in weights if default["weighting"][key] != one.get(key)} - preset.get("weighting", {}).keys()
+    assert lacking == set()
+    assert preset["optimizer"]["lr"] == said["methods"][method]["optimizer"]["lr"]
+    if "schedule" in default and "steps" not in own["schedule"]:
+        assert preset["schedule"].keys() & {"epochs", "steps"}
 
 
 @pytest.mark.parametrize("variant", ["forget01", "forget05", "forget10"])
