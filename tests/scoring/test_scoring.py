@@ -194,3 +194,13 @@ def test_what_was_not_used_for_long_is_deleted(tmp_path, tiny_model, retain_exam
     os.utime(files[0], (0, 0))
     scored(tiny_model, table, tmp_path)  # used again
     assert drop_unused(str(tmp_path), 30) == 0
+
+
+def test_a_kept_table_that_is_damaged_or_lacks_a_column_is_made_again(tmp_path, caplog):
+    kept, read = Kept(tmp_path), [np.arange(3)]
+    kept.save(read, pd.DataFrame({"completion": ["a"]}))
+    assert kept.load(read, ["completion"])["completion"].tolist() == ["a"]
+    assert kept.load(read, ["norm"]) is None
+    assert "scored again" in caplog.text
+    next(tmp_path.glob("*.parquet")).write_bytes(b"PAR1")
+    assert kept.load(read, ["completion"]) is None

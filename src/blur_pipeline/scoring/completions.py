@@ -42,7 +42,7 @@ def complete(
         for start in range(0, len(order), batch_size * BATCHES_IN_A_PART):
             members = order[start : start + batch_size * BATCHES_IN_A_PART]
             asked = [np.asarray(prompts[i]) for i in members]
-            found = kept.load(asked)
+            found = kept.load(asked, ["completion"])
             if found is None:
                 texts = []
                 for first in range(0, len(asked), batch_size):

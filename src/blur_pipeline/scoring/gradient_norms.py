@@ -34,7 +34,7 @@ def gradient_norms(
         for start in range(0, len(examples), EXAMPLES_IN_A_PART):
             part = examples.take(range(start, min(start + EXAMPLES_IN_A_PART, len(examples))))
             read = [*part.input_ids, *part.labels]
-            found = kept.load(read)
+            found = kept.load(read, ["norm"])
             if found is None:
                 norms = []
                 for i in range(len(part)):

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,13 +40,13 @@ class Kept:
         digest_weights(digest, model)
         return cls(Path(parent) / digest.hexdigest()[:16])
 
-    def load(self, arrays: Iterable[np.ndarray]) -> pd.DataFrame | None:
-        """The table of these inputs where it is there and whole; a damaged one is made again."""
+    def load(self, arrays: Iterable[np.ndarray], columns: Sequence[str]) -> pd.DataFrame | None:
+        """The table of these inputs where it is there and whole; one that is damaged or lacks columns is made again."""
         path = self._path(arrays)
         if path is None or not path.exists():
             return None
         try:
-            found = pd.read_parquet(path)
+            found = pd.read_parquet(path, columns=list(columns))
         except (OSError, ValueError) as error:
             log.warning("%s cannot be read (%s); scored again", path, str(error).splitlines()[0])
             return None

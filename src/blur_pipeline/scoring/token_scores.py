@@ -54,7 +54,7 @@ def score_windows(
         for part in parts:
             examples = Examples.from_columns(part["input_ids"], part["labels"])
             read = [*examples.input_ids, *examples.labels]
-            scores = kept.load(read)
+            scores = kept.load(read, TOKEN_COLUMNS)
             if scores is None:
                 start = before  # bound now: the loop moves on
                 scores = _score(model, examples, tokens_per_batch, lambda done, s=start: bar({"step": s + done - 1}))
