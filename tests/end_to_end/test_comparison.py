@@ -40,8 +40,8 @@ def test_each_seed_is_a_child_run(compared):
 def test_the_seed_table_holds_the_seeds_spread_and_the_examples_noise(compared):
     values = pd.read_parquet(newest(compared, "seed_metrics.parquet"))
     table = pd.read_parquet(newest(compared, "seed_table.parquet")).set_index("metric")
-    ours = values[values["metric"] == "forget.probability"]
-    row = table.loc["forget.probability"]
+    ours = values[values["metric"] == "real_authors.probability"]
+    row = table.loc["real_authors.probability"]
     assert row["mean"] == pytest.approx(ours["value"].mean())
     assert row["sd"] == pytest.approx(ours["value"].std())
     assert row["above"] == pytest.approx((ours["high"] - ours["value"]).median())

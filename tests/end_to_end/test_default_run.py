@@ -47,9 +47,13 @@ def test_every_metric_is_there_for_every_model(finished):
     for model in ("target", "retrained", "unlearned"):
         found = table[table["model"] == model].set_index("metric")
         assert expected <= set(found.index)
-        assert (found["reason"] == "").all()
-        assert found["value"].notna().all()
-        assert (found["low"] <= found["high"]).all()
+        assert found.loc[list(expected), "value"].notna().all()
+        few = found["subjects"] < 8  # two people are forgotten here, one is held out, five are kept
+        assert found.loc[few, "low"].isna().all()
+        assert found.loc["forget.rouge", "reason"] == "no interval from 2 subjects, 8 are needed"
+        assert (found.loc[~few, "reason"] == "").all()
+        assert found.loc["real_authors.rouge", "subjects"] == found.loc["real_authors.rouge", "n"] == 20
+        assert (found.loc[~few, "low"] <= found.loc[~few, "high"]).all()
 
 
 def test_the_curation_report_counts(finished):
@@ -90,7 +94,7 @@ def test_the_second_run_stands_on_the_first_one_s_models(runs):
 def test_what_was_read_is_among_the_run_s_data_sets(runs):
     inputs = mlflow.get_run(runs.iloc[0]["run_id"]).inputs.dataset_inputs
     contexts = {tag.value for entry in inputs for tag in entry.tags if tag.key == "mlflow.data.context"}
-    assert {"forget", "retain", "holdout", "evaluation.world_facts"} <= contexts
+    assert {"forget", "retain", "holdout", "background.world_facts", "evaluation.world_facts"} <= contexts
     assert all(entry.dataset.digest for entry in inputs)
 
 

@@ -4,6 +4,7 @@ import json
 import random
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -73,7 +74,7 @@ def test_muse_ends_with_its_four_numbers(env, project):
     for model in ("target", "retrained", "unlearned"):
         for metric in ("verbmem", "knowmem.forget", "knowmem.retain"):
             assert 0 <= table.loc[(model, metric), "value"] <= 100
-        assert table.loc[(model, "privacy_leakage"), "reason"] == ""
+        assert np.isfinite(table.loc[(model, "privacy_leakage"), "value"])
     assert table.loc[("retrained", "privacy_leakage"), "value"] == 0
     summary = newest(project, "summary.md", f"08_reporting/{env}/**").read_text()
     for stage in ("data", "questions", "target", "retrained", "unlearned"):  # what nodes of several outputs made

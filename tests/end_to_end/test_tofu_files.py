@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -47,7 +48,7 @@ def test_the_nine_of_utility_and_the_attacks_come_out(env, tmp_path):
     for model in ("target", "retrained", "unlearned"):
         nine = [f"{s}.{m}" for s in ("retain", "real_authors", "world_facts") for m in ("probability", "rouge")]
         for metric in (*nine, "forget.truth_ratio", "forget_quality", "membership.gradient_norm", "privacy_leakage"):
-            assert table.loc[(model, metric), "reason"] == "", (model, metric)
+            assert np.isfinite(table.loc[(model, metric), "value"]), (model, metric)
     summary = newest(folder, "summary.md").read_text()
     if env == "tofu":
         assert "| NPO, published | 0.920 | 0.560 | 0.660 |" in summary

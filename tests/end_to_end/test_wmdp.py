@@ -52,7 +52,8 @@ def test_the_harness_measures_every_model(project):
     for model in ("target", "unlearned"):
         for task, n in {"wmdp_bio": 5, "wmdp_cyber": 5, "mmlu": 2}.items():
             row = table.loc[(model, f"general.{task}.acc")]
-            assert 0 <= row["low"] <= row["value"] <= row["high"] <= 1
+            assert 0 <= row["value"] <= 1
+            assert row["reason"] == f"no interval from {n} subjects, 8 are needed"
             assert row["n"] == n
         assert table.loc[(model, "safety.jbb.refusal_rate"), "n"] == 2
         assert "no judge" in table.loc[(model, "safety.jbb.safe_at_1"), "reason"]

@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import ks_2samp
 
 from blur_pipeline.metrics.examples import EXAMPLE_COLUMNS
+from blur_pipeline.statistics.seeds import P_VALUED
 from tests.metrics.measuring import aggregated
 
 
@@ -49,6 +50,8 @@ def test_a_model_that_is_shifted_by_a_known_amount(retrained, target):
     assert table.loc["equivalence", "value"] < 1e-6  # and is alike within the margin all the same
     assert table.loc["difference.nll.power", "value"] > 0.99
     assert table.loc["difference.nll", ["n", "subjects"]].tolist() == [200, 20]
+    p_values = {name for name in table.index if name.endswith(("wilcoxon", "equivalence"))} | {"forget_quality"}
+    assert p_values <= P_VALUED  # which nobody takes a mean of
 
 
 def test_the_worst_of_the_metrics_decides(retrained, target):

@@ -7,7 +7,11 @@ import pandas as pd
 
 ENOUGH = 3
 """Seeds from which on a mean has an interval and a test is made; below it the values themselves are shown."""
-P_VALUED = frozenset({"forget_quality"})
+_IN_NATS = ("log_truth_ratio", "nll", "fact_nll")
+P_VALUED = frozenset(
+    {"forget_quality", "equivalence"}
+    | {f"difference.{name}.{test}" for name in _IN_NATS for test in ("wilcoxon", "equivalence")}
+)
 """Metrics that are p-values: a mean of p-values, or a t-test between them, means nothing."""
 SEED_COLUMNS = [
     *("metric", "seeds", "min", "median", "max"),

@@ -110,5 +110,6 @@ def _log_inputs(sources: list[dict[str, Any]]) -> None:
 
     for entry in sources:
         source = CodeDatasetSource({"source": entry["source"], "sha256": entry["sha256"], "rows": str(entry["rows"])})
-        name = Path(entry["source"]).name
+        # Under its set's name: read for two sets it would be one data set to MLflow, with the context of the first.
+        name = f"{entry['set']}: {Path(entry['source']).name}"
         mlflow.log_input(MetaDataset(source, name=name, digest=entry["sha256"][:MAX_DIGEST]), context=entry["set"])
