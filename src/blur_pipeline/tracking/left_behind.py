@@ -12,7 +12,8 @@ from blur_pipeline.lineage.stages import MODELS
 ANSWERS = ("token_scores", "completions", "fluency", "forbidden_answers", "example_metrics")
 HOLDERS: dict[str, tuple[str, ...]] = {
     "raw rows": ("raw_rows", "raw_questions"),
-    "cleaned rows": ("clean_rows", "dropped_rows", "too_long_rows", "clean_questions", "dropped_questions"),
+    "cleaned rows": ("clean_rows", "dropped_rows", "clean_questions", "dropped_questions"),
+    "over-long rows": ("too_long_rows", "too_long_questions"),
     "sets": ("forget_set", "retain_set", "holdout_set", "background_set", "evaluation_set"),
     "tokens": ("forget_tokens", "retain_tokens", "background_tokens", "evaluation_tokens"),
     "target model": ("target_model",),  # it knows what is to be forgotten
