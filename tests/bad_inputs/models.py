@@ -156,7 +156,7 @@ ROWS = [
     chat(
         "a template that never ends",
         "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
-        r"chat template does not work \(took more than",
+        r"chat template cannot write a prompt \(TimeoutError: took more than",
     ),
     chat("a template that reaches out", "{{ ''.__class__.__mro__ }}", "chat template"),
     chat("a template that raises", "{{ raise_exception('no users') }}", "chat template.*no users"),
