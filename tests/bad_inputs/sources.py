@@ -64,7 +64,7 @@ READ = [
         r"x\.json, line 2: not valid JSON",
         "data/x.json",
     ),
-    forget("an array of texts", '["a", "b"]', r"x\.json, line 1: expected an object", "data/x.json"),
+    forget("an array of texts", '["a", "b"]', r"x\.json, line 1: a text without a .question.", "data/x.json"),
     forget("an empty file", "", r"forget: data/x\.jsonl gives no row"),
     forget("blank lines alone", "\n \n\n", r"forget: data/x\.jsonl gives no row"),
     forget("first beyond the end", GOOD, "forget: data/x.jsonl gives no row", first=5),

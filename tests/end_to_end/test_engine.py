@@ -110,7 +110,8 @@ def test_too_high_a_learning_rate_ends_in_a_sentence_and_a_failed_run(project):
 def test_ctrl_c_says_what_is_kept_and_marks_the_run_killed(project):
     checkpoints = lambda: set(project.glob("data/06_models/registry/checkpoints/blur_npo/*/step-*"))
     before = checkpoints()  # of a run that failed
-    command = Command(project, "run", "--pipelines", "unlearning", "--params", f"{LONG},unlearning.seed=8")
+    longer = LONG.replace("epochs=60", "epochs=200") + ",unlearning.seed=8"  # or it is through before the signal
+    command = Command(project, "run", "--pipelines", "unlearning", "--params", longer)
     while command.poll() is None and checkpoints() <= before:
         time.sleep(0.02)
     command.send_signal(signal.SIGINT)
@@ -118,6 +119,6 @@ def test_ctrl_c_says_what_is_kept_and_marks_the_run_killed(project):
     assert "Stopped. What was finished is kept; the same command goes on from there." in command.said("stderr")
     mlflow.set_tracking_uri(f"sqlite:///{project}/mlflow.db")
     assert mlflow.search_runs(search_all_experiments=True)["status"][0] == "KILLED"
-    again = kedro(project, "run", "--pipelines", "unlearning", "--params", f"{LONG},unlearning.seed=8")
+    again = kedro(project, "run", "--pipelines", "unlearning", "--params", longer)
     assert again.returncode == 0, again.stdout[-3000:] + again.stderr[-3000:]
     assert "Resuming after step" in again.stdout
