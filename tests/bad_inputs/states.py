@@ -59,7 +59,7 @@ COMMANDS = [
     store("a database of a later MLflow", "MLflow cannot use this store", newer),
     uri("a scheme that MLflow does not know", r"foo://bar: MLflow cannot use", "foo://bar"),
     uri("a database in memory", "sqlite:///: a database in memory is gone", "sqlite:///"),
-    uri("a database in no folder", r"there is no folder .*/nowhere for MLflow's", "sqlite:////tmp/nowhere/mlflow.db"),
+    uri("a database in no folder", r"there is no folder .*nowhere for MLflow's", "sqlite:///nowhere/mlflow.db"),
     uri("a server that does not answer", "no MLflow server answers there", "http://me:hush-hush@127.0.0.1:9"),
     uri("a server at no port", "no MLflow server answers there", "http://127.0.0.1:99999"),
     uri("a server of no name", "no MLflow server answers there", "http://"),

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Container
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.general import GeneralTask
@@ -25,9 +24,6 @@ from blur_pipeline.models.sources import PretrainedModel, SavedScores
 from blur_pipeline.models.whole import require_causal, require_room, require_whole
 from blur_pipeline.scoring.harness_tasks import LOCAL_TASKS
 from blur_pipeline.scoring.saved import require_tables
-
-if TYPE_CHECKING:
-    pass
 
 TEMPLATE_SECONDS = 5.0
 PROCESSES_A_CORE = 4

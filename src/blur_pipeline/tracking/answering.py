@@ -18,7 +18,7 @@ class AnsweringModel(PythonModel):
         self.max_new_tokens = context.model_config["max_new_tokens"]
         self.tokenizer = AutoTokenizer.from_pretrained(context.artifacts["tokenizer"])
         weights = context.artifacts.get("weights") or context.model_config["weights"]
-        self.model = AutoModelForCausalLM.from_pretrained(weights).eval()
+        self.model = AutoModelForCausalLM.from_pretrained(weights, use_safetensors=True).eval()
         self.model.generation_config = GenerationConfig()  # greedy, as it was measured, whatever the folder says
 
     def predict(self, model_input: list[str], params=None) -> list[str]:
