@@ -86,3 +86,8 @@ def test_blocks_show_a_digest_that_tells_them_apart(raw):
     other = Parameters.model_validate(changed(raw, "curation.max_length", 64))
     assert str(one.curation) != str(other.curation)
     assert str(one.curation) == str(Parameters.model_validate(raw).curation)
+
+
+def test_a_registry_in_which_nobody_is_retained(raw):
+    with pytest.raises(BadInputError, match=r"'sources\.forget'.*people is 16, of whom 8 are forgotten and 8 held out"):
+        check_parameters(changed(raw, "sources.forget.people", 16))

@@ -200,3 +200,17 @@ def test_a_checkpoint_s_index_runs_no_code(stopped, monkeypatch, tmp_path):
     with pytest.raises(pickle.UnpicklingError, match="must not name"):
         DataOnlyReader(newest).read_metadata()
     assert not (tmp_path / "harm-done").exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("torch.distributed.checkpoint.filesystem", "FileSystemWriter"),  # its own, and no record
+        ("torch.distributed.checkpoint.filesystem", "ExtensionRegistry"),  # only imported there
+        ("torch.distributed.checkpoint.metadata", "dataclass"),  # a function
+    ],
+)
+def test_a_checkpoint_s_index_makes_nothing_but_records(module, name, tmp_path):
+    (tmp_path / ".metadata").write_bytes(f"c{module}\n{name}\n.".encode())
+    with pytest.raises(pickle.UnpicklingError, match=f"must not name {module}.{name}"):
+        DataOnlyReader(tmp_path).read_metadata()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from blur_pipeline.config.block import switched
 from blur_pipeline.config.errors import BadInputError
@@ -157,6 +157,15 @@ class GeneratedSource(BaseModel):
     limit: int | None = Field(None, gt=0)
     rows: Literal["questions"] = "questions"
     columns: Columns = Columns()
+
+    @model_validator(mode="after")
+    def _somebody_is_retained(self) -> GeneratedSource:
+        if self.forget_people + self.holdout_people >= self.people:
+            raise ValueError(
+                f"people is {self.people}, of whom {self.forget_people} are forgotten and {self.holdout_people} held "
+                "out, so that nobody is retained; make people larger"
+            )
+        return self
 
     def records(self) -> tuple[list[dict], list[dict]]:
         """Generated rows, and an inventory entry whose hash is of their content."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import is_dataclass
+from enum import Enum
 from typing import Any
 
 import torch
@@ -27,13 +29,20 @@ class DataOnlyReader(FileSystemReader):
 
 class _DataOnly(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        """Classes of the index, paths, dtypes and shapes; never a function, nor a dotted way through a module."""
+        """The index's own records, paths, dtypes and shapes; never a function, nor what its modules only import."""
         if (module, name) == ("torch.serialization", "_get_layout"):  # how torch pickles a tensor's layout
             return super().find_class(module, name)
         if module == "torch" and (name == "Size" or isinstance(getattr(torch, name, None), torch.dtype)):
             return getattr(torch, name)
-        if "." not in name and (module in INDEX_MODULES or (module.startswith("pathlib") and name in PATHS)):
+        if module.startswith("pathlib") and name in PATHS:
+            return super().find_class(module, name)
+        if module in INDEX_MODULES and "." not in name:
             found = super().find_class(module, name)
-            if isinstance(found, type):
+            if isinstance(found, type) and found.__module__ == module and _is_record(found):
                 return found
         raise pickle.UnpicklingError(f"a checkpoint's index must not name {module}.{name}")
+
+
+def _is_record(kind: type) -> bool:
+    """Data alone: unlike a reader or writer, such a class does nothing when it is made."""
+    return is_dataclass(kind) or issubclass(kind, Enum)
