@@ -7,6 +7,7 @@ the project as working directory, an environment of its own, an exit code, and i
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -68,6 +69,7 @@ def _kedro(folder: str, arguments: tuple[str, ...], seen: dict[str, str], output
     os.environ.clear()
     os.environ.update(seen)
     os.chdir(folder)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite that runs in the background ignores it
     for number, name in ((1, "stdout"), (2, "stderr")):
         os.dup2(os.open(f"{output}/{name}", os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     sys.argv = ["kedro", *arguments]
