@@ -226,3 +226,15 @@ def test_a_stage_whose_meaning_was_raised_is_another_one(raw, before, monkeypatc
     different = {stage for stage in before if before[stage].sha256 != after[stage].sha256}
     assert different == {f"metrics.{model}" for model in MODELS} | {"report", "seeds"}
     assert before.group["evaluation"] != after.group["evaluation"]
+
+
+def test_further_retrained_models_decide_metrics_alone_and_are_those_of_runs_with_their_seed(raw, before):
+    """What was trained once is found again whatever their number, and by a run that names such a seed itself."""
+    three = identify(check_parameters(changed(raw, "models.retrained.seeds", 3)))
+    different = {stage for stage in before if before[stage].sha256 != three[stage].sha256}
+    assert different == {f"metrics.{model}" for model in MODELS} | {"report", "seeds"}
+    assert list(three.further) == [1, 2]
+    itself = identify(check_parameters(changed(raw, "models.seed", 2)))
+    for stage in ("base", "retrained", "scores.retrained"):
+        assert three.further[2].folder(stage) == itself.folder(stage)
+        assert three.further[2][stage] == itself[stage] != before[stage]

@@ -9,9 +9,10 @@ from blur_pipeline.statistics.intervals import Resampler
 NO_MODEL = pd.DataFrame()
 
 
-def aggregated(examples, retrained=NO_MODEL, target=NO_MODEL, reason="", samples=200, published_auc=None, per=1):
+def aggregated(examples, retrained=NO_MODEL, target=NO_MODEL, reason="", samples=200, published_auc=None, per=1,
+               further=NO_MODEL):  # fmt: skip
     """The table by metric; every ``per`` rows of a set, in their order, are one subject."""
-    others = {"retrained": about(retrained, per), "target": about(target, per)}
+    others = {"retrained": about(retrained, per), "target": about(target, per), "further": further}
     table = aggregate(about(examples, per), others, reason, Resampler(samples, 0), 1.25, published_auc)
     return table.set_index("metric")
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from blur_pipeline.metrics.aggregate import METRIC_COLUMNS
-from blur_pipeline.report import figures, markdown, pages, tables
+from blur_pipeline.report import figures, markdown, pages, tables, verdict
 
 
 def metrics(**values) -> pd.DataFrame:
@@ -61,7 +61,7 @@ def test_reasons_are_said_once(table):
 
 
 def test_the_verdict_claims_no_more_than_there_is(table):
-    said = " ".join(pages.verdict(table))
+    said = " ".join(verdict.verdict(table))
     assert "from 0.900 to 0.200." in said
     assert "never saw" not in said  # there is no retrained model
     assert "Forget quality" not in said
@@ -69,7 +69,9 @@ def test_the_verdict_claims_no_more_than_there_is(table):
 
 
 def said_of(target: dict, unlearned: dict) -> str:
-    return " ".join(pages.verdict(tables.long_table({"target": metrics(**target), "unlearned": metrics(**unlearned)})))
+    return " ".join(
+        verdict.verdict(tables.long_table({"target": metrics(**target), "unlearned": metrics(**unlearned)}))
+    )
 
 
 def test_a_large_p_value_is_no_proof_of_likeness():
@@ -119,16 +121,16 @@ def test_an_attack_that_accuses_the_retrained_model_is_called_unfair(low, high, 
         "reason": "",
     }
     table = tables.long_table({"retrained": pd.DataFrame([row])})
-    assert any("the sets differ by themselves" in sentence for sentence in pages.verdict(table)) == said
+    assert any("the sets differ by themselves" in sentence for sentence in verdict.verdict(table)) == said
 
 
 def test_rows_that_chose_the_weights_are_told(table):
     best = {"kind": "best", "rows": 32, "every": 10}
-    assert "up to 32 rows of the forget and of the retain set" in pages.chosen_by(best)[0]
+    assert "up to 32 rows of the forget and of the retain set" in verdict.chosen_by(best)[0]
     for plain in ({}, {"kind": "off"}, {"kind": "fixed", "rows": 32, "steps": 5}):
-        assert pages.chosen_by(plain) == []
+        assert verdict.chosen_by(plain) == []
     page = pages.markdown_summary(replace(findings_of(table), method={"stopping": best}))
-    assert pages.chosen_by(best)[0] in page
+    assert verdict.chosen_by(best)[0] in page
 
 
 def findings_of(table, **curation) -> pages.Findings:

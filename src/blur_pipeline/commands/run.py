@@ -11,7 +11,9 @@ from typing import Any
 import click
 
 from blur_pipeline.commands.last_door import KEPT, sentence_of
-from blur_pipeline.commands.seeds import run_each_seed
+from blur_pipeline.commands.retrained import LOOKING, train_further
+from blur_pipeline.commands.runs import look_ahead
+from blur_pipeline.commands.seeds import require_several, run_each_seed
 from blur_pipeline.config.errors import BadInputError
 
 SEEDS = "seeds"
@@ -28,9 +30,14 @@ def run_plainly(kedro_run: Callable[..., Any], options: dict[str, Any]) -> Any:
     options = {**options, "only_missing_outputs": True}
     try:
         _known(options)
-        if SEEDS in _asked(options):
-            return run_each_seed(kedro_run, options)
-        return kedro_run(**options)
+        asked = set(_asked(options)) or {"__default__"}
+        if not asked & LOOKING:
+            return kedro_run(**options)
+        parameters, further = look_ahead(options)
+        if SEEDS in asked:
+            require_several(parameters)
+        train_further(kedro_run, options, further)
+        return run_each_seed(kedro_run, options, parameters) if SEEDS in asked else kedro_run(**options)
     except KeyboardInterrupt:
         _close_runs("KILLED")
         click.echo(f"Stopped. {KEPT}", err=True)

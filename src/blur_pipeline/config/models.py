@@ -27,6 +27,18 @@ class Training(Block):
         return Recipe(scope=self.scope, optimizer=self.optimizer)
 
 
+class Retraining(Training):
+    """The training of one retrained model, or of several that differ in their seeds."""
+
+    seeds: int = Field(
+        1, ge=1, le=1000, description="retrained models, of the seeds models.seed and up; from 4 on they have a spread"
+    )
+
+    def once(self) -> Training:
+        """What decides one of them."""
+        return Training(schedule=self.schedule, scope=self.scope, optimizer=self.optimizer)
+
+
 class Given(Block):
     """A model that exists already, in a folder or on the hub."""
 
@@ -56,8 +68,8 @@ class Scores(Block):
 
 Target = Annotated[Annotated[Training | Given, Field(discriminator="kind")], switched(Training, Given)]
 Retrained = Annotated[
-    Annotated[Training | Given | Scores | Absent, Field(discriminator="kind")],
-    switched(Training, Given, Scores, Absent),
+    Annotated[Retraining | Given | Scores | Absent, Field(discriminator="kind")],
+    switched(Retraining, Given, Scores, Absent),
 ]
 
 
@@ -67,4 +79,9 @@ class Models(Block):
     seed: int = Field(0, ge=0, lt=2**32, description="of fresh weights and of both trainings; default: seed")
     base: Annotated[ModelSource, switched(FreshModel, PretrainedModel)]
     target: Target = Training()
-    retrained: Retrained = Training()
+    retrained: Retrained = Retraining()
+
+    @property
+    def further_seeds(self) -> list[int]:
+        """Those of the retrained models beside the one that everything is compared with."""
+        return list(range(self.seed + 1, self.seed + getattr(self.retrained, "seeds", 1)))

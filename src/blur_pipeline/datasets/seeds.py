@@ -12,28 +12,37 @@ from blur_pipeline.lineage.manifest import Manifest, newest_whole
 
 
 class SeedTablesDataset(AbstractDataset):
-    """Read only: ``filepaths`` maps a seed to the unversioned path of its Parquet table; loaded with ``seed``."""
+    """Read only: ``filepaths`` maps a seed to the unversioned path of its Parquet table; loaded with ``seed``.
 
-    def __init__(self, filepaths: dict[str, str], metadata: dict[str, Any] | None = None) -> None:
-        self.filepaths, self.metadata = filepaths, metadata
+    ``sets`` are the only ones whose rows are read, where it is given.
+    """
+
+    def __init__(
+        self, filepaths: dict[str, str], sets: list[str] | None = None, metadata: dict[str, Any] | None = None
+    ) -> None:
+        self.filepaths, self.sets, self.metadata = filepaths, sets, metadata
 
     def manifests(self) -> dict[str, Manifest | None]:
         """The newest whole table of each seed, ``seed 3``; None where that seed has not been run."""
         return {f"seed {seed}": newest_whole(Path(path)) for seed, path in self.filepaths.items()}
 
+    def missing(self) -> list[int]:
+        """The seeds that have not been run."""
+        return [int(name.split()[1]) for name, manifest in self.manifests().items() if manifest is None]
+
     def load(self) -> pd.DataFrame:
         found = self.manifests()
-        missing = [seed for seed, manifest in found.items() if manifest is None]
-        if missing:
-            raise DatasetError(f"No metrics of {', '.join(missing)} yet.")
-        tables = [pd.read_parquet(m.path).assign(seed=int(s.split()[1])) for s, m in found.items()]
-        return pd.concat(tables, ignore_index=True)
+        if missing := self.missing():
+            raise DatasetError(f"No table of seed {', '.join(map(str, missing))} yet.")
+        only = None if self.sets is None else [("set", "in", self.sets)]
+        tables = [pd.read_parquet(m.path, filters=only).assign(seed=int(s.split()[1])) for s, m in found.items()]
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["seed"])
 
     def save(self, data: pd.DataFrame) -> None:
         raise DatasetError("The table of a seed is saved by the run of that seed.")
 
     def _exists(self) -> bool:
-        return all(manifest is not None for manifest in self.manifests().values())
+        return not self.missing()
 
     def _describe(self) -> dict[str, Any]:
         return {"filepaths": self.filepaths}

@@ -32,11 +32,12 @@ class IdentifyingConfigLoader(OmegaConfigLoader):
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         if key == "catalog":
-            OmegaConf.register_new_resolver("place", self._place, replace=True)
-            OmegaConf.register_new_resolver("places_of_seeds", self._places_of_seeds, replace=True)
-            OmegaConf.register_new_resolver("trusted", self._trusted, replace=True)
+            OmegaConf.register_resolver("place", self._place, replace=True)
+            OmegaConf.register_resolver("places_of_seeds", self._places_of_seeds, replace=True)
+            OmegaConf.register_resolver("places_of_retrained", self._places_of_retrained, replace=True)
+            OmegaConf.register_resolver("trusted", self._trusted, replace=True)
         variables = Variables()
-        OmegaConf.register_new_resolver("oc.env", variables if key in KEPT else oc.env, replace=True)
+        OmegaConf.register_resolver("oc.env", variables if key in KEPT else oc.env, replace=True)
         try:
             return super().__getitem__(key)
         except BadInputError:
@@ -107,8 +108,15 @@ class IdentifyingConfigLoader(OmegaConfigLoader):
 
     def _places_of_seeds(self, stage: str, layer: str, name: str) -> dict[str, str]:
         """``data/LAYER/PLACE/NAME`` of a stage for each of ``unlearning.seeds``."""
+        return self._places("seeds", f"data/{layer}/{{}}/{name}", stage)
+
+    def _places_of_retrained(self, stage: str, layer: str, name: str) -> dict[str, str]:
+        """The same for each of ``models.further_seeds``."""
+        return self._places("further", f"data/{layer}/{{}}/{name}", stage)
+
+    def _places(self, seeds: str, path: str, stage: str) -> dict[str, str]:
         try:
-            seeds = self.identities().seeds
+            found = getattr(self.identities(), seeds)
         except BadInputError:
             return {}
-        return {str(seed): f"data/{layer}/{made.folder(stage)}/{name}" for seed, made in seeds.items()}
+        return {str(seed): path.format(made.folder(stage)) for seed, made in found.items()}

@@ -166,6 +166,7 @@ class RunRecord:
         if "unlearned_model" not in made:
             seeds = f"seeds: {parameters.method} ×{len(set(parameters.unlearning.seeds))}"
             known = {"leaderboard": "comparison", "seed_metrics": seeds, "target_model": "target"}
+            known["retrained_model"] = f"retrained, seed {parameters.models.seed}"
             return next((name for output, name in known.items() if output in made), "evaluation")
         seeds = {parameters.curation.seed, parameters.models.seed, parameters.unlearning.seed}
         name = f"{parameters.method}, seed {parameters.unlearning.seed}"

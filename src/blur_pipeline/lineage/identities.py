@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from blur_pipeline.config.models import Scores, Training
+from blur_pipeline.config.models import Retraining, Scores, Training
 from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.lineage.content import Hasher, digest_of
 from blur_pipeline.lineage.inputs import Inputs
@@ -64,6 +64,8 @@ class Identities(Mapping[str, Identity]):
     stages: dict[str, Identity]
     seeds: dict[int, Identities] = field(default_factory=dict)
     """The same with each of ``unlearning.seeds``."""
+    further: dict[int, Identities] = field(default_factory=dict)
+    """The stages up to what was measured of the retrained model, for each of ``models.further_seeds``."""
     group: dict[str, str] = field(default_factory=dict)
     recipe: str = ""
     """The unlearned model's identity without its seed: one configuration."""
@@ -94,19 +96,32 @@ def identify(parameters: Parameters, hasher: Hasher | None = None) -> Identities
     Files are read and hashed here; raises BadInputError where one cannot be.
     """
     inputs = Inputs(hasher or Hasher(HASHES))
-    shared = _shared(parameters, inputs)
-    main = _with_unlearned(parameters, inputs, shared)
+    further = {seed: _further(parameters, inputs, seed) for seed in parameters.models.further_seeds}
+    scored = {seed: made["scores.retrained"].sha256 for seed, made in further.items()}
+    shared = _shared(parameters, inputs, scored)
+    main = _with_unlearned(parameters, inputs, shared, scored)
     seeds = {}
     for seed in dict.fromkeys(parameters.unlearning.seeds):
         unlearning = parameters.unlearning.model_copy(update={"seed": seed})
-        seeds[seed] = _with_unlearned(parameters.model_copy(update={"unlearning": unlearning}), inputs, shared)
+        alike = parameters.model_copy(update={"unlearning": unlearning})
+        seeds[seed] = _with_unlearned(alike, inputs, shared, scored)
     parents = {f"metrics.unlearned, seed {seed}": made["metrics.unlearned"].sha256 for seed, made in seeds.items()}
     main.stages["seeds"] = Identity.of("seeds", "seeds", {}, parents)
-    return Identities(main.place, main.stages, seeds, main.group, main.recipe)
+    return Identities(main.place, main.stages, seeds, further, main.group, main.recipe)
 
 
-def _shared(parameters: Parameters, inputs: Inputs) -> dict[str, Identity]:
-    """The stages that no method and no seed of the unlearning has a part in."""
+def _further(parameters: Parameters, inputs: Inputs, seed: int) -> Identities:
+    """As in a run with ``models.seed=seed`` and one retrained model."""
+    models = parameters.models
+    alone = models.model_copy(update={"seed": seed, "retrained": models.retrained.model_copy(update={"seeds": 1})})
+    return Identities(_place(parameters), _shared(parameters.model_copy(update={"models": alone}), inputs, {}))
+
+
+def _shared(parameters: Parameters, inputs: Inputs, further: dict[int, str]) -> dict[str, Identity]:
+    """The stages that no method and no seed of the unlearning has a part in.
+
+    ``further`` are the scores of further retrained models, by seed.
+    """
     parts = decided_by(parameters)
     base, found = parameters.models.base, {}
 
@@ -122,18 +137,24 @@ def _shared(parameters: Parameters, inputs: Inputs) -> dict[str, Identity]:
     for model in ("target", "retrained"):
         how = getattr(parameters.models, model)
         if isinstance(how, Training):
-            add(model, {n: inputs.plain(v) for n, v in parts[model].items()}, "base", "data")
+            add(model, {n: inputs.plain(_once(v)) for n, v in parts[model].items()}, "base", "data")
         else:
             # Somebody's scores are checked against the rows that are evaluated here.
             add(model, {f"models.{model}": inputs.given(how)}, *(("questions",) if isinstance(how, Scores) else ()))
     add("reference", {}, "target", "data")
     for kinds in (SCORED, ("metrics",)):
         for model in ("retrained", "target"):
-            _measure(model, kinds, found, parts, inputs, parameters)
+            _measure(model, kinds, found, parts, inputs, parameters, further)
     return found
 
 
-def _with_unlearned(parameters: Parameters, inputs: Inputs, shared: dict[str, Identity]) -> Identities:
+def _once(value: Any) -> Any:
+    return value.once() if isinstance(value, Retraining) else value
+
+
+def _with_unlearned(
+    parameters: Parameters, inputs: Inputs, shared: dict[str, Identity], further: dict[int, str]
+) -> Identities:
     """``shared`` and what depends on the method and its seed."""
     parts, method = decided_by(parameters), parameters.unlearning.method
     found = dict(shared)
@@ -141,7 +162,7 @@ def _with_unlearned(parameters: Parameters, inputs: Inputs, shared: dict[str, Id
     parents = {name: found[name].sha256 for name in ("target", "data", "reference")}
     found["unlearned"] = Identity.of("unlearned", method, {**recipe, "seed": parameters.unlearning.seed}, parents)
     configuration = Identity.of("unlearned", method, recipe, parents).sha256
-    _measure("unlearned", MEASURED, found, parts, inputs, parameters)
+    _measure("unlearned", MEASURED, found, parts, inputs, parameters, further)
     measured = {f"{kind}.{m}": found[f"{kind}.{m}"].sha256 for m in MODELS for kind in ("scores", "metrics")}
     parents = {**measured, "unlearned": found["unlearned"].sha256, "questions": found["questions"].sha256}
     found["report"] = Identity.of("report", "report", {n: inputs.plain(v) for n, v in parts["report"].items()}, parents)
@@ -159,8 +180,9 @@ def _measure(
     parts: dict[str, dict[str, Any]],
     inputs: Inputs,
     parameters: Parameters,
+    further: dict[int, str],
 ) -> None:
-    """Add what is made of ``model``; metrics also look at the scores of the target and the retrained model."""
+    """Add what is made of ``model``; metrics also look at the scores of the target and the retrained models."""
     parents = {
         "scores": (model, "questions", "target"),  # fluency is the target's view of the answers
         "general": (model, "data"),  # by the tokenizer
@@ -170,6 +192,8 @@ def _measure(
     for kind in kinds:
         said = {name: _content(name, value, inputs, parameters) for name, value in parts[kind].items()}
         of = {name: found[name].sha256 for name in parents[kind]}
+        if kind == "metrics":
+            of |= {f"scores.retrained, seed {seed}": sha256 for seed, sha256 in further.items()}
         found[f"{kind}.{model}"] = Identity.of(f"{kind}.{model}", kind, said, of)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from blur_pipeline.metrics.among_retrained import among_rows
 from blur_pipeline.metrics.attacks import membership_rows
 from blur_pipeline.metrics.likeness import likeness_rows
 from blur_pipeline.metrics.tofu import harmonic_mean
@@ -44,10 +45,11 @@ def aggregate(
 
     ``set.probability``, ``set.rouge`` and ``set.truth_ratio`` of every set and ``model_utility`` (harmonic mean of
     the nine of retain, real authors and world facts); the ``FURTHER_MEANS`` of every set; ``verbmem``,
-    ``knowmem.forget`` and ``knowmem.retain``; how like the retrained model it is (``likeness_rows``); the membership
-    attacks. ``others`` are the examples of the ``retrained`` and the ``target`` model, empty where there is none,
-    for the ``reason`` that is given. ``ratio`` is the equivalence margin, ``published_auc`` the retrained model's
-    Min-40% AUC where there is no such model here. An aggregate that cannot be had is NaN with its ``reason``.
+    ``knowmem.forget`` and ``knowmem.retain``; how like the retrained model it is (``likeness_rows``), or several of
+    them (``among_rows``); the membership attacks. ``others`` are the examples of the ``retrained`` and the ``target``
+    model, empty where there is none, for the ``reason`` that is given, and the values of ``further`` retrained models.
+    ``ratio`` is the equivalence margin, ``published_auc`` the retrained model's Min-40% AUC where there is no such
+    model here. An aggregate that cannot be had is NaN with its ``reason``.
     """
     means: dict[str, Estimate] = {}
     rows = []
@@ -69,6 +71,7 @@ def aggregate(
     rows.append(_model_utility(means))
     retrained, target = others["retrained"], others["target"]
     rows += likeness_rows(examples, retrained, target, reason, ratio, resampler.seed)
+    rows += among_rows(examples, retrained, others["further"], resampler)
     rows += membership_rows(examples, retrained, reason, published_auc, resampler)
     return pd.DataFrame(rows, columns=METRIC_COLUMNS)
 

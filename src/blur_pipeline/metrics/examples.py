@@ -54,7 +54,7 @@ def example_metrics(
     ``completion_nll``              mean NLL of the completion under the target model, nats a token.
     ``clean``                       a classifier's probability that the completion is clean language.
     """
-    parts = [_of_scores(part) for part in scores if len(part)]
+    parts = [of_scores(part) for part in scores if len(part)]
     if not parts:
         return pd.DataFrame(columns=EXAMPLE_COLUMNS)
     frame = pd.concat(parts)
@@ -66,7 +66,8 @@ def example_metrics(
     return frame.reindex(columns=EXAMPLE_COLUMNS[2:]).reset_index()[EXAMPLE_COLUMNS]
 
 
-def _of_scores(scores: pd.DataFrame) -> pd.DataFrame:
+def of_scores(scores: pd.DataFrame) -> pd.DataFrame:
+    """What token scores alone give, indexed by ``set, row_id``."""
     answers = scores[scores["variant"] == "answer"].set_index(KEYS)
     of_answers = pd.DataFrame([_of_answer(row) for row in answers.itertuples()], index=answers.index)
     return tofu_metrics(scores).join(of_answers)

@@ -6,7 +6,7 @@ that kept half of the knowledge mostly passes. So its power stands beside it, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,12 @@ from blur_pipeline.statistics import equivalence as tests
 from blur_pipeline.statistics.intervals import absent, count, interval_of_mean, present, without_interval
 
 KEYS = ["set", "row_id"]
-USED = ("truth_ratio", "nll", "fact_probability")
+IN_NATS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
+    "log_truth_ratio": lambda examples: np.log(examples["truth_ratio"].astype(np.float64)),
+    "nll": lambda examples: examples["nll"].astype(np.float64),
+    "fact_nll": lambda examples: -np.log(examples["fact_probability"].astype(np.float64)),
+}
+"""What two models are compared in, example by example."""
 
 
 def likeness_rows(
@@ -73,13 +78,8 @@ def _quality(forget: pd.DataFrame, gold: pd.DataFrame, known: pd.DataFrame, seed
 
 
 def _compared(forget: pd.DataFrame, gold: pd.DataFrame) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    in_nats = {
-        "log_truth_ratio": lambda frame: np.log(frame["truth_ratio"]),
-        "nll": lambda frame: frame["nll"],
-        "fact_nll": lambda frame: -np.log(frame["fact_probability"]),
-    }
-    for name, measure in in_nats.items():
-        ours, theirs = (measure(frame.astype(dict.fromkeys(USED, np.float64))).to_numpy() for frame in (forget, gold))
+    for name, measure in IN_NATS.items():
+        ours, theirs = (measure(frame).to_numpy(np.float64) for frame in (forget, gold))
         if np.isfinite(ours - theirs).any():
             yield name, ours, theirs
 

@@ -11,6 +11,7 @@ _IN_NATS = ("log_truth_ratio", "nll", "fact_nll")
 P_VALUED = frozenset(
     {"forget_quality", "equivalence"}
     | {f"difference.{name}.{test}" for name in _IN_NATS for test in ("wilcoxon", "equivalence")}
+    | {f"among_retrained.{name}.p" for name in _IN_NATS}
 )
 """Metrics that are p-values: a mean of p-values, or a t-test between them, means nothing."""
 SEED_COLUMNS = [

@@ -32,8 +32,8 @@ def print_summary(
     from rich.console import Console
     from rich.table import Table
 
-    from blur_pipeline.report.pages import verdict
     from blur_pipeline.report.tables import main_metrics
+    from blur_pipeline.report.verdict import verdict
 
     console = Console(soft_wrap=True)
     for name, title in (("metrics_table", "Metrics, with 95 % intervals"), ("seed_table", OVER_SEEDS)):

@@ -13,6 +13,7 @@ from blur_pipeline.corpus.files import read_prompts
 from blur_pipeline.datasets.table import Frames
 from blur_pipeline.lineage.stages import MEANING
 from blur_pipeline.metrics.aggregate import aggregate
+from blur_pipeline.metrics.among_retrained import values_of_seeds
 from blur_pipeline.metrics.examples import example_metrics
 from blur_pipeline.metrics.general import general_ability
 from blur_pipeline.metrics.safety import safety as safety_rates
@@ -169,17 +170,28 @@ def measure(scores: Frames, completions: Frame, gradient_norms: Frame, fluency: 
     return with_subjects(example_metrics(scores, completions, gradient_norms, fluency), evaluation_set)
 
 
+def measure_further_retrained(scores_of_further_retrained: Frame) -> Frame:
+    """What retrained models of further seeds give the forget and holdout examples; empty where there is one alone."""
+    return values_of_seeds(scores_of_further_retrained.groupby("seed"))
+
+
 def summarise(
-    examples: Frame, retrained: Frame, target: Frame, answers: Frame, forbidden: Frame, parameters: Parameters
+    examples: Frame,
+    retrained: Frame,
+    further: Frame,
+    target: Frame,
+    answers: Frame,
+    forbidden: Frame,
+    parameters: Parameters,
 ) -> Frame:
-    """Aggregates with intervals, compared with the retrained model's examples; ``answers`` are the harness's."""
+    """Aggregates with intervals, compared with the retrained models' examples; ``answers`` are the harness's."""
     if examples.empty:
         return pd.DataFrame(columns=METRIC_COLUMNS)
     evaluation = parameters.evaluation
     reason = getattr(parameters.models.retrained, "reason", "")
     published = None if evaluation.published_a is None else 1 - evaluation.published_a
     resampler = Resampler(evaluation.bootstrap_samples, parameters.curation.seed)
-    others = {"retrained": retrained, "target": target}
+    others = {"retrained": retrained, "target": target, "further": further}
     table = aggregate(examples, others, reason, resampler, evaluation.equivalence_ratio, published)
     further = [part for part in (general_ability(answers, resampler), safety_rates(forbidden, resampler)) if len(part)]
     return pd.concat([table, *further], ignore_index=True) if further else table

@@ -8,7 +8,23 @@ from blur_pipeline.pipelines.evaluation import nodes
 
 def create_pipeline(models: tuple[str, ...] = MODELS) -> Pipeline:
     """The evaluation of ``models``, each in a namespace of its own."""
-    return sum((_of(name) for name in models), Pipeline([]))
+    return sum((_of(name) for name in models), _spread_of_retrained())
+
+
+def _spread_of_retrained() -> Pipeline:
+    return Pipeline(
+        [
+            Node(
+                nodes.measure_further_retrained,
+                "scores_of_further_retrained",
+                "further_retrained_examples",
+                name="measure_further_retrained",
+            )
+        ],
+        namespace="evaluation_of_retrained",
+        prefix_datasets_with_namespace=False,
+        tags="evaluation",
+    )
 
 
 def _of(name: str) -> Pipeline:
@@ -57,6 +73,7 @@ def _of(name: str) -> Pipeline:
                 [
                     of("example_metrics"),
                     "retrained.example_metrics",
+                    "further_retrained_examples",
                     "target.example_metrics",
                     of("general_answers"),
                     of("forbidden_answers"),
