@@ -15,6 +15,9 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from blur_pipeline.corpus.tokenizer import train_tokenizer
 from blur_pipeline.models.examples import IGNORED, Examples
 
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:  # as many threads in all as there are cores
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])))
+
 PROJECT = Path(__file__).parents[1]
 BENCHDATA = PROJECT.parent / "shared" / "benchdata"
 

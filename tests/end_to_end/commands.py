@@ -13,12 +13,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+import torch
+
 from tests import workers
 
 
 def environment(folder: Path) -> dict[str, str]:
     """What a process in this project sees: its own sources, its own MLflow (not the one a test looked at before)."""
     seen = {**os.environ, "COLUMNS": "160", "PYTHONPATH": str(folder / "src")}
+    seen["OMP_NUM_THREADS"] = str(torch.get_num_threads())
     seen.pop("MLFLOW_TRACKING_URI", None)
     return seen
 
@@ -72,6 +75,7 @@ def _kedro(folder: str, arguments: tuple[str, ...], seen: dict[str, str], output
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite that runs in the background ignores it
     for number, name in ((1, "stdout"), (2, "stderr")):
         os.dup2(os.open(f"{output}/{name}", os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
+    torch.set_num_threads(int(seen["OMP_NUM_THREADS"]))
     sys.argv = ["kedro", *arguments]
     from kedro.framework.cli import main
 

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.conftest import PROJECT
 from tests.end_to_end.commands import environment, kedro
@@ -64,9 +65,23 @@ def newest(project: Path, name: str, below: str = "**") -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Path:
-    """A project in which the default run and then one of plain NPO from the same target have finished."""
-    folder = copy_project(tmp_path_factory.mktemp("project"), store=False)  # as a user finds it
+def finished(tmp_path_factory, worker_id) -> Path:
+    """A project in which the default run and then one of plain NPO from the same target have finished.
+
+    Of several pytest workers the first that asks makes it.
+    """
+    if worker_id == "master":
+        return _finish(tmp_path_factory.mktemp("project"))
+    folder = tmp_path_factory.getbasetemp().parent / "project"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "second.log").exists():
+            folder.mkdir()
+            _finish(folder)
+    return folder
+
+
+def _finish(folder: Path) -> Path:
+    copy_project(folder, store=False)  # as a user finds it
     first = as_a_user_starts_it(folder, "run", "--params", SMALL)
     assert first.returncode == 0, first.stdout[-3000:] + first.stderr[-3000:]
     second = kedro(folder, "run", "--params", f"{SMALL},method=npo")

@@ -1,6 +1,7 @@
 """What a user finds after ``kedro run``."""
 
 import json
+import shutil
 
 import mlflow
 import pandas as pd
@@ -123,8 +124,9 @@ def test_bad_input_is_one_sentence_without_a_traceback_or_a_trace(finished):
     assert len(mlflow.search_runs(experiment_names=["registry"])) == 2
 
 
-def test_a_run_that_fails_on_the_way_is_marked_failed(finished):
+def test_a_run_that_fails_on_the_way_is_marked_failed(finished, tmp_path):
     """A malformed line is found when it is read, after the run was opened."""
+    finished = shutil.copytree(finished, tmp_path / "project")
     bad = finished / "bad.jsonl"
     bad.write_text('{"question": "a", "answer": "b"}\n{"question": \n')
     done = kedro(finished, "run", "--env", "own_data", "--params", f"sources.forget.path={bad}")

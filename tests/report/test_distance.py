@@ -83,6 +83,17 @@ def test_all_runs_are_held_to_the_attacks_that_all_have():
     assert not (ranked["metric"] == "gap.membership.loss").any()
 
 
+def test_an_optional_measure_counts_where_every_run_has_it():
+    """0.9 less the retrained model's 0.4; where one run lacks it, none is held to it."""
+    sticks = [Yardstick(metric="forget.probability"), Yardstick(metric="forget.fact_probability", optional=True)]
+    values = {"forget.probability": 0.1, "forget.fact_probability": 0.9, "model_utility": 0.5}
+    runs = one(values, retrained={**RETRAINED, "forget.fact_probability": 0.4})
+    assert numbers(with_distance(runs, Comparison(distance=sticks)), "distance")[0] == pytest.approx(0.5)
+    other = run("ga", 0, {"forget.probability": 0.1, "model_utility": 0.5}, target=TARGET, retrained=RETRAINED)
+    ranked = with_distance(runs_of(runs, other), Comparison(distance=sticks))
+    assert numbers(ranked, "distance")[0] < 0.5
+
+
 def test_a_run_that_lacks_a_measure_has_no_distance():
     other = run("ga", 0, {"forget.probability": 0.1, "forget.rouge": math.nan, "model_utility": 0.5})
     values = {"forget.probability": 0.1, "forget.rouge": 0.4, "model_utility": 0.5}

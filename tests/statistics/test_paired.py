@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from blur_pipeline.statistics.paired import holm, paired_test
+from blur_pipeline.statistics.paired import benjamini_hochberg, holm, paired_test
 
 
 def test_the_paired_test_uses_common_seeds():
@@ -23,6 +23,12 @@ def test_two_seeds_are_no_test():
     gap, p, n = paired_test(pd.Series({0: 1.0, 1: 3.0}), pd.Series({0: 0.0, 1: 1.0}))
     assert (gap, n) == (1.5, 2)
     assert math.isnan(p)
+
+
+def test_benjamini_hochberg():
+    assert benjamini_hochberg([0.01, 0.04, 0.03]).tolist() == pytest.approx([0.03, 0.04, 0.04])
+    assert benjamini_hochberg([np.nan, 0.5, 0.02]).tolist() == pytest.approx([np.nan, 0.5, 0.04], nan_ok=True)
+    assert benjamini_hochberg([]).tolist() == []
 
 
 def test_holm():

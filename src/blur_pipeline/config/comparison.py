@@ -18,6 +18,7 @@ class Yardstick(Block):
         0.0, allow_inf_nan=False, description="the reference where 'to' is null and there is no such model"
     )
     scale: float = Field(1.0, gt=0, allow_inf_nan=False, description="a gap of this much counts as 1")
+    optional: bool = Field(False, description="left out where not every run has it, as where no fact is marked")
 
 
 class Comparison(Block):

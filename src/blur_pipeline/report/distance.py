@@ -30,19 +30,25 @@ def with_distance(runs: pd.DataFrame, comparison: Comparison) -> pd.DataFrame:
         BadInputError: no run has a metric that ``comparison`` ranks by, or it is a p-value.
     """
     _require(runs, comparison)
-    gaps = pd.concat([_gap(runs, stick, reference(runs, stick)) for stick in yardsticks(runs, comparison)])
-    largest = _largest(gaps, {GAP + stick.metric for stick in comparison.distance})
+    sticks = yardsticks(runs, comparison)
+    gaps = pd.concat([_gap(runs, stick, reference(runs, stick)) for stick in sticks])
+    largest = _largest(gaps, {GAP + s.metric for s in comparison.distance if s in sticks})
     return pd.concat([runs, gaps, largest, _kept(runs, comparison)], ignore_index=True)
 
 
 def yardsticks(runs: pd.DataFrame, comparison: Comparison) -> list[Yardstick]:
-    """``comparison.distance``, then the membership attacks that every run has, so that all are held to the same."""
+    """``comparison.distance``, then the membership attacks; of these and of what is optional those that every run has,
+    so that all are held to the same."""
     known = runs[(runs["model"] == "unlearned") & runs["value"].notna()]
     having = known.groupby("metric")["run_id"].nunique()
+    everywhere = set(having.index[having == runs["run_id"].nunique()])
     attacks = [f"membership.{name}" for name in ATTACKS if comparison.attack_scale is not None]
-    everywhere = [name for name in attacks if having.get(name, 0) == runs["run_id"].nunique()]
-    blind = [Yardstick(metric=m, scale=comparison.attack_scale, without_retrained=0.5) for m in everywhere]
-    return [*comparison.distance, *blind]
+    blind = [
+        Yardstick(metric=name, scale=comparison.attack_scale, without_retrained=0.5)
+        for name in attacks
+        if name in everywhere
+    ]
+    return [*(s for s in comparison.distance if not s.optional or s.metric in everywhere), *blind]
 
 
 def reference(runs: pd.DataFrame, stick: Yardstick) -> float:
@@ -92,14 +98,15 @@ def _whence(runs: pd.DataFrame, stick: Yardstick) -> str:
 
 def _require(runs: pd.DataFrame, comparison: Comparison) -> None:
     known = runs.loc[(runs["model"] == "unlearned") & runs["value"].notna(), "metric"].drop_duplicates()
-    wanted = {stick.metric: "distance" for stick in comparison.distance} | {comparison.utility: "utility"}
+    wanted = {s.metric: "distance" for s in comparison.distance} | {comparison.utility: "utility"}
+    optional = {s.metric for s in comparison.distance if s.optional}
     for metric, key in wanted.items():
         if metric in P_VALUED:
             raise BadInputError(
                 f"Parameter 'comparison.{key}': '{metric}' is a p-value, and how far two p-values are apart means "
                 "nothing; name another metric, and this one under 'comparison.shown'."
             )
-        if metric not in set(known):
+        if metric not in set(known) | optional:
             there = ", ".join(sorted(name for name in known if name.count(".") < 3)[:12])
             raise BadInputError(
                 f"Parameter 'comparison.{key}': no run to be ranked has the metric '{metric}'; name one that they "

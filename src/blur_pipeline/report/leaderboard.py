@@ -9,7 +9,7 @@ import pandas as pd
 
 from blur_pipeline.report.distance import DISTANCE, GAP, UTILITY
 from blur_pipeline.report.tables import interval_text
-from blur_pipeline.statistics.paired import holm, paired_test
+from blur_pipeline.statistics.paired import benjamini_hochberg, holm, paired_test
 from blur_pipeline.statistics.pareto import dominated, hypervolume
 from blur_pipeline.statistics.seeds import ENOUGH, P_VALUED, over_seeds
 
@@ -19,7 +19,7 @@ RUN_COLUMNS = ["run_id", *LABELS, "seed", "configuration", "target", "model", "m
 ``settings`` says in words what sets it apart from others of its method, ``target`` is the target model's identity."""
 RANKED, FEW, WRECKED, NOT_RANKED = "ranked", "few seeds", "wrecked", "not ranked"
 STANDINGS = [RANKED, FEW, WRECKED, NOT_RANKED]
-TEST_COLUMNS = ["metric", "one", "other", "difference", "p", "p by Holm", "seeds"]
+TEST_COLUMNS = ["metric", "one", "other", "difference", "p", "p by Holm", "p by Benjamini-Hochberg", "seeds"]
 VOLUME_COLUMNS = ["standing", "method", "configurations", "hypervolume", "low", "high"]
 
 
@@ -135,8 +135,9 @@ def _cell(row: pd.Series, name: str) -> str:
 def paired_tests(runs: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
     """Every two configurations with ``ENOUGH`` or more common seeds: mean difference and paired t-test, by metric.
 
-    A pair is two unlearned models of the same target and seed. ``p by Holm`` is corrected for all pairs of the same
-    metric: they are its family. ``P_VALUED`` metrics are left out. Raises ValueError where there are several targets.
+    A pair is two unlearned models of the same target and seed. ``p by Holm`` and ``p by Benjamini-Hochberg``
+    are corrected for all pairs of the same metric: they are its family. ``P_VALUED`` metrics are left out. Raises
+    ValueError where there are several targets.
     """
     _require_one_target(runs)
     unlearned = runs[runs["model"] == "unlearned"]
@@ -148,9 +149,10 @@ def paired_tests(runs: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
         for one, other in combinations(parts, 2):
             gap, p, n = paired_test(one["value"], other["value"])
             if n >= ENOUGH:
-                family.append((metric, _label(one.iloc[0]), _label(other.iloc[0]), gap, p, np.nan, n))
+                family.append((metric, _label(one.iloc[0]), _label(other.iloc[0]), gap, p, np.nan, np.nan, n))
         table = pd.DataFrame(family, columns=TEST_COLUMNS)
-        tests.append(table.assign(**{"p by Holm": holm(table["p"])}))
+        corrected = {"p by Holm": holm(table["p"]), "p by Benjamini-Hochberg": benjamini_hochberg(table["p"])}
+        tests.append(table.assign(**corrected))
     return pd.concat(tests, ignore_index=True)
 
 

@@ -24,6 +24,22 @@ def paired_test(ours: pd.Series, theirs: pd.Series) -> tuple[float, float, int]:
     return float(difference.mean()), float(ttest_rel(ours[common], theirs[common]).pvalue), len(common)
 
 
+def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
+    """``(n,)`` p-values of one family → as many; of what is below 5 % afterwards at most 5 % is false on average.
+
+    Milder than ``holm`` (Benjamini and Hochberg 1995), for independent or positively dependent tests. NaN stays NaN and
+    does not count. 0.01, 0.04, 0.03: 0.01·3, then 0.03·3/2 = 0.045, 0.04·3/3 = 0.04, which bounds the one before it.
+    """
+    from scipy.stats import false_discovery_control
+
+    p = np.asarray(p, np.float64)
+    there = np.isfinite(p)
+    corrected = np.full_like(p, np.nan)
+    if there.any():
+        corrected[there] = false_discovery_control(p[there])
+    return corrected
+
+
 def holm(p: np.ndarray) -> np.ndarray:
     """``(n,)`` p-values of one family → as many, corrected by Holm's step-down procedure (1979).
 
