@@ -9,8 +9,10 @@ import torch
 
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.loop import train
+from blur_pipeline.training.stopping import FORGET, Best
 from tests.conftest import build_tiny_model
 from tests.training.test_every_cut import CUTS, RECIPES, assert_same_steps, cut_run
+from tests.training.test_placement import run_of as reads_layer_one
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")]
 CUDA = torch.device("cuda")
@@ -55,3 +57,9 @@ def test_compiled_layers_give_the_same_step():
     _, expected = train(build_tiny_model(), cut_run("blur_npo"), CUDA)
     _, rows = train(build_tiny_model(), cut_run("blur_npo", Engine(compiled=True)), CUDA)
     assert_same_steps(rows, expected, rel=1e-4)
+
+
+def test_validation_runs_layers_that_no_loss_reads():
+    _, rows = train(build_tiny_model(layers=4), reads_layer_one(Best(rows=2)), CUDA)
+    _, expected = train(build_tiny_model(layers=4), reads_layer_one(Best(rows=2)))
+    assert rows[-1][FORGET] == pytest.approx(expected[-1][FORGET], rel=1e-4)

@@ -59,6 +59,11 @@ class Run:
         whole = self.schedule.total_steps(self.epoch_size)
         return min(whole, self.stopping.steps) if isinstance(self.stopping, Fixed) else whole
 
+    @property
+    def validates(self) -> bool:
+        """Whether the model is looked at now and then while it trains."""
+        return self.forget is not None and not isinstance(self.stopping, Off)
+
 
 def train(model: nn.Module, run: Run, device: torch.device | None = None) -> tuple[nn.Module, list[Row]]:
     """Train ``model`` in place; return it as it is to be saved, and one row of scalars per step.
@@ -77,7 +82,7 @@ def train(model: nn.Module, run: Run, device: torch.device | None = None) -> tup
 
 def _train(model: nn.Module, run: Run, device: torch.device) -> tuple[nn.Module, list[Row]]:
     torch.manual_seed(run.seed)
-    ready = prepare(model, run.recipe, run.engine, device)
+    ready = prepare(model, run.recipe, run.engine, device, run.validates)
     weights = ready.weights
     objectives = [_objective(run, side, ready) for side in ("forget", "retain")]
     optimizer = run.recipe.optimizer(weights.moved)
@@ -171,7 +176,7 @@ def _rows(run: Run, step: int) -> tuple[list[int], list[int]]:
 
 
 def _validation(run: Run, model: nn.Module, device: torch.device, progress: Progress) -> Callable[[], Row] | None:
-    if isinstance(run.stopping, Off) or run.forget is None:
+    if not run.validates:
         return None
     validation = Validation(run.forget, run.retain, run.stopping.rows, run.seed, run.engine)
     if progress.start is None:

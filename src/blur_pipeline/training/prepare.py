@@ -26,15 +26,19 @@ class Ready:
     sharded: bool
 
 
-def prepare(model: nn.Module, recipe: Recipe, engine: Engine, device: torch.device) -> Ready:
-    """Raises ValueError where the model has no such layers, or the engine's options do not fit it."""
+def prepare(model: nn.Module, recipe: Recipe, engine: Engine, device: torch.device, validates: bool = False) -> Ready:
+    """``validates``: the whole model will be asked for probabilities too, whatever the losses read.
+
+    Raises:
+        ValueError: the model has no such layers, or the engine's options do not fit it.
+    """
     losses = [loss for loss in (recipe.forget, recipe.retain) if isinstance(loss, Loss)]
     sharded = engine.sharding == "fsdp"
     if engine.logits_chunk:
         plain_head(model)
     for parameter in model.parameters():
         parameter.data = parameter.data.float()  # what the optimizer moves is float32; see weights.py
-    _place(model, losses, device)
+    _place(model, losses, device, validates)
     model = recipe.scope.open(model)
     if engine.gradient_checkpointing:
         base_of(model).gradient_checkpointing_enable({"use_reentrant": False})
@@ -54,16 +58,17 @@ def prepare(model: nn.Module, recipe: Recipe, engine: Engine, device: torch.devi
     return Ready(model.train(), weights or Weights(model, engine.precision, sharded), reference, device, sharded)
 
 
-def _place(model: nn.Module, losses: list[Loss], device: torch.device) -> None:
-    """Move to the device what will run: where every loss reads a layer, those above it and the head stay away."""
+def _place(model: nn.Module, losses: list[Loss], device: torch.device, validates: bool) -> None:
+    """Move to the device what will run: where every loss reads a layer, those above it and the head stay away, but
+    for validation."""
     layers = list(decoder_layers(model))
     depths = [loss.reads_layer for loss in losses]
     deepest = None if not depths or None in depths else max(depths)
-    if deepest is None:
+    if deepest is not None and deepest >= len(layers):
+        raise ValueError(f"layer {deepest} does not exist: this model has layers 0 to {len(layers) - 1}")
+    if deepest is None or validates:
         model.to(device)
         return
-    if deepest >= len(layers):
-        raise ValueError(f"layer {deepest} does not exist: this model has layers 0 to {len(layers) - 1}")
     idle = {id(p) for layer in layers[deepest + 1 :] for p in layer.parameters()}
     tied = base_of(model).get_input_embeddings().weight
     idle |= {id(p) for p in base_of(model).get_output_embeddings().parameters() if p is not tied}
