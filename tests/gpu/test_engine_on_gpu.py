@@ -7,10 +7,12 @@ import warnings
 import pytest
 import torch
 
+from blur_pipeline.methods.forget import NPO, RMU
+from blur_pipeline.models.forward import Forward
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.loop import train
 from blur_pipeline.training.stopping import FORGET, Best
-from tests.conftest import build_tiny_model
+from tests.conftest import build_tiny_model, random_examples
 from tests.training.test_every_cut import CUTS, RECIPES, assert_same_steps, cut_run
 from tests.training.test_placement import run_of as reads_layer_one
 
@@ -32,8 +34,9 @@ def test_cuts_on_the_gpu(cut):
     assert_same_steps(rows, expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("name", ["blur_npo", "blur_rmu"])
-def test_the_host_waits_once_a_step(name):
+@pytest.mark.parametrize("engine", [{}, {"micro_batch_size": 2}, {"layout": "packed"}, {"layout": "left"}])
+@pytest.mark.parametrize("name", ["blur_npo", "blur_rmu", "grad_diff_kl"])
+def test_the_host_waits_once_a_step(name, engine):
     """Synchronisations of a step after the first, by torch's own watch: reading the scalars, nothing else."""
     counts = []
 
@@ -42,7 +45,7 @@ def test_the_host_waits_once_a_step(name):
         if row["step"] == 0:
             torch.cuda.set_sync_debug_mode("warn")
 
-    run = cut_run(name, steps=4)
+    run = cut_run(name, Engine(**engine), steps=4)
     run.watchers.append(watch)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -51,6 +54,19 @@ def test_the_host_waits_once_a_step(name):
         finally:
             torch.cuda.set_sync_debug_mode("default")
     assert [b - a for a, b in itertools.pairwise(counts[1:])] == [1, 1]
+
+
+@pytest.mark.parametrize("layout", ["right", "left", "packed"])
+def test_the_host_does_not_wait_for_a_batch_nor_its_passes(layout):
+    model, examples = build_tiny_model().to(CUDA), random_examples(7, seed=1).with_reference(torch.zeros(7))
+    loss = NPO()
+    loss(Forward(model, examples.batch([0, 1]).to(CUDA)), None).backward()  # what is made once is made
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        loss(Forward(model, examples.batch([0, 3, 5], layout=layout).to(CUDA)), None).backward()
+        RMU(layer=1)(Forward(model, examples.batch([2, 4], layout=layout).to(CUDA)), None).backward()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 def test_compiled_layers_give_the_same_step():

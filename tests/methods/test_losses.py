@@ -5,9 +5,22 @@ import math
 import pytest
 import torch
 from pydantic import ValidationError
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from blur_pipeline.methods.forget import NPO, RMU, GradientAscent, NPOLogits, SimNPO
 from blur_pipeline.methods.retain import KL, NLL, ActivationMSE
+
+
+class Operations(TorchDispatchMode):
+    """Names of the operations while open."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.seen.add(func.name().split(".")[0])
+        return func(*args, **(kwargs or {}))
 
 
 class Given:
@@ -70,6 +83,18 @@ def test_rmu_steers_each_position_to_its_topic_s_direction():
     hidden = torch.stack([3.0 * u0, 3.0 * u1 + 1.0])
     outputs = Given(hidden=hidden, topics=((0, 1), torch.tensor([0, 1])))
     assert rmu(outputs, None).item() == pytest.approx(1.0, rel=1e-6)  # only the second is off, by 1 everywhere
+
+
+def test_directions_are_brought_to_the_device_once():
+    """Each copy there would make the host wait, in every micro-batch."""
+    rmu = RMU(layer=0)
+    outputs = Given(hidden=torch.arange(12.0).view(2, 6), topics=((3, 4), torch.tensor([0, 1])))
+    rmu(outputs, None)
+    with Operations() as done:
+        rmu(outputs, None)
+    assert "aten::stack" in done.seen
+    assert not {"aten::rand", "aten::normal_", "aten::_to_copy"} & done.seen
+    assert RMU(layer=0, direction_seed=1)(outputs, None) != RMU(layer=0)(outputs, None)
 
 
 def test_kl_by_hand_and_zero_at_the_target_model():

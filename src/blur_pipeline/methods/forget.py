@@ -6,6 +6,7 @@ model. Every call returns a sum; ``unit`` says what the engine divides it by.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -13,7 +14,7 @@ from pydantic import Field
 from blur_pipeline.methods.choice import Loss, Outputs
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, device, dtype
 
 
 class GradientAscent(Loss):
@@ -96,17 +97,28 @@ class RMU(Loss):
 
         hidden = model.hidden(self.layer)  # (P, H)
         topics, where = model.topics()
-        aims = torch.stack([self.direction(topic, hidden.shape[-1]) for topic in topics])
-        aim = self.steering * aims.to(hidden)[where]  # (P, H)
+        seeds = [self.direction_seed * 1_000_003 + topic for topic in topics]
+        aims = torch.stack([_direction(s, hidden.shape[-1], hidden.device, hidden.dtype) for s in seeds])
+        aim = self.steering * aims[where]  # (P, H)
         return (hidden - aim).float().square().mean(dim=-1).sum()
 
     def direction(self, topic: int, width: int) -> Tensor:
         """``(width,)`` float32 on the CPU, of length 1, the same on every device and rank."""
         import torch
 
-        generator = torch.Generator().manual_seed(self.direction_seed * 1_000_003 + topic)
-        direction = torch.rand(width, generator=generator)
-        return direction / direction.norm()
+        return _direction(self.direction_seed * 1_000_003 + topic, width, torch.device("cpu"), torch.float32)
+
+
+@lru_cache(maxsize=64)
+def _direction(seed: int, width: int, device: device, dtype: dtype) -> Tensor:
+    """Drawn on the CPU and kept where it is used: bringing it there anew each time would make the host wait."""
+    import torch
+
+    direction = torch.rand(width, generator=torch.Generator().manual_seed(seed))
+    direction = (direction / direction.norm()).to(dtype)
+    if device.type == "cuda":
+        direction = direction.pin_memory()
+    return direction.to(device, non_blocking=True)
 
 
 ForgetLoss = Annotated[GradientAscent | NPO | NPOLogits | SimNPO | RMU, Field(discriminator="kind")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -30,7 +30,7 @@ class Batch:
     """
 
     input_ids: torch.Tensor  # (B, T) int64
-    attention_mask: torch.Tensor | None  # (B, T) int64; None where nothing is padded
+    attention_mask: torch.Tensor | None  # (B, T) int64; None where nothing is padded on the left
     position_ids: torch.Tensor | None  # (B, T) int64; None where they count from 0 in each row
     predicting: torch.Tensor  # (N,) int64
     sequence: torch.Tensor  # (N,) int64
@@ -41,13 +41,32 @@ class Batch:
     topics: tuple[int, ...]  # those that occur, ascending
     size: int  # S
 
-    def to(self, device: torch.device) -> Batch:
-        """The same batch on ``device``."""
-        import torch
+    @property
+    def packed(self) -> bool:
+        """Whether several sequences share a row."""
+        return self.size > len(self.input_ids)
 
-        named = {f.name: getattr(self, f.name) for f in fields(self)}
-        moved = {n: v.to(device, non_blocking=True) for n, v in named.items() if isinstance(v, torch.Tensor)}
-        return replace(self, **moved)
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on ``device``: one copy, which the host does not wait for."""
+        return self if device == self.input_ids.device else self._through_one_buffer(device)
+
+    def _through_one_buffer(self, device: torch.device) -> Batch:
+        """Only out of pinned memory can a copy go on by itself; torch keeps that memory until the copy is done."""
+        import torch
+        from torch.nn.functional import pad
+
+        tensors = {n: t for n, t in vars(self).items() if isinstance(t, torch.Tensor)}
+        raw = [t.contiguous().flatten().view(torch.uint8) for t in tensors.values()]
+        aligned = [pad(part, (0, -len(part) % 8)) for part in raw]  # a view as int64 begins at a multiple of 8
+        buffer = torch.cat(aligned)
+        if device.type == "cuda" and not buffer.is_cuda:
+            buffer = buffer.pin_memory()
+        pieces = buffer.to(device, non_blocking=True).split([len(part) for part in aligned])
+        there = {
+            name: piece[: len(part)].view(tensor.dtype).view(tensor.shape)
+            for (name, tensor), part, piece in zip(tensors.items(), raw, pieces, strict=True)
+        }
+        return replace(self, **there)
 
 
 @dataclass(frozen=True)
@@ -118,7 +137,7 @@ class Examples:
         return sorted(rows, key=lambda i: (-len(self.input_ids[i]), i))
 
     def batch(self, rows: Sequence[int], pad_id: int = 0, layout: Layout = "right") -> Batch:
-        """Rows as one batch on the CPU. What ``pad_id`` is does not matter: it is masked out."""
+        """Rows as one batch on the CPU. What ``pad_id`` is does not matter: no token that counts sees it."""
         import torch
 
         lengths = [len(self.input_ids[i]) for i in rows]
@@ -135,10 +154,10 @@ class Examples:
         supervised = np.flatnonzero(labels != IGNORED)
         filled = np.flatnonzero(owner >= 0)
         topics, which = np.unique(self.topics[list(rows)], return_inverse=True)
-        padded = len(filled) < len(ids)
+        masked = layout == "left" and len(filled) < len(ids)  # what stands behind a token is hidden from it anyway
         arrays = {
             "input_ids": ids.reshape(height, width),
-            "attention_mask": (owner >= 0).astype(np.int64).reshape(height, width) if padded else None,
+            "attention_mask": (owner >= 0).astype(np.int64).reshape(height, width) if masked else None,
             "position_ids": None if layout == "right" else positions.reshape(height, width),
             "predicting": supervised - 1,
             "sequence": owner[supervised],

@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy, linear_cross_entropy
 
 from blur_pipeline.models.anatomy import decoder_layers, head_sees, only_up_to, plain_head, without_head
 from blur_pipeline.models.examples import Batch
+from blur_pipeline.models.masks import unread_masks
 
 Around = Callable[[], AbstractContextManager]
 Call = tuple[tuple[Any, ...], dict[str, Any]]
@@ -37,10 +38,10 @@ class Forward:
     def run(self) -> Tensor:
         """One pass of the model; what its head returns."""
         batch = self.batch
-        with self.around():
+        with self.around(), unread_masks(self.model, batch) as mask:
             return self.model(
                 input_ids=batch.input_ids,
-                attention_mask=batch.attention_mask,
+                attention_mask=mask,
                 position_ids=batch.position_ids,
                 use_cache=False,
             ).logits
