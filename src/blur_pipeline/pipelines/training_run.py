@@ -27,15 +27,21 @@ def run_training(title: str, model: nn.Module, run: Run, device: str, folder: st
     """The trained model on the CPU, and one row of scalars per step.
 
     ``folder`` is where the checkpoints of this kind of training are; those of this run go when its model is saved.
+
+    Raises:
+        BadInputError: another process trains this very run, or the model does not fit ``training.layout``.
     """
     from dataclasses import replace
 
+    from blur_pipeline.models.isolation import require_isolation
     from blur_pipeline.models.progress import ProgressBar
     from blur_pipeline.training.checkpoints import Checkpoints, RunningAlreadyError
     from blur_pipeline.training.fingerprint import fingerprint
     from blur_pipeline.training.finished import mark_finished
 
     engine = run.engine
+    if engine.layout == "packed":
+        require_isolation(model)
     checkpoints = Checkpoints(
         Path(folder), fingerprint(model, run), engine.checkpoint_every, engine.checkpoints_kept, engine.resume == "auto"
     )
