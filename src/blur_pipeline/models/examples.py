@@ -170,10 +170,10 @@ class Examples:
         return Batch(**tensors, topics=tuple(topics.tolist()), size=len(rows))
 
 
-def length_buckets(examples: Examples, tokens_per_batch: int) -> Iterator[list[int]]:
-    """All rows in batches of at most ``tokens_per_batch`` tokens with padding, longest first."""
+def length_buckets(examples: Examples, tokens_per_batch: int, rows: Sequence[int] | None = None) -> Iterator[list[int]]:
+    """These rows, or all, in batches of at most ``tokens_per_batch`` tokens with padding, longest first."""
     members: list[int] = []
-    for i in examples.by_length(range(len(examples))):
+    for i in examples.by_length(range(len(examples)) if rows is None else rows):
         longest = len(examples.input_ids[members[0]]) if members else 0
         if members and longest * (len(members) + 1) > tokens_per_batch:
             yield members
