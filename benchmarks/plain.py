@@ -55,11 +55,12 @@ class PlainRMU:
         return forget_loss, (kept - reference).square().mean()
 
     def _activations(self, model: nn.Module, batch: Batch) -> Tensor:
+        """``(P, H)``, those of padding left out."""
         seen = []
         handle = model.model.layers[self.layer].register_forward_hook(lambda _m, _i, out: seen.append(out))
-        model(input_ids=batch.input_ids, use_cache=False)
+        model(input_ids=batch.input_ids, attention_mask=_mask(batch), use_cache=False)
         handle.remove()
-        return seen[0]
+        return seen[0].flatten(0, 1)[batch.filled]
 
 
 def plain_step(
@@ -87,10 +88,15 @@ def plain_step(
 
 def _sequence_nll(model: nn.Module, batch: Batch) -> Tensor:
     """Full logits in float32, shifted copies, masked by the labels."""
-    logits = model(input_ids=batch.input_ids, use_cache=False).logits.float()
+    logits = model(input_ids=batch.input_ids, attention_mask=_mask(batch), use_cache=False).logits.float()
     labels = torch.full_like(batch.input_ids, -100).flatten()
     labels[batch.predicting + 1] = batch.targets
     labels = labels.view_as(batch.input_ids)[:, 1:].contiguous()
     shifted = logits[:, :-1].contiguous()
     losses = cross_entropy(shifted.flatten(0, 1), labels.flatten(), reduction="none")
     return losses.view_as(labels).sum(dim=-1)
+
+
+def _mask(batch: Batch) -> Tensor:
+    """As a collator hands it over, whether anything is padded or not."""
+    return torch.zeros_like(batch.input_ids).flatten().index_fill(0, batch.filled, 1).view_as(batch.input_ids)

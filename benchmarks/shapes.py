@@ -27,6 +27,12 @@ SHAPES = {
     ),
 }  # fmt: skip
 
+TOFU = [(58, 16), (66, 23), (72, 25), (74, 28), (77, 31), (79, 32), (81, 34), (83, 35), (85, 37), (88, 39), (90, 41),
+        (93, 43), (96, 47), (100, 49), (105, 54), (121, 63)]  # fmt: skip
+"""Tokens and supervised tokens (the answer and the end of the sequence) of TOFU's forget10 in SmolLM2-135M-Instruct's
+tokenizer and chat template: its 400 questions with answers sorted by length, cut into sixteen parts, the mean of each.
+The shortest has 49 tokens, the longest 162, the mean is 85."""
+
 
 def build(shape: str, device: str, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
     """A model of this shape."""
@@ -35,9 +41,19 @@ def build(shape: str, device: str, dtype: torch.dtype = torch.float32) -> PreTra
         return AutoModelForCausalLM.from_config(SHAPES[shape], dtype=dtype)
 
 
-def examples(shape: str, rows: int, length: int, seed: int) -> Examples:
-    """Random sequences of one length, the second half of each supervised."""
+def sequences(lengths: str, rows: int, length: int) -> list[tuple[int, int]]:
+    """Tokens and supervised tokens of each of ``rows``: all alike, or evenly out of the spread of a real set."""
+    if lengths == "one":
+        return [(length, length - length // 2)] * rows
+    return [TOFU[(2 * i + 1) * len(TOFU) // (2 * rows)] for i in range(rows)]
+
+
+def examples(shape: str, sizes: list[tuple[int, int]], seed: int) -> Examples:
+    """Random sequences of these sizes, the end of each supervised."""
     rng = np.random.default_rng(seed)
-    ids = [rng.integers(3, SHAPES[shape].vocab_size, length) for _ in range(rows)]
-    labels = [np.where(np.arange(length) < length // 2, IGNORED, i) for i in ids]
-    return Examples.from_columns(ids, labels).with_reference(np.full(rows, -10.0 * length / 2))
+    ids = [rng.integers(3, SHAPES[shape].vocab_size, tokens) for tokens, _ in sizes]
+    labels = [
+        np.where(np.arange(tokens) < tokens - supervised, IGNORED, i)
+        for i, (tokens, supervised) in zip(ids, sizes, strict=True)
+    ]
+    return Examples.from_columns(ids, labels).with_reference([-10.0 * supervised for _, supervised in sizes])

@@ -4,6 +4,11 @@
     python benchmarks/step.py --method blur_rmu --shape smollm2-32-layers
     python benchmarks/step.py --device cuda --shape llama-3.2-1b --length 512
     python benchmarks/step.py --device cuda --method blur_rmu --shape zephyr-7b --length 512
+    python benchmarks/step.py --lengths tofu                   # sequences of many lengths, as questions have them
+    python benchmarks/step.py --json here.json;  python benchmarks/step.py --compare there.json
+
+One length hides what padding and masks cost. ``--compare`` sets the steps that another checkout or program measured
+beside ours; benchmarks/table.py says what stands in such a file.
 
 Needs torch, transformers and pydantic beside src/blur_pipeline/{methods,training}; PYTHONPATH=src where the project
 is not installed.
@@ -12,6 +17,7 @@ is not installed.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import platform
 import resource
@@ -28,7 +34,8 @@ from torch.utils.flop_counter import FlopCounterMode
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.plain import PlainNPO, PlainRMU, plain_step
-from benchmarks.shapes import SHAPES, build, examples
+from benchmarks.shapes import SHAPES, build, examples, sequences
+from benchmarks.table import read, table, write
 
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.models.memory import freed_memory_is_kept
@@ -70,8 +77,13 @@ def main() -> None:
     if arguments.worker:
         print(json.dumps(_measure(arguments, arguments.worker)))
         return
-    print(f"{_hardware(arguments.device)}; torch {torch.__version__}")
-    print(f"{arguments.method} on {arguments.shape}, {arguments.rows}+{arguments.rows} × {arguments.length} tokens, "
+    sizes = sequences(arguments.lengths, arguments.rows, arguments.length)
+    setting = {name: getattr(arguments, name) for name in ("method", "shape", "device")}
+    setting |= {"sequences": [list(size) for size in sizes]}
+    by = f"{_hardware(arguments.device)}; torch {torch.__version__}"
+    others = read(arguments.compare, setting) if arguments.compare else ("", {})
+    told = f"{arguments.length}" if arguments.lengths == "one" else f"{sizes[0][0]} to {sizes[-1][0]}"
+    print(f"{by}\n{arguments.method} on {arguments.shape}, {arguments.rows}+{arguments.rows} × {told} tokens, about "
           f"half of them supervised; median of {arguments.steps} steps after one\n")  # fmt: skip
     found = {}
     for variant in arguments.variants.split(","):
@@ -81,7 +93,11 @@ def main() -> None:
             print(f"{variant}: failed\n{done.stderr[-2000:]}")
             continue
         found[variant.strip()] = json.loads(done.stdout.splitlines()[-1])
-    _table(found)
+    print(table(found | {f"{name} (theirs)": step for name, step in others[1].items()}))
+    if others[0]:
+        print(f"\nTheirs: {others[0]}")
+    if arguments.json:
+        write(arguments.json, setting, by, found)
 
 
 def _measure(arguments: argparse.Namespace, variant: str) -> dict:
@@ -89,8 +105,8 @@ def _measure(arguments: argparse.Namespace, variant: str) -> dict:
     precision = "bf16" if "bf16" in variant.split("+")[0] else "fp32"
     peak = _matrix_peak(device, torch.bfloat16 if precision == "bf16" else torch.float32)
     before = _resident()
-    forget = examples(arguments.shape, arguments.rows, arguments.length, seed=1)
-    retain = examples(arguments.shape, arguments.rows, arguments.length, seed=2)
+    sizes = sequences(arguments.lengths, arguments.rows, arguments.length)
+    forget, retain = (examples(arguments.shape, sizes, seed) for seed in (1, 2))
     seconds: list[float] = []
     flops: list[float] = []
     static = 0
@@ -107,8 +123,8 @@ def _measure(arguments: argparse.Namespace, variant: str) -> dict:
         with kept:
             for step in range(arguments.steps + 2):
                 _timed(lambda: plain_step(losses, optimizer, *batches), step, arguments.steps, seconds, flops, device)
-        held = [*model.parameters(), *losses.frozen.parameters()]
-        static = sum(t.nbytes for t in held) + _bytes_of(optimizer)
+        optimizer.zero_grad()
+        static = _static(model, torch.device(device))
     else:
         recipe = METHODS[method.replace("blur_", "") if variant.startswith("sum") else method]
         engine = Engine(**VARIANTS[variant.replace("sum", "ours")], micro_batch_size=arguments.rows)
@@ -117,10 +133,9 @@ def _measure(arguments: argparse.Namespace, variant: str) -> dict:
     return {
         "seconds": statistics.median(seconds),
         "flops": flops[0],
-        "share of peak": flops[0] / statistics.median(seconds) / peak,
         "peak": _peak(device, before),
         "static": static,
-        "matrix peak": peak,
+        "matrix_peak": peak,
     }
 
 
@@ -136,7 +151,7 @@ def _train(model, recipe, engine, arguments, forget, retain, seconds, flops) -> 
         if 1 <= row["step"] <= arguments.steps:
             seconds.append(now - last[0])
         if row["step"] == arguments.steps:
-            static[0] = _static(model, device, arguments.method)
+            static[0] = _static(model, device, idle_above=READ_LAYER if "rmu" in arguments.method else None)
             counter.__enter__()
         if row["step"] == arguments.steps + 1:
             counter.__exit__(None, None, None)
@@ -148,20 +163,19 @@ def _train(model, recipe, engine, arguments, forget, retain, seconds, flops) -> 
     return static[0]
 
 
-def _static(model: torch.nn.Module, device: torch.device, method: str) -> int:
-    """Bytes that stay from step to step where it computes: weights that run, θ₀'s, the optimizer's.
+def _static(model: torch.nn.Module, device: torch.device, idle_above: int | None = None) -> int:
+    """Bytes that stay from step to step where it computes: weights that run, θ₀'s, the optimizer's, and float32
+    originals that wait for the end.
 
-    On a GPU this is what is allocated there; on a CPU the layers above the read layer lie in the same memory and
-    are not counted, since nothing of them is touched.
+    On a GPU this is what is allocated there; on a CPU every tensor that lives counts, but for the layers above the
+    read layer, which lie in the same memory and which nothing touches.
     """
     if device.type == "cuda":
         return torch.cuda.memory_allocated()
-    idle = 0
-    if "rmu" in method:
-        idle = sum(p.nbytes for layer in model.model.layers[READ_LAYER + 1 :] for p in layer.parameters())
-    trained = [p for p in model.parameters() if p.requires_grad]
-    extra = sum(p.numel() for p in trained) * 4 * (3 if "rmu" in method else 2)
-    return sum(p.nbytes for p in model.parameters()) - idle + extra
+    living = (t for t in gc.get_objects() if isinstance(t, torch.Tensor) and t.device.type == "cpu")
+    held = {s.data_ptr(): s.nbytes() for s in (t.untyped_storage() for t in living)}
+    idle = [] if idle_above is None else model.model.layers[idle_above + 1 :]
+    return sum(held.values()) - sum(p.nbytes for layer in idle for p in layer.parameters())
 
 
 def _timed(step, number, steps, seconds, flops, device) -> None:
@@ -190,10 +204,6 @@ def _matrix_peak(device: str, dtype: torch.dtype) -> float:
     return best
 
 
-def _bytes_of(optimizer: torch.optim.Optimizer) -> int:
-    return sum(v.nbytes for s in optimizer.state.values() for v in s.values() if isinstance(v, torch.Tensor))
-
-
 def _wait(device: str) -> None:
     if device == "cuda":
         torch.cuda.synchronize()
@@ -215,28 +225,18 @@ def _hardware(device: str) -> str:
     return f"{name}, {torch.get_num_threads()} threads"
 
 
-def _table(found: dict[str, dict]) -> None:
-    first = next(iter(found.values()))
-    print("| step | seconds | faster | peak memory, MiB | of plain | static, MiB | of plain | TFLOP | of matrix peak |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-    for name, row in found.items():
-        print(
-            f"| {name} | {row['seconds']:.3f} | {first['seconds'] / row['seconds']:.2f}× | {row['peak'] / 2**20:.0f} "
-            f"| {row['peak'] / first['peak']:.2f}× | {row['static'] / 2**20:.0f} "
-            f"| {row['static'] / first['static']:.2f}× "
-            f"| {row['flops'] / 1e12:.3f} | {row['share of peak']:.0%} of {row['matrix peak'] / 1e12:.2f} TFLOP/s |"
-        )
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--method", choices=[m for m in METHODS if m.startswith("blur")], default="blur_npo")
     parser.add_argument("--shape", choices=SHAPES, default="smollm2-135m")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--rows", type=int, default=4, help="sequences of each side in a step")
-    parser.add_argument("--length", type=int, default=128, help="tokens of each")
+    parser.add_argument("--length", type=int, default=128, help="tokens of each, where all are of one length")
+    parser.add_argument("--lengths", choices=["one", "tofu"], default="one", help="of the sequences of a side")
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--variants", default=",".join(DEFAULT), help="by comma")
+    parser.add_argument("--json", type=Path, help="write what was measured to this file")
+    parser.add_argument("--compare", type=Path, help="a file of steps measured elsewhere, to show beside these")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     return parser.parse_args()
 
