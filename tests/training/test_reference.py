@@ -1,16 +1,22 @@
 """θ₀ costs what the scope makes it cost, and says what a whole copy would say."""
 
 import copy
+from typing import get_args
 
 import pytest
 import torch
 
+from blur_pipeline.methods.choice import Loss
+from blur_pipeline.methods.forget import ForgetLoss
 from blur_pipeline.methods.recipe import Recipe
+from blur_pipeline.methods.retain import RetainLoss
 from blur_pipeline.models.forward import Forward
 from blur_pipeline.training.engine import Engine
+from blur_pipeline.training.objective import Objective
 from blur_pipeline.training.prepare import prepare
 from blur_pipeline.training.reference import FrozenWeights, WithoutAdapters, freeze_reference
 from tests.conftest import build_tiny_model
+from tests.training.plain import ROUNDING, plain_loss, rounded
 
 CPU = torch.device("cpu")
 DOWN = "*.layers.{}.mlp.down_proj.weight"
@@ -97,6 +103,41 @@ def test_layers_below_the_first_trained_one_keep_no_graph(retain_examples):
 def test_adapters_are_switched_off_instead_of_copied():
     model = Recipe(scope=SCOPES["lora"]).scope.open(build_tiny_model())
     assert isinstance(freeze_reference(model), WithoutAdapters)
+
+
+COMPARING = {
+    choice.model_fields["kind"].default: choice
+    for union in (ForgetLoss, RetainLoss)
+    for choice in get_args(get_args(union)[0])
+    if issubclass(choice, Loss) and choice.needs == "reference_model"
+}
+
+
+@pytest.mark.parametrize("precision", ROUNDING)
+@pytest.mark.parametrize("scope", ["one layer", "layer and head", "all", "lora"])
+@pytest.mark.parametrize("kind", COMPARING)
+def test_away_from_the_frozen_model_each_loss_equals_two_models(kind, scope, precision, retain_examples):
+    """Under autocast θ₀ once computed with θ's weights, or θ with θ₀'s: activation_mse was zero, KL twice itself."""
+    before = build_tiny_model(layers=4)
+    loss = COMPARING[kind](**({"layer": 2} if "layer" in COMPARING[kind].model_fields else {}))
+    recipe = Recipe(scope=SCOPES[scope], retain=loss if kind != "npo_logits" else {"kind": "kl"})
+    ready = prepare(copy.deepcopy(before), recipe, Engine(precision=precision), CPU)
+    trained = shaken(ready.model)
+    rows = [0, 3, 5]
+    objective = Objective(loss, retain_examples, trained, ready.reference, Engine(precision=precision), CPU)
+    value = objective.accumulate(rows)
+    ours = [p.grad for p in trained.parameters() if p.requires_grad]
+
+    for parameter in trained.parameters():
+        parameter.grad = None
+    expected = plain_loss(loss, trained, rounded(before, precision), retain_examples, rows, precision)
+    expected.backward()
+    theirs = [p.grad for p in trained.parameters() if p.requires_grad]
+    assert value.item() == pytest.approx(expected.item(), rel=ROUNDING[precision])
+    assert expected > 1e-6
+    assert [g is None for g in ours] == [g is None for g in theirs]
+    ours, theirs = (torch.cat([g.flatten().double() for g in gs if g is not None]) for gs in (ours, theirs))
+    assert (ours - theirs).norm() <= 2 * ROUNDING[precision] * theirs.norm()
 
 
 @pytest.mark.gpu

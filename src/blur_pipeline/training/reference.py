@@ -32,6 +32,18 @@ def freeze_reference(model: nn.Module, sharded: bool = False) -> Reference:
     return FrozenWeights(model)
 
 
+@contextmanager
+def _no_cast_is_kept() -> Iterator[None]:
+    """Autocast remembers the bfloat16 of a weight by its tensor: it would take θ's for θ₀'s, or θ₀'s, which has no
+    graph, for θ's. Those of θ stay for its next pass."""
+    before = torch.is_autocast_cache_enabled()
+    torch.set_autocast_cache_enabled(False)
+    try:
+        yield
+    finally:
+        torch.set_autocast_cache_enabled(before)
+
+
 class WithoutAdapters:
     """θ₀ is the model itself with peft's adapters off: no copy at all."""
 
@@ -43,7 +55,7 @@ class WithoutAdapters:
 
     @contextmanager
     def _around(self) -> Iterator[None]:
-        with torch.no_grad(), self.model.disable_adapter():
+        with torch.no_grad(), _no_cast_is_kept(), self.model.disable_adapter():
             yield
 
 
@@ -83,7 +95,7 @@ class FrozenWeights:
         _exchange(self.trainable, self.frozen)
         self.in_place = True
         try:
-            with torch.no_grad():
+            with torch.no_grad(), _no_cast_is_kept():
                 yield
         finally:
             _exchange(self.trainable, self.frozen)
