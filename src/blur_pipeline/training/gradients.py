@@ -16,6 +16,18 @@ Gradient = list[Tensor | None]
 """One tensor per trainable parameter; None where the loss did not reach it."""
 
 
+def expect_parts(parameters: Iterable[Tensor], parts: int) -> None:
+    """Before a backward pass: ``.grad`` of bfloat16 parameters becomes float32 where it is a sum of several parts,
+    of micro-batches or ranks; each addition would round otherwise. A single part costs no more than its own bytes.
+
+    Raises:
+        RuntimeError: a gradient of the other type is there already (torch's own).
+    """
+    for parameter in parameters:
+        if parameter.requires_grad and parameter.dtype == torch.bfloat16:
+            parameter.grad_dtype = torch.float32 if parts > 1 else parameter.dtype
+
+
 def take_gradient(parameters: Sequence[Tensor], sharded: bool = False, buffer: torch.dtype | None = None) -> Gradient:
     """Move ``.grad`` out of the parameters, summed over ranks (FSDP2 has summed it already), as ``buffer``."""
     gradient: Gradient = [parameter.grad for parameter in parameters]

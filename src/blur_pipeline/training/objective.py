@@ -13,6 +13,7 @@ from blur_pipeline.methods.choice import Loss
 from blur_pipeline.models.examples import Examples
 from blur_pipeline.models.forward import Forward
 from blur_pipeline.training.engine import Engine
+from blur_pipeline.training.gradients import expect_parts
 from blur_pipeline.training.reference import Reference
 from blur_pipeline.training.workers import world
 
@@ -41,6 +42,7 @@ class Objective:
         share = -(-len(ordered) // ranks)
         mine = ordered[world.rank() :: ranks]
         size = self.engine.micro_batch_size or share
+        expect_parts(self.model.parameters(), ranks * -(-share // size))
         value = torch.zeros((), device=self.device)
         for first in range(0, share, size):
             members = mine[first : first + size]

@@ -43,4 +43,5 @@ class Weights:
         if self.masters:
             for parameter, original in zip(self.everything, self.originals, strict=True):
                 parameter.data = original
+                parameter.grad_dtype = original.dtype  # see gradients.py
             torch._foreach_copy_(self.parameters, self.moved)
