@@ -30,7 +30,8 @@ SCOPES = {
 
 
 def shaken(model):
-    """The model as if training had moved it; weights that were zero too, as LoRA's are."""
+    """The model as if training had moved it, always alike; weights that were zero too, as LoRA's are."""
+    torch.manual_seed(7)
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.requires_grad:
@@ -92,12 +93,26 @@ def test_only_trained_matrices_are_copied_and_only_their_layers_run_again(retain
     assert ran[5:] == [2, 3, 4]  # 0 and 1 are shared
 
 
-def test_layers_below_the_first_trained_one_keep_no_graph(retain_examples):
+@pytest.mark.parametrize("engine", [Engine(), Engine(gradient_checkpointing=True)])
+def test_layers_below_the_first_trained_one_keep_no_graph(engine, retain_examples):
+    """Inputs that require a gradient, as checkpointing once asked for, cost a backward pass down to the embeddings."""
     recipe = Recipe(scope=SCOPES["one layer"], retain={"kind": "activation_mse", "layer": 3})
-    ready = prepare(build_tiny_model(layers=4), recipe, Engine(), CPU)
+    ready = prepare(build_tiny_model(layers=4), recipe, engine, CPU)
     trained = Forward(ready.model, retain_examples.batch([0, 1]))
     assert trained.hidden(3).requires_grad
     assert not trained.calls_of(2, 3)[0][0][0].requires_grad
+
+
+@pytest.mark.parametrize("scope", ["one layer", "layer and head", "lora"])
+def test_checkpointing_needs_no_gradient_of_the_embeddings(scope, retain_examples):
+    """Frozen embeddings cut no graph: what is computed again is what was computed."""
+    gradients = []
+    for checkpointing in (False, True):
+        engine = Engine(gradient_checkpointing=checkpointing)
+        ready = prepare(build_tiny_model(layers=4), Recipe(scope=SCOPES[scope]), engine, CPU)
+        Forward(shaken(ready.model), retain_examples.batch([0, 1])).token_logprobs().sum().backward()
+        gradients.append([p.grad for p in ready.weights.parameters])
+    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
 
 
 def test_adapters_are_switched_off_instead_of_copied():

@@ -41,8 +41,10 @@ def prepare(model: nn.Module, recipe: Recipe, engine: Engine, device: torch.devi
     _place(model, losses, device, validates)
     model = recipe.scope.open(model)
     if engine.gradient_checkpointing:
-        base_of(model).gradient_checkpointing_enable({"use_reentrant": False})
-        base_of(model).enable_input_require_grads()  # or frozen embeddings would cut the graph
+        base_of(model).activation_checkpointing_enable()
+        # It makes the embeddings' output require a gradient, which reentrant checkpoints alone need: every frozen
+        # layer below the first trained one would be passed backward.
+        base_of(model).disable_input_require_grads()
     weights = None if sharded else Weights(model, engine.precision)
     needed = any(loss.needs == "reference_model" for loss in losses)
     reference = freeze_reference(model, sharded) if needed else None
