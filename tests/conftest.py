@@ -35,7 +35,7 @@ def benchdata() -> Path:
     return BENCHDATA
 
 
-def build_tiny_model(seed: int = 0, vocab: int = 64, layers: int = 2) -> LlamaForCausalLM:
+def build_tiny_model(seed: int = 0, vocab: int = 64, layers: int = 2, dropout: float = 0.0) -> LlamaForCausalLM:
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=vocab,
@@ -44,6 +44,7 @@ def build_tiny_model(seed: int = 0, vocab: int = 64, layers: int = 2) -> LlamaFo
         num_hidden_layers=layers,
         num_attention_heads=2,
         max_position_embeddings=64,
+        attention_dropout=dropout,
         pad_token_id=0,
         bos_token_id=1,
         eos_token_id=2,

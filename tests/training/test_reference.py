@@ -57,6 +57,23 @@ def test_the_frozen_model_is_the_one_before(scope, engine, retain_examples):
     trained.hidden(3).square().mean().backward()  # the exchange of weights has not harmed the trained graph
 
 
+@pytest.mark.parametrize("scope", [*SCOPES, "sharded"])
+def test_the_frozen_model_drops_nothing_out_and_the_trained_one_does(scope, retain_examples):
+    before = build_tiny_model(layers=4, dropout=0.5)
+    recipe = Recipe(scope=SCOPES.get(scope, SCOPES["all"]), retain={"kind": "kl"})
+    model = recipe.scope.open(copy.deepcopy(before))
+    reference = freeze_reference(model, sharded=scope == "sharded")
+    shaken(model.train())
+    batch = retain_examples.batch([0, 3, 5])
+    trained, expected = Forward(model, batch), Forward(before.eval(), batch)
+    for layer in (3, 0):
+        frozen = reference.outputs(trained)
+        torch.testing.assert_close(frozen.hidden(layer), expected.hidden(layer), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(frozen.token_logprobs(), expected.token_logprobs(), rtol=1e-5, atol=1e-5)
+    assert all(module.training for module in model.modules())
+    assert not torch.equal(Forward(model, batch).token_logprobs(), Forward(model, batch).token_logprobs())
+
+
 def test_the_gradient_is_not_disturbed_by_the_frozen_pass(retain_examples):
     """Weights are exchanged while a graph is alive that will read them again."""
     scope = {"kind": "modules", "patterns": ["*.layers.[12].*"]}

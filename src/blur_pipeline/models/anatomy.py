@@ -34,6 +34,13 @@ def first_trained_layer(model: nn.Module) -> int | None:
     return next((i for i, layer in enumerate(layers) if any(p.requires_grad for p in layer.parameters())), None)
 
 
+def drops_out(model: nn.Module) -> bool:
+    """Whether a pass in training mode may leave something out: the configuration names a dropout above zero."""
+    config = base_of(model).config.get_text_config().to_dict()
+    values = (value for name, value in config.items() if "drop" in name)
+    return any(isinstance(value, int | float) and value > 0 for value in values)
+
+
 def plain_head(model: nn.Module) -> nn.Linear:
     """The output projection, where logits are just its product.
 

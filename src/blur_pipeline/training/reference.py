@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from blur_pipeline.methods.choice import Outputs
-from blur_pipeline.models.anatomy import decoder_layers, first_trained_layer
+from blur_pipeline.models.anatomy import decoder_layers, drops_out, first_trained_layer
 from blur_pipeline.models.forward import Forward
 
 
@@ -33,15 +33,18 @@ def freeze_reference(model: nn.Module, sharded: bool = False) -> Reference:
 
 
 @contextmanager
-def _no_cast_is_kept() -> Iterator[None]:
-    """Autocast remembers the bfloat16 of a weight by its tensor: it would take θ's for θ₀'s, or θ₀'s, which has no
-    graph, for θ's. Those of θ stay for its next pass."""
-    before = torch.is_autocast_cache_enabled()
+def _as_frozen(model: nn.Module) -> Iterator[None]:
+    """Without gradient and dropout, and without autocast's memory, which knows a weight by its tensor: it would take
+    θ's bfloat16 for θ₀'s, or θ₀'s, which has no graph, for θ's. What it holds of θ stays for θ's next pass."""
+    training, remembers = model.training, torch.is_autocast_cache_enabled()
+    model.eval()
     torch.set_autocast_cache_enabled(False)
     try:
-        yield
+        with torch.no_grad():
+            yield
     finally:
-        torch.set_autocast_cache_enabled(before)
+        torch.set_autocast_cache_enabled(remembers)
+        model.train(training)
 
 
 class WithoutAdapters:
@@ -55,7 +58,7 @@ class WithoutAdapters:
 
     @contextmanager
     def _around(self) -> Iterator[None]:
-        with torch.no_grad(), _no_cast_is_kept(), self.model.disable_adapter():
+        with _as_frozen(self.model), self.model.disable_adapter():
             yield
 
 
@@ -73,14 +76,14 @@ class FrozenWeights:
     """θ₀ is the model with the trainable weights put back as they were; the rest is shared.
 
     Where only decoder layers train, θ₀'s pass to a read layer begins at the first trained one, from the trained
-    model's own state there: below it the two models are one.
+    model's own state there: below it the two models are one, unless dropout parts them.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self.trainable = [p for p in model.parameters() if p.requires_grad]
         self.frozen = [p.detach().clone() for p in self.trainable]
-        self.first = first_trained_layer(model)
+        self.first = None if drops_out(model) else first_trained_layer(model)
         self.in_place = False
 
     def outputs(self, forward: Forward) -> Outputs:
@@ -95,7 +98,7 @@ class FrozenWeights:
         _exchange(self.trainable, self.frozen)
         self.in_place = True
         try:
-            with torch.no_grad(), _no_cast_is_kept():
+            with _as_frozen(self.model):
                 yield
         finally:
             _exchange(self.trainable, self.frozen)
