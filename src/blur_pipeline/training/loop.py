@@ -16,6 +16,7 @@ from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.models.examples import Examples, epoch_rows, stream_rows
 from blur_pipeline.models.memory import freed_memory_is_kept
 from blur_pipeline.training.checkpoints import Checkpoints, Progress, State
+from blur_pipeline.training.dropout import seed_dropout
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.gradients import Gradient, clip, combine_, direction_norm, gram_matrix, take_gradient
 from blur_pipeline.training.objective import Objective
@@ -69,8 +70,9 @@ def train(model: nn.Module, run: Run, device: torch.device | None = None) -> tup
     """Train ``model`` in place; return it as it is to be saved, and one row of scalars per step.
 
     Resumes from ``run.checkpoints`` where they hold this very run. Every random choice is a function of
-    (seed, step), so a resumed run equals an uninterrupted one bit for bit on the CPU. A model that FSDP2 sharded
-    is returned as it is: ``sharding.gather`` and ``scope.close`` are the caller's.
+    (seed, step), what dropout leaves out of the rank too, so a resumed run equals an uninterrupted one bit for bit
+    on the CPU. A model that FSDP2 sharded is returned as it is: ``sharding.gather`` and ``scope.close`` are the
+    caller's.
 
     Raises:
         NonFiniteError: names the step, the quantity and the rows; that step is not taken.
@@ -119,11 +121,12 @@ def _train(model: nn.Module, run: Run, device: torch.device) -> tuple[nn.Module,
 
 def _step(step: int, run: Run, objectives: list[Objective | None], state: State, sharded: bool) -> Row:
     """One step; all its scalars reach the host in one synchronisation, before the weights move."""
-    torch.manual_seed(run.seed * 1_000_003 + step)
     weights, rule = state.weights, run.recipe.weighting
     buffer = torch.bfloat16 if run.engine.gradient_buffer == "bf16" else None
     rows = _rows(run, step)
+    seed_dropout(run.seed, step, 0)
     forget_loss, f = _side(objectives[0], rows[0], run, weights, sharded, buffer)
+    seed_dropout(run.seed, step, 1)
     retain_loss, r = _side(objectives[1], rows[1], run, weights, sharded)
     blocks = rule.blocks_of(weights.names)
     metric = rule.metric_of(state.optimizer, weights.moved)
