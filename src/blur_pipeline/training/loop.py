@@ -143,8 +143,8 @@ def _step(step: int, run: Run, objectives: list[Objective | None], state: State,
     row = _row(step, run, rows, state.curve.get_last_lr()[0], scalars.tolist())
     state.optimizer.step()
     state.curve.step()
+    weights.publish_step()
     state.optimizer.zero_grad(set_to_none=True)
-    weights.publish()
     return row
 
 

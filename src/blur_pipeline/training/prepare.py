@@ -38,14 +38,16 @@ def prepare(model: nn.Module, recipe: Recipe, engine: Engine, device: torch.devi
         plain_head(model)
     for parameter in model.parameters():
         parameter.data = parameter.data.float()  # what the optimizer moves is float32; see weights.py
-    _place(model, losses, device, validates)
     model = recipe.scope.open(model)
     if engine.gradient_checkpointing:
         base_of(model).activation_checkpointing_enable()
         # It makes the embeddings' output require a gradient, which reentrant checkpoints alone need: every frozen
         # layer below the first trained one would be passed backward.
         base_of(model).disable_input_require_grads()
-    weights = None if sharded else Weights(model, engine.precision)
+    weights = None if sharded else Weights(model, engine.precision)  # before it is placed: bf16 halves what is moved
+    _place(model, losses, device, validates)
+    if weights:
+        weights.follow()
     needed = any(loss.needs == "reference_model" for loss in losses)
     reference = freeze_reference(model, sharded) if needed else None
     if engine.compiled:

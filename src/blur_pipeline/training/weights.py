@@ -11,37 +11,60 @@ from blur_pipeline.training.engine import Precision
 class Weights:
     """``parameters`` receive gradients; ``moved`` are what the optimizer and the checkpoints see.
 
-    Under ``bf16`` every parameter becomes bfloat16 and the float32 values stay here: the trainable ones are moved,
-    the frozen ones put back at the end. Buffers (rotary frequencies) keep their precision.
+    Under ``bf16`` every parameter of a float32 model becomes bfloat16. Of the trainable ones the float32 values are
+    moved here; of the frozen ones they wait on the CPU, or are not kept where bfloat16 holds them, as it does those of
+    a bfloat16 checkpoint. Buffers (rotary frequencies) keep their precision.
     """
 
     def __init__(self, model: nn.Module, precision: Precision, sharded: bool = False) -> None:
         named = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        self.model = model
         self.names, self.parameters = list(named), list(named.values())
-        self.everything, self.originals = list(model.parameters()), []
+        self.originals: list[Tensor | None] = []
         # FSDP2 keeps float32 shards and casts them itself as it gathers them.
         self.masters = precision == "bf16" and not sharded
-        self.moved = [p.detach().float() for p in self.parameters] if self.masters else self.parameters
+        self.moved = [p.detach() for p in self.parameters] if self.masters else self.parameters
         if self.masters:
-            self.originals = [p.data for p in self.everything]
-            for parameter in self.everything:
-                parameter.data = parameter.data.to(torch.bfloat16)
+            self.frozen = [p for p in model.parameters() if not p.requires_grad]
+            self.originals = [_original(p.data) for p in self.frozen]
+            for parameter in model.parameters():
+                parameter.data = parameter.data.bfloat16()
+
+    def follow(self) -> None:
+        """The masters to where the parameters were moved."""
+        if self.masters:
+            self.moved = [m.to(p.device) for m, p in zip(self.moved, self.parameters, strict=True)]
 
     def named(self) -> dict[str, Tensor]:
         """What the optimizer moves, by parameter name."""
         return dict(zip(self.names, self.moved, strict=True))
 
-    @torch.no_grad()
     def publish(self) -> None:
-        """After a step or a load: the model's parameters from what was moved."""
-        if self.masters:
-            torch._foreach_copy_(self.parameters, self.moved)
+        """After a load: the model's parameters from what was moved."""
+        self._publish([True] * len(self.moved))
+
+    def publish_step(self) -> None:
+        """After a step: those that a gradient moved."""
+        self._publish([master.grad is not None for master in self.moved])
 
     @torch.no_grad()
+    def _publish(self, changed: list[bool]) -> None:
+        pairs = [pair for pair, new in zip(zip(self.parameters, self.moved, strict=True), changed, strict=True) if new]
+        if self.masters and pairs:
+            torch._foreach_copy_(*(list(side) for side in zip(*pairs, strict=True)))
+
     def finish(self) -> None:
-        """The model in the precision it came in, with nothing lost on the way."""
-        if self.masters:
-            for parameter, original in zip(self.everything, self.originals, strict=True):
-                parameter.data = original
-                parameter.grad_dtype = original.dtype  # see gradients.py
-            torch._foreach_copy_(self.parameters, self.moved)
+        """The model in the precision it came in, with nothing lost on the way; under ``bf16`` on the CPU, since
+        the device that trained it need not have the room."""
+        if not self.masters:
+            return
+        self.model.cpu()
+        for parameter, original in zip(self.frozen, self.originals, strict=True):
+            parameter.data = parameter.data.float() if original is None else original
+        for parameter, master in zip(self.parameters, self.moved, strict=True):
+            parameter.data = master.detach().cpu()
+            parameter.grad_dtype = parameter.dtype  # see gradients.py
+
+
+def _original(weight: Tensor) -> Tensor | None:
+    return None if torch.equal(weight.bfloat16().float(), weight) else weight.cpu()
