@@ -8,13 +8,16 @@ import pytest
 import torch
 
 from blur_pipeline.methods.forget import NPO, RMU
+from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.models.forward import Forward
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.loop import train
+from blur_pipeline.training.prepare import prepare
 from blur_pipeline.training.stopping import FORGET, Best
 from tests.conftest import build_tiny_model, random_examples
 from tests.training.test_every_cut import CUTS, RECIPES, assert_same_steps, cut_run
 from tests.training.test_placement import run_of as reads_layer_one
+from tests.training.test_weights import BF16, LORA, of_bfloat16
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")]
 CUDA = torch.device("cuda")
@@ -79,3 +82,28 @@ def test_validation_runs_layers_that_no_loss_reads():
     _, rows = train(build_tiny_model(layers=4), reads_layer_one(Best(rows=2)), CUDA)
     _, expected = train(build_tiny_model(layers=4), reads_layer_one(Best(rows=2)))
     assert rows[-1][FORGET] == pytest.approx(expected[-1][FORGET], rel=1e-4)
+
+
+@pytest.mark.parametrize("checkpoint", [lambda model: model, of_bfloat16])
+def test_a_gpu_never_holds_a_frozen_weight_in_float32(checkpoint):
+    model = checkpoint(build_tiny_model(vocab=2**14, layers=4))
+    size = sum(p.numel() for p in model.parameters())
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    ready = prepare(model, LORA, BF16, CUDA)
+    ready.weights.finish()
+    assert torch.cuda.max_memory_allocated() - before < 2.5 * size
+    assert {p.device.type for p in ready.model.parameters()} == {"cpu"}
+
+
+@pytest.mark.parametrize(("whole", "above"), [(False, "cpu"), (True, "cuda")])
+def test_layers_above_the_read_layer_stay_off_the_gpu_unless_the_whole_model_runs(whole, above):
+    recipe = Recipe(
+        forget={"kind": "rmu", "layer": 1},
+        retain={"kind": "activation_mse", "layer": 1},
+        scope={"kind": "modules", "patterns": ["*.layers.1.mlp.down_proj.weight"]},
+    )
+    ready = prepare(build_tiny_model(layers=4), recipe, Engine(), CUDA, whole)
+    places = [{p.device.type for p in layer.parameters()} for layer in ready.model.model.layers]
+    assert places == [{"cuda"}, {"cuda"}, {above}, {above}]
+    assert ready.model.lm_head.weight.device.type == above

@@ -170,16 +170,3 @@ def test_away_from_the_frozen_model_each_loss_equals_two_models(kind, scope, pre
     assert [g is None for g in ours] == [g is None for g in theirs]
     ours, theirs = (torch.cat([g.flatten().double() for g in gs if g is not None]) for gs in (ours, theirs))
     assert (ours - theirs).norm() <= 2 * ROUNDING[precision] * theirs.norm()
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-def test_layers_above_the_read_layer_stay_off_the_gpu():
-    recipe = Recipe(
-        forget={"kind": "rmu", "layer": 1},
-        retain={"kind": "activation_mse", "layer": 1},
-        scope={"kind": "modules", "patterns": [DOWN.format(1)]},
-    )
-    ready = prepare(build_tiny_model(layers=4), recipe, Engine(), torch.device("cuda"))
-    places = [{p.device.type for p in layer.parameters()} for layer in ready.model.model.layers]
-    assert places == [{"cuda"}, {"cuda"}, {"cpu"}, {"cpu"}]
