@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from blur_pipeline.methods.choice import Loss
 from blur_pipeline.models.examples import Examples
 from blur_pipeline.models.forward import Forward
-from blur_pipeline.training.engine import Engine
+from blur_pipeline.training.engine import Engine, Precision
 from blur_pipeline.training.gradients import expect_parts
 from blur_pipeline.training.reference import Reference
 from blur_pipeline.training.workers import world
@@ -53,11 +53,11 @@ class Objective:
 
     def _loss_of(self, rows: Sequence[int]) -> Tensor:
         batch = self.examples.batch(rows, layout=self.engine.layout).to(self.device)
-        with self._autocast():
+        with autocast(self.engine.precision, self.device):
             forward = Forward(self.model, batch, logits_chunk=self.engine.logits_chunk)
             return self.loss(forward, self.reference and self.reference.outputs(forward))
 
-    def _autocast(self) -> AbstractContextManager:
-        if self.engine.precision == "bf16_autocast":
-            return torch.autocast(self.device.type, dtype=torch.bfloat16)
-        return nullcontext()
+
+def autocast(precision: Precision, device: torch.device) -> AbstractContextManager:
+    """Around every pass of a model; its ``Weights`` have done the rest."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16_autocast")

@@ -9,26 +9,18 @@ import pandas as pd
 from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.pipelines.training_run import run_training
 
-REFERENCE_TOKENS = 2048
-"""Tokens of a batch while the reference is scored: a constant, since it decides the last digits of a training."""
-
 
 def score_reference(target_model: Any, forget: Any, parameters: Parameters) -> pd.DataFrame:
-    """log π_θ₀(y|x) of each forget sequence, scored once: ``row_id, logprob, tokens``."""
+    """log π_θ₀(y|x) of each forget sequence, in the precision of the training: ``row_id, logprob, tokens``."""
     from blur_pipeline.models.devices import resolve_device
-    from blur_pipeline.models.examples import Examples
-    from blur_pipeline.scoring.token_scores import score_tokens
+    from blur_pipeline.models.examples import IGNORED, Examples
+    from blur_pipeline.training.reference_scores import score_sequences
 
     examples = Examples.from_columns(forget["input_ids"], forget["labels"])
-    model = target_model.to(resolve_device(parameters.device))
-    scores = score_tokens(model, examples, REFERENCE_TOKENS, "Scoring the forget set")
-    return pd.DataFrame(
-        {
-            "row_id": forget["row_id"],
-            "logprob": [float(x.sum()) for x in scores["logprob"]],
-            "tokens": [len(x) for x in scores["logprob"]],
-        }
-    )
+    device = resolve_device(parameters.device)
+    logprobs = score_sequences(target_model, examples, parameters.training, device, "Scoring the forget set")
+    tokens = [int((labels[1:] != IGNORED).sum()) for labels in examples.labels]
+    return pd.DataFrame({"row_id": forget["row_id"], "logprob": logprobs.astype(float), "tokens": tokens})
 
 
 def unlearn(
