@@ -18,6 +18,7 @@ BELOW = {
     "questions": {"questions"},
     "base": {"base", "target", "retrained", "reference", "unlearned"},
     "target": {"target", "reference", "unlearned"},
+    "reference": {"reference", "unlearned"},
     "retrained": {"retrained"},
     "unlearned": {"unlearned"},
     "scores": set(),

@@ -141,7 +141,7 @@ def _shared(parameters: Parameters, inputs: Inputs, further: dict[int, str]) -> 
         else:
             # Somebody's scores are checked against the rows that are evaluated here.
             add(model, {f"models.{model}": inputs.given(how)}, *(("questions",) if isinstance(how, Scores) else ()))
-    add("reference", {}, "target", "data")
+    add("reference", {n: inputs.plain(v) for n, v in parts["reference"].items()}, "target", "data")
     for kinds in (SCORED, ("metrics",)):
         for model in ("retrained", "target"):
             _measure(model, kinds, found, parts, inputs, parameters, further)

@@ -20,10 +20,10 @@ MEANING = {
     "data": 2,
     "questions": 2,
     "base": 1,
-    "target": 1,
-    "reference": 1,
-    "retrained": 1,
-    "unlearned": 1,
+    "target": 2,
+    "reference": 2,
+    "retrained": 2,
+    "unlearned": 2,
     "scores": 2,
     "general": 2,
     "safety": 2,
@@ -62,14 +62,14 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "models.seed": ("base", "target", "retrained"),
     "models.base": ("base",),  # and data, by its tokenizer
     "models.target": ("target",),
-    "models.retrained": ("retrained",),
+    "models.retrained": ("retrained",),  # how many there are counts for metrics, by their scores
     "unlearning.method": ("unlearned",),
     "unlearning.methods": ("unlearned",),  # the one in use
     "unlearning.schedule": ("unlearned",),
     "unlearning.stopping": ("unlearned",),
     "unlearning.seed": ("unlearned",),
     "unlearning.seeds": ("seeds",),
-    "training.precision": TRAINED,
+    "training.precision": (*TRAINED, "reference"),  # which is scored as the training computes
     "training.gradient_buffer": TRAINED,
     # How a training is cut into pieces rounds otherwise and means the same: a run may resume in other pieces.
     "training.micro_batch_size": NOTHING,
