@@ -35,7 +35,7 @@ def spread_out():
     return model
 
 
-@pytest.mark.parametrize("options", [{}, {"micro_batch_size": 1}, {"layout": "packed"}])
+@pytest.mark.parametrize("options", [{}, {"micro_batch_size": 1}, {"layout": "packed"}, {"logits_chunk": 4}])
 @pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("precision", ROUNDING)
 def test_npo_begins_at_its_value_at_the_target_model(precision, scope, options):

@@ -41,8 +41,8 @@ def drops_out(model: nn.Module) -> bool:
     return any(isinstance(value, int | float) and value > 0 for value in values)
 
 
-def plain_head(model: nn.Module) -> nn.Linear:
-    """The output projection, where logits are just its product.
+def plain_head(model: nn.Module) -> nn.Module:
+    """The output projection, with an adapter on it where there is one, where logits are just what it returns.
 
     Raises:
         ValueError: this architecture does something to the logits afterwards.

@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, linear_cross_entropy
+from torch.nn.functional import cross_entropy
 
 from blur_pipeline.models.anatomy import decoder_layers, head_sees, only_up_to, plain_head, without_head
+from blur_pipeline.models.chunked_head import chunked_logprobs
 from blur_pipeline.models.examples import Batch
 from blur_pipeline.models.masks import unread_masks
 
@@ -24,8 +25,7 @@ class Forward:
     """The ``Outputs`` (methods/choice.py) of ``model`` on ``batch``; at most one pass per kind of output.
 
     ``around`` opens a context for each pass: nothing for the trained model, no-grad for a reference.
-    ``logits_chunk`` bounds how many supervised tokens have their logits at once; their log-probabilities are
-    then computed again in the backward pass (torch's chunked ``linear_cross_entropy``).
+    ``logits_chunk`` bounds how many supervised tokens have their logits at once (models/chunked_head.py).
     """
 
     def __init__(
@@ -63,13 +63,8 @@ class Forward:
         head = plain_head(self.model)
         with without_head(self.model):
             hidden = self.run().flatten(0, 1).index_select(0, self.batch.predicting)  # (N, H)
-        options = nn.LinearCrossEntropyOptions(batch_chunk_size=self.logits_chunk)
-        with self.around(), torch.autocast(hidden.device.type, enabled=False):
-            weight = head.weight.to(hidden.dtype)
-            losses = linear_cross_entropy(
-                hidden, weight, self.batch.targets, linear_bias=head.bias, reduction="none", options=options
-            )
-        return -losses.float()
+        with self.around():
+            return chunked_logprobs(head, hidden, self.batch.targets, self.logits_chunk)
 
     def supervised_logits(self) -> Tensor:
         return self._supervised_logits
