@@ -87,6 +87,25 @@ def test_documents_become_blocks_that_join_to_the_whole(tokenizer):
     assert max(len(ids) for ids in tokens["input_ids"]) == 16
 
 
+def test_a_source_may_want_shorter_blocks(tokenizer):
+    """Where a source names more than there may be, there may be no more."""
+    document = frame([(None, "The cat sat on the mat. " * 20)] * 3).assign(max_tokens=[12, pd.NA, 99])
+    tokens, _ = tokenise_training(document, PlainPrompt(), tokenizer, 16)
+    longest: dict[str, int] = {}
+    for name, ids in zip(tokens["row_id"], tokens["input_ids"], strict=True):
+        longest[name.split("/")[0]] = max(len(ids), longest.get(name.split("/")[0], 0))
+    assert longest == {"r0": 12, "r1": 16, "r2": 16}
+    scored, _ = tokenise_evaluation(document.assign(set="forget"), PlainPrompt(), tokenizer, 16)
+    assert [len(ids) for ids in scored["input_ids"]] == [12, 16, 16]
+
+
+def test_a_question_is_as_long_as_it_is(tokenizer):
+    """A limit of blocks leaves no question out."""
+    rows = ROWS.head(1).assign(max_tokens=9)
+    tokens, left_out = tokenise_training(rows, PlainPrompt(), tokenizer, 48)
+    assert (len(tokens), len(left_out)) == (1, 0)
+
+
 def test_every_variant_of_an_answer_is_tokenised(tokenizer):
     rows = frame([("Who sat?", "The cat")], set="forget", paraphrased_answer="A cat")
     rows["perturbed_answer"] = [["The dog", "The mat"]]

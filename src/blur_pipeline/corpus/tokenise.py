@@ -46,16 +46,17 @@ def tokenise_training(
 ) -> tuple[Dataset, pd.DataFrame]:
     """Arrow set ``row_id, input_ids, labels, topic``, and the questions left out as over-long, with their ``tokens``.
 
-    A document is cut into blocks of ``max_length`` tokens, named ``row_id/0``, ``row_id/1`` …; a last block of
-    one token is left out, since nothing in it can be predicted.
+    A document is cut into blocks of ``max_length`` tokens, or of the fewer that its source wants, named ``row_id/0``,
+    ``row_id/1`` …; a last block of one token is left out, since nothing in it can be predicted.
     """
     out: dict[str, list] = {"row_id": [], "input_ids": [], "labels": [], "topic": []}
     long: dict[str, int] = {}
     for row in rows.itertuples():
         question = None if pd.isna(row.question) else row.question
         ids, labels = encode_answer(question, row.answer, prompt, tokenizer)
+        block = _block(row, max_length) if question is None else max_length
         if question is None:
-            starts = range(0, len(ids) - 1, max_length)
+            starts = range(0, len(ids) - 1, block)
             pieces = [(f"{row.row_id}/{b}", s) for b, s in enumerate(starts)]
         elif len(ids) > max_length:
             long[row.row_id] = len(ids)
@@ -64,8 +65,8 @@ def tokenise_training(
             pieces = [(row.row_id, 0)]
         for name, start in pieces:
             out["row_id"].append(name)
-            out["input_ids"].append(ids[start : start + max_length])
-            out["labels"].append(labels[start : start + max_length])
+            out["input_ids"].append(ids[start : start + block])
+            out["labels"].append(labels[start : start + block])
             out["topic"].append(int(row.topic))
     types = {"row_id": "string", "input_ids": ["int32"], "labels": ["int32"], "topic": "int32"}
     tokens = rows["row_id"].map(long)
@@ -87,7 +88,8 @@ def tokenise_evaluation(
     scored_text, ends, fact_start, fact_end, input_ids, labels``: ``scored_text`` is what was read of a text that was
     cut, else null; ``ends`` whether the end-of-sequence token is there; the next two which supervised tokens
     ``[start, end)`` of the plain answer hold its fact, −1 where none is marked. A document is scored by its first
-    ``max_length`` tokens, without an end-of-sequence token (as open-unlearning and MUSE score theirs).
+    ``max_length`` tokens, or the fewer that its source wants, without an end-of-sequence token (as open-unlearning and
+    MUSE score theirs).
     """
     out: dict[str, list] = {n: [] for n in EVALUATION_COLUMNS}
     long = pd.Series(0, index=rows.index)
@@ -116,11 +118,17 @@ def _lines(row: tuple, asked: Prompt, tokenizer: PreTrainedTokenizerBase, max_le
         read = None
         if question is None:
             ids = ids[:-1]
-            read = tokenizer.decode(ids[:max_length], skip_special_tokens=True) if len(ids) > max_length else None
-            ids = labels = ids[:max_length]
+            seen = ids[: _block(row, max_length)]
+            read = tokenizer.decode(seen, skip_special_tokens=True) if len(ids) > len(seen) else None
+            ids = labels = seen
         fact = _fact(row, asked, tokenizer) if variant == "answer" else ABSENT
         lines.append((row.set, row.row_id, variant, text, read, question is not None, *fact, ids, labels))
     return lines
+
+
+def _block(row: tuple, max_length: int) -> int:
+    wanted = getattr(row, "max_tokens", None)
+    return max_length if wanted is None or pd.isna(wanted) else min(max_length, int(wanted))
 
 
 def _fact(row: tuple, prompt: Prompt, tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:

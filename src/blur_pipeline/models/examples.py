@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -208,3 +208,13 @@ def stream_rows(total: int, batch_size: int, seed: int, step: int) -> list[int]:
         order = np.random.default_rng([seed, 1, epoch]).permutation(total)
         rows += order[place : place + batch_size - len(rows)].tolist()
     return rows
+
+
+def one_topic_rows(
+    draw: Callable[[int, int, int, int], list[int]], topics: np.ndarray, batch_size: int, seed: int, step: int
+) -> list[int]:
+    """Rows of ``step`` where steps take the topics by turns, each drawn from as if it were the whole set."""
+    kinds = np.unique(topics)
+    turn, place = divmod(step, len(kinds))
+    members = np.flatnonzero(topics == kinds[place])
+    return members[draw(len(members), batch_size, seed, turn)].tolist()

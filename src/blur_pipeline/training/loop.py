@@ -13,7 +13,7 @@ from transformers import get_scheduler
 
 from blur_pipeline.config.errors import TrainingFailedError
 from blur_pipeline.methods.recipe import Recipe
-from blur_pipeline.models.examples import Examples, epoch_rows, stream_rows
+from blur_pipeline.models.examples import Examples, epoch_rows, one_topic_rows, stream_rows
 from blur_pipeline.models.memory import freed_memory_is_kept
 from blur_pipeline.training.checkpoints import Checkpoints, Progress, State
 from blur_pipeline.training.dropout import seed_dropout
@@ -172,10 +172,16 @@ def _objective(run: Run, side: str, ready: Ready) -> Objective | None:
 
 
 def _rows(run: Run, step: int) -> tuple[list[int], list[int]]:
-    size, seed = run.schedule.batch_size, run.seed
     if run.forget is None:
-        return [], epoch_rows(len(run.retain), size, seed, step)
-    return epoch_rows(len(run.forget), size, seed, step), stream_rows(len(run.retain), size, seed, step)
+        return [], _drawn(epoch_rows, run.retain, run, step)
+    return _drawn(epoch_rows, run.forget, run, step), _drawn(stream_rows, run.retain, run, step)
+
+
+def _drawn(draw: Callable[[int, int, int, int], list[int]], examples: Examples, run: Run, step: int) -> list[int]:
+    size, seed = run.schedule.batch_size, run.seed
+    if run.schedule.topics == "alternate":
+        return one_topic_rows(draw, examples.topics, size, seed, step)
+    return draw(len(examples), size, seed, step)
 
 
 def _validation(run: Run, model: nn.Module, device: torch.device, progress: Progress) -> Callable[[], Row] | None:

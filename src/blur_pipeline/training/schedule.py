@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class Schedule(BaseModel):
     """Length, batches, learning-rate curve and clipping of one training.
 
-    An epoch is one pass over the forget set, or over the retain set where there is nothing to forget.
+    An epoch is one pass over the forget set, or over the retain set where there is nothing to forget. Where topics
+    alternate, it is as many steps, in which a small topic is passed more often than a large one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -21,6 +22,9 @@ class Schedule(BaseModel):
     batch_size: int = Field(32, gt=0, le=2**16, description="sequences of each side in a step")
     lr_curve: Literal["constant", "constant_with_warmup", "linear", "cosine"] = "linear"
     warmup_epochs: float = Field(0, ge=0, le=10_000)
+    topics: Literal["mixed", "alternate"] = Field(
+        "mixed", description="of sets with several: drawn from as one set, or one topic a step by turns"
+    )
     max_grad_norm: float | None = Field(1.0, gt=0, description="clips the combined direction")
 
     @model_validator(mode="after")

@@ -35,7 +35,7 @@ def unlearn(
     run = Run(
         unlearning.recipe,
         unlearning.schedule_of(unlearning.method),
-        Examples.from_columns(retain["input_ids"], retain["labels"]),
+        Examples.from_columns(retain["input_ids"], retain["labels"], retain["topic"]),
         Examples.from_columns(forget["input_ids"], forget["labels"], forget["topic"]).with_reference(logprobs),
         unlearning.seed,
         parameters.training,
