@@ -77,7 +77,7 @@ def test_a_kind_may_be_switched_over_the_base_environment_s(raw):
 def test_the_method_is_chosen_at_run_time(project):
     parameters = check_parameters(load(project, method="rmu"))
     assert parameters.method == "rmu"
-    assert parameters.unlearning.recipe.forget.kind == "rmu"
+    assert parameters.unlearning.recipe.forget[0].kind == "rmu"
     assert parameters.unlearning.schedule_of("rmu").epochs == 13  # its own; the common schedule has 22
 
 

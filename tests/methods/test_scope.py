@@ -17,13 +17,13 @@ def test_a_pattern_without_a_match_is_named(tiny_model):
 
 
 def test_all_opens_everything(tiny_model):
-    assert all(p.requires_grad for p in AllWeights().open(tiny_model.requires_grad_(False)).parameters())
+    assert all(p.requires_grad for p in AllWeights().open(tiny_model.requires_grad_(False)).model.parameters())
 
 
 def test_lora_trains_adapters_alone_and_merges_them(tiny_model):
     before = {n: p.clone() for n, p in tiny_model.named_parameters()}
     scope = Lora(rank=2, alpha=4)
-    wrapped = scope.open(tiny_model)
+    wrapped = scope.open(tiny_model).model
     assert all("lora" in n for n, p in wrapped.named_parameters() if p.requires_grad)
     with torch.no_grad():
         for name, parameter in wrapped.named_parameters():

@@ -4,15 +4,19 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from blur_pipeline.methods.weighting import Bilevel, Gram, Sum
+from blur_pipeline.methods.choice import Moment, Seen
+from blur_pipeline.methods.weighting import Bilevel, Sum
 
 
-def gram(f: torch.Tensor, r: torch.Tensor) -> Gram:
-    return Gram(f @ f, f @ r, r @ r)
+SEEN = Seen(torch.tensor([1.0, 1.0]), {}, Moment())
+
+
+def gram(*vectors: torch.Tensor) -> torch.Tensor:
+    return torch.stack([torch.stack([v @ w for w in vectors]) for v in vectors])
 
 
 def direction(rule, f: torch.Tensor, r: torch.Tensor) -> torch.Tensor:
-    w_f, w_r = rule(gram(f, r))
+    w_f, w_r = rule(gram(f, r), SEEN)
     return w_f * f + w_r * r
 
 
@@ -38,7 +42,7 @@ def test_retain_lower_swaps_the_roles():
 
 
 def test_xi_may_be_negative():
-    w_f, _ = Bilevel(gamma=1.0)(gram(torch.tensor([1.0, 0.0]), torch.tensor([5.0, 0.0])))
+    w_f, _ = Bilevel(gamma=1.0)(gram(torch.tensor([1.0, 0.0]), torch.tensor([5.0, 0.0])), SEEN)
     assert w_f.item() == -4.0
 
 

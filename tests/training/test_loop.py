@@ -61,7 +61,7 @@ def plain_blur_npo(model, run: Run) -> None:
     parameters = list(model.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.01)
     total = run.total_steps
-    beta, gamma = run.recipe.forget.beta, run.recipe.weighting.gamma
+    beta, gamma = run.recipe.forget[0].beta, run.recipe.weighting.gamma
 
     def logprob(ids, labels) -> tuple[torch.Tensor, int]:
         out = model(input_ids=torch.as_tensor(ids)[None]).logits[0].log_softmax(-1)

@@ -12,6 +12,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from blur_pipeline.methods.choice import Moment, Seen
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.methods.weighting import Bilevel
 from blur_pipeline.training.gradients import clip, combine_, direction_norm, gram_matrix, take_gradient
@@ -19,6 +20,7 @@ from blur_pipeline.training.loop import Run, train
 from blur_pipeline.training.schedule import Schedule
 from tests.conftest import build_tiny_model, random_examples
 
+SEEN = Seen(torch.tensor([1.0, 1.0]), {}, Moment())
 RECIPE = Recipe(
     forget={"kind": "npo"},
     weighting={"kind": "bilevel", "gamma": 0.5},
@@ -59,8 +61,8 @@ def test_the_optimizer_steps_along_the_combined_direction():
     f = [torch.randn(p.shape, generator=generator) for p in parameters]
     r = [torch.randn(p.shape, generator=generator) for p in parameters]
     flat_f, flat_r = torch.cat(f), torch.cat(r)
-    gram = gram_matrix(f, r, flat_f.device)
-    combine_(parameters, f, r, Bilevel()(gram))
+    gram = gram_matrix([f, r], flat_f.device)
+    combine_(parameters, [f, r], Bilevel()(gram, SEEN))
     torch.optim.SGD(parameters, lr=1.0).step()
     expected = flat_r + (1 - (flat_r @ flat_f) / (flat_f @ flat_f)) * flat_f
     torch.testing.assert_close(torch.cat([p.detach() for p in parameters]), -expected)
@@ -75,7 +77,7 @@ def test_no_copy_of_a_gradient_is_made():
     assert forget[0].data_ptr() == place
     retain = [torch.full((4,), 2.0)]
     place = retain[0].data_ptr()
-    combine_(parameters, forget, retain, (torch.tensor(3.0), torch.tensor(1.0)))
+    combine_(parameters, [forget, retain], torch.tensor([3.0, 1.0]))
     assert parameters[0].grad.data_ptr() == place
     assert parameters[0].grad.tolist() == [5.0] * 4
 
@@ -98,9 +100,9 @@ def test_host_synchronisations_do_not_grow_with_the_number_of_tensors():
         with _CountSynchronisations() as mode:
             gradients = [torch.ones(2, requires_grad=True) for _ in range(10 * layers)]
             f, r = [g.detach().clone() for g in gradients], [g.detach().clone() for g in gradients]
-            gram = gram_matrix(f, r, torch.device("cpu"))
-            weights = Bilevel()(gram)
-            combine_(gradients, f, r, clip(weights, direction_norm(gram, weights), 1.0))
+            gram = gram_matrix([f, r], torch.device("cpu"))
+            weights = Bilevel()(gram, SEEN)
+            combine_(gradients, [f, r], clip(weights, direction_norm(gram, weights), 1.0))
         counts.append(mode.count)
     assert counts == [0, 0]
 
@@ -126,9 +128,9 @@ def test_parameters_that_a_loss_does_not_reach_are_no_obstacle():
     parameters = [torch.zeros(2, requires_grad=True) for _ in range(3)]
     f = [torch.ones(2), None, None]
     r = [torch.ones(2), torch.ones(2), None]
-    gram = gram_matrix(f, r, torch.device("cpu"))
-    assert [g.item() for g in gram] == [2.0, 2.0, 4.0]
-    combine_(parameters, f, r, Bilevel()(gram))
+    gram = gram_matrix([f, r], torch.device("cpu"))
+    assert gram.tolist() == [[2.0, 2.0], [2.0, 4.0]]
+    combine_(parameters, [f, r], Bilevel()(gram, SEEN))
     assert parameters[0].grad.tolist() == [1.0, 1.0]  # ξ = 1 − 2/2 = 0
     assert parameters[2].grad is None
     run = blur_run()

@@ -61,7 +61,7 @@ def test_the_frozen_model_is_the_one_before(scope, engine, retain_examples):
 def test_the_frozen_model_drops_nothing_out_and_the_trained_one_does(scope, retain_examples):
     before = build_tiny_model(layers=4, dropout=0.5)
     recipe = Recipe(scope=SCOPES.get(scope, SCOPES["all"]), retain={"kind": "kl"})
-    model = recipe.scope.open(copy.deepcopy(before))
+    model = recipe.scope.open(copy.deepcopy(before)).model
     reference = freeze_reference(model, sharded=scope == "sharded")
     shaken(model.train())
     batch = retain_examples.batch([0, 3, 5])
@@ -133,7 +133,7 @@ def test_checkpointing_needs_no_gradient_of_the_embeddings(scope, retain_example
 
 
 def test_adapters_are_switched_off_instead_of_copied():
-    model = Recipe(scope=SCOPES["lora"]).scope.open(build_tiny_model())
+    model = Recipe(scope=SCOPES["lora"]).scope.open(build_tiny_model()).model
     assert isinstance(freeze_reference(model), WithoutAdapters)
 
 

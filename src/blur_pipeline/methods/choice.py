@@ -1,23 +1,37 @@
-"""What every choice of every slot has in common."""
+"""What every choice of every slot has in common, and what each slot is asked."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Unit = Literal["tokens", "sequences", "positions"]
-"""What a loss is a mean over: supervised tokens, sequences, or positions that are not padding."""
+Unit = Literal["tokens", "later_tokens", "sequences", "positions"]
+"""What a loss is a mean over: supervised tokens, those but the first of each sequence, sequences, or positions that
+are not padding."""
+Gradient = "list[Tensor | None]"
+"""One tensor per trainable weight; None where the loss did not reach it."""
+PerToken = Callable[["Tensor", "Tensor", "Tensor | None"], "Tensor"]
+"""From float32 logits (n, V), targets (n,) and the reference's logits (n, V) or None to n values."""
 
 
 class Choice(BaseModel):
     """A frozen set of hyperparameters; a misspelt name is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Moment(NamedTuple):
+    """Where a training stands: this is step ``step``, from 0, of ``steps``."""
+
+    step: int = 0
+    steps: int = 1
 
 
 class Outputs(Protocol):
@@ -38,8 +52,21 @@ class Outputs(Protocol):
     def reference_logprobs(self) -> Tensor:
         """``(B,)`` summed log-probability under the target model, scored once before training."""
 
+    def targets(self) -> Tensor:
+        """``(N,)`` int64, the supervised tokens."""
+
+    def sequence(self) -> Tensor:
+        """``(N,)`` int64, the sequence that each of them belongs to."""
+
+    def later(self) -> Tensor:
+        """``(N,)`` bool, false for the first supervised token of each sequence."""
+
+    def per_token(self, function: PerToken, reference: Outputs | None = None) -> Tensor:
+        """``(N,)``: ``function`` of the logits, a few tokens at a time where ``training.logits_chunk`` says so; they
+        are then computed again in the backward pass."""
+
     def supervised_logits(self) -> Tensor:
-        """``(N, V)`` logits at the positions that predict a supervised token."""
+        """``(N, V)`` logits at the positions that predict a supervised token, all at once."""
 
     def position_logits(self) -> Tensor:
         """``(P, V)`` logits at all P positions that are not padding."""
@@ -50,6 +77,12 @@ class Outputs(Protocol):
     def topics(self) -> tuple[tuple[int, ...], Tensor]:
         """The topics that occur, and ``(P,)`` int64, which of them each of those positions belongs to."""
 
+    def companion(self, name: str) -> Outputs:
+        """The same model on another answer to each of these B sequences' questions, as ``Loss.companions`` names it."""
+
+    def moment(self) -> Moment:
+        """Which step of how many this is."""
+
 
 class Loss(Choice, ABC):
     """A loss returns its numerator summed over the micro-batch; the engine divides by the step's count.
@@ -57,8 +90,13 @@ class Loss(Choice, ABC):
     So a step does not depend on how it is cut into micro-batches or ranks (METHODS: token-mean).
     """
 
+    on: str | None = Field(None, description="the set it is taken on; default: that of its side, forget or retain")
+    weight: float = Field(1.0, ge=0, description="its weight among the losses of its side")
+
     unit: ClassVar[Unit]
     needs: ClassVar[Literal["nothing", "reference_logprobs", "reference_model"]] = "nothing"
+    companions: ClassVar[tuple[str, ...]] = ()
+    """Other answers that each example must bring along: ``refusal``, ``alternative``."""
 
     @property
     def reads_layer(self) -> int | None:
@@ -71,3 +109,64 @@ class Loss(Choice, ABC):
 
         ``reference`` holds the outputs of the frozen target model where ``needs`` asks for them.
         """
+
+
+class Probe(Protocol):
+    """Looks at one side's loss around the weights θ: the same rows and the same dropout each time.
+
+    Micro-batches, ranks, shards and precision are seen to. What is moved is float32.
+    """
+
+    def gradient(self) -> tuple[Tensor, Gradient]:
+        """The loss, a detached float32 scalar of this rank's share, and its gradient summed over all ranks."""
+
+    def loss(self) -> Tensor:
+        """The loss alone, summed over all ranks; no backward pass."""
+
+    def shifted(self, direction: Gradient, scale: float | Tensor) -> AbstractContextManager:
+        """While open, the weights are θ + scale·direction; afterwards θ to the bit."""
+
+    def noise(self, draw: int) -> Gradient:
+        """Standard normal numbers for every weight, a function of (seed, step, side, ``draw``), alike on all ranks."""
+
+    def norm(self, gradient: Gradient) -> Tensor:
+        """Its length over all weights and shards, a float32 scalar."""
+
+
+class Estimator(Choice, ABC):
+    """How the gradient of a side's loss is taken at θ."""
+
+    shifts: ClassVar[bool] = False
+    """Whether it moves the weights by less than bfloat16 can hold: it then needs ``training.precision`` fp32."""
+
+    @abstractmethod
+    def __call__(self, probe: Probe) -> tuple[Tensor, Gradient]:
+        """The loss at θ (this rank's share) and the gradient to go along, summed over all ranks."""
+
+
+class Seen(NamedTuple):
+    """What a weighting may look at beside G: the losses of both sides, ``(2,)`` float32, what it remembers, when."""
+
+    losses: Tensor
+    memory: dict[str, Tensor | list[Tensor]]
+    moment: Moment
+
+
+class Rule(Choice, ABC):
+    """From inner products to the weights of a sum of vectors.
+
+    The vectors are the forget gradient f, the retain gradient r and those that ``recall`` adds. G is their (k, k)
+    matrix of inner products over all weights and ranks, float32.
+    """
+
+    def memory(self, moved: Sequence[Tensor], device: object) -> dict[str, Tensor | list[Tensor]]:
+        """What it remembers, as it is before the first step; tensors are changed in place and checkpointed."""
+        return {}
+
+    def recall(self, forget: Gradient, retain: Gradient, memory: dict) -> list[Gradient]:
+        """Further vectors, where it remembers any; it may bring them up to date here."""
+        return []
+
+    @abstractmethod
+    def __call__(self, gram: Tensor, seen: Seen) -> Tensor:
+        """``(k,)`` float32, the weight of each vector; no host synchronisation."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import model_validator
+from typing import Annotated, Any
 
-from blur_pipeline.methods.choice import Choice
+from pydantic import BeforeValidator, PlainSerializer
+
+from blur_pipeline.methods.choice import Choice, Loss
 from blur_pipeline.methods.forget import ForgetLoss
 from blur_pipeline.methods.gradient import Backprop, GradientEstimator
 from blur_pipeline.methods.optimizer import AdamW, OptimizerChoice
@@ -12,19 +14,42 @@ from blur_pipeline.methods.retain import NLL, RetainLoss
 from blur_pipeline.methods.scope import AllWeights, Scope
 from blur_pipeline.methods.weighting import Sum, Weighting
 
+SIDES = ("forget", "retain")
+
+
+def _several(value: Any) -> Any:
+    """One loss may stand without a list; ``{kind: none}``, which can take the place of another in YAML, is none."""
+    if value is None or (isinstance(value, dict) and value.get("kind") == "none"):
+        return ()
+    return (value,) if isinstance(value, dict | Loss) else value
+
+
+def _plain(losses: tuple[Loss, ...]) -> Any:
+    return losses[0].model_dump() if len(losses) == 1 else [loss.model_dump() for loss in losses]
+
+
+_ONE_OR_MORE = (BeforeValidator(_several), PlainSerializer(_plain))
+
 
 class Recipe(Choice):
-    """Six slots. ``forget=None`` is plain training on the retain side, as for target and retrained models."""
+    """Six slots. A side is the weighted sum of its losses, or empty: without ``forget`` it is plain training, as for
+    target and retrained models; without ``retain`` nothing holds the model."""
 
-    forget: ForgetLoss | None = None
-    retain: RetainLoss = NLL()
+    forget: Annotated[tuple[ForgetLoss, ...], *_ONE_OR_MORE] = ()
+    retain: Annotated[tuple[RetainLoss, ...], *_ONE_OR_MORE] = (NLL(),)
     gradient: GradientEstimator = Backprop()
     weighting: Weighting = Sum()
     scope: Scope = AllWeights()
     optimizer: OptimizerChoice = AdamW()
 
-    @model_validator(mode="after")
-    def _metric_exists(self) -> Recipe:
-        if getattr(self.weighting, "metric", "plain") == "adam" and self.optimizer.kind != "adamw":
-            raise ValueError(f"weighting.metric 'adam' needs the optimizer 'adamw', not '{self.optimizer.kind}'")
-        return self
+    def losses(self) -> list[tuple[str, str, Loss]]:
+        """``(side, set, loss)`` of every loss."""
+        return [(side, loss.on or side, loss) for side in SIDES for loss in getattr(self, side)]
+
+    def sets(self) -> list[str]:
+        """The sets that it learns from, each once."""
+        return list(dict.fromkeys(name for _, name, _ in self.losses()))
+
+    def needs(self, what: str) -> bool:
+        """Whether a loss needs ``reference_logprobs`` or the ``reference_model``."""
+        return any(loss.needs == what for _, _, loss in self.losses())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from blur_pipeline.methods.choice import Choice, Loss, Outputs
+from blur_pipeline.methods.choice import Loss, Outputs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,11 +30,13 @@ class KL(Loss):
     needs: ClassVar = "reference_model"
 
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
-        from torch.nn.functional import kl_div
+        return model.per_token(_kl, reference).sum()
 
-        ours = model.supervised_logits().log_softmax(dim=-1)  # (N, V)
-        theirs = reference.supervised_logits().log_softmax(dim=-1)
-        return kl_div(ours, theirs, log_target=True, reduction="sum")
+
+def _kl(logits: Tensor, targets: Tensor, reference: Tensor) -> Tensor:
+    """(n,) Σ_v p₀·(log p₀ − log p)."""
+    theirs = reference.log_softmax(dim=-1)
+    return (theirs.exp() * (theirs - logits.log_softmax(dim=-1))).sum(dim=-1)
 
 
 class ActivationMSE(Loss):
@@ -50,10 +52,4 @@ class ActivationMSE(Loss):
         return gap.float().square().mean(dim=-1).sum()
 
 
-class NoRetain(Choice):
-    """Nothing holds the model: the direction is the forget gradient alone."""
-
-    kind: Literal["none"] = "none"
-
-
-RetainLoss = Annotated[NLL | KL | ActivationMSE | NoRetain, Field(discriminator="kind")]
+RetainLoss = Annotated[NLL | KL | ActivationMSE, Field(discriminator="kind")]

@@ -2,38 +2,69 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple, Protocol
 
 from pydantic import Field
 
-from blur_pipeline.methods.choice import Choice
+from blur_pipeline.methods.choice import Choice, Outputs
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from torch.nn import Module
 
 
-class AllWeights(Choice):
-    """Every weight of the model."""
+class Look(Protocol):
+    """What a scope may learn of the target model, float32, from the ``forget`` and the ``retain`` set."""
 
-    kind: Literal["all"] = "all"
+    def gradients(self, name: str, parameters: Sequence[Tensor]) -> Iterator[tuple[list[Tensor], int]]:
+        """A batch at a time: the gradient of the summed NLL of its supervised tokens, and their number."""
 
-    def open(self, model: Module) -> Module:
-        """The model with every parameter trainable."""
-        return model.requires_grad_(True)
+    def passes(self, name: str) -> Iterator[Outputs]:
+        """The model's outputs on a batch at a time, computed when asked for."""
+
+
+class Opened(NamedTuple):
+    """The model with its trainable weights marked, and of some of them, by name, which elements may move."""
+
+    model: Module
+    masks: dict[str, Tensor] | None = None
+
+
+class ScopeChoice(Choice, ABC):
+    """Which weights may move."""
+
+    looks: ClassVar[bool] = False
+    """Whether it looks at the sets first; it then needs the whole model on one device."""
+
+    @abstractmethod
+    def open(self, model: Module, look: Look | None = None) -> Opened:
+        """Before a training; ``look`` where it ``looks``."""
 
     def close(self, model: Module) -> Module:
         """The model as it is to be saved."""
         return model
 
 
-class Modules(Choice):
+class AllWeights(ScopeChoice):
+    """Every weight of the model."""
+
+    kind: Literal["all"] = "all"
+
+    def open(self, model: Module, look: Look | None = None) -> Opened:
+        """The model with every parameter trainable."""
+        return Opened(model.requires_grad_(True))
+
+
+class Modules(ScopeChoice):
     """The parameters whose full name matches one of the shell patterns, such as ``*.layers.[567].mlp.*``."""
 
     kind: Literal["modules"] = "modules"
     patterns: list[str] = Field(min_length=1)
 
-    def open(self, model: Module) -> Module:
+    def open(self, model: Module, look: Look | None = None) -> Opened:
         """The model with only the matching parameters trainable.
 
         Raises:
@@ -48,14 +79,10 @@ class Modules(Choice):
                 )
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(any(fnmatchcase(name, pattern) for pattern in self.patterns))
-        return model
-
-    def close(self, model: Module) -> Module:
-        """The model as it is to be saved."""
-        return model
+        return Opened(model)
 
 
-class Lora(Choice):
+class Lora(ScopeChoice):
     """Low-rank adapters by peft (Hu et al., arXiv 2106.09685), merged into the weights at the end."""
 
     kind: Literal["lora"] = "lora"
@@ -64,7 +91,7 @@ class Lora(Choice):
     dropout: float = Field(0.0, ge=0, lt=1)
     target_modules: list[str] | Literal["all-linear"] = "all-linear"
 
-    def open(self, model: Module) -> Module:
+    def open(self, model: Module, look: Look | None = None) -> Opened:
         """The model wrapped by peft, adapters alone trainable.
 
         Raises:
@@ -79,7 +106,7 @@ class Lora(Choice):
             target_modules=self.target_modules,
             task_type="CAUSAL_LM",
         )
-        return get_peft_model(model, config)
+        return Opened(get_peft_model(model, config))
 
     def close(self, model: Module) -> Module:
         """The plain model with the adapters merged in."""

@@ -40,6 +40,7 @@ class Batch:
     reference_logprobs: torch.Tensor | None  # (S,) float32
     topics: tuple[int, ...]  # those that occur, ascending
     size: int  # S
+    companions: dict[str, Batch] = field(default_factory=dict)  # other answers of the same S questions
 
     @property
     def packed(self) -> bool:
@@ -48,7 +49,10 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on ``device``: one copy, which the host does not wait for."""
-        return self if device == self.input_ids.device else self._through_one_buffer(device)
+        if device == self.input_ids.device:
+            return self
+        there = {name: batch.to(device) for name, batch in self.companions.items()}
+        return replace(self._through_one_buffer(device), companions=there)
 
     def _through_one_buffer(self, device: torch.device) -> Batch:
         """Only out of pinned memory can a copy go on by itself; torch keeps that memory until the copy is done."""
@@ -77,6 +81,8 @@ class Examples:
     labels: list[np.ndarray]
     topics: np.ndarray = field(default=None)
     reference_logprobs: np.ndarray | None = None
+    companions: dict[str, Examples] = field(default_factory=dict)
+    """Row by row other answers to the same questions: ``refusal``, ``alternative``."""
 
     def __post_init__(self) -> None:
         if self.topics is None:
@@ -95,18 +101,31 @@ class Examples:
 
     def save(self, path: Path) -> None:
         """As one ``.npz`` of flat arrays; no pickle."""
-        arrays = {"ids": np.concatenate(self.input_ids), "labels": np.concatenate(self.labels), "topics": self.topics}
-        if self.reference_logprobs is not None:
-            arrays["reference"] = self.reference_logprobs
-        np.savez(path, lengths=[len(ids) for ids in self.input_ids], **arrays)
+        parts = {"": self, **{f"{name}/": examples for name, examples in self.companions.items()}}
+        np.savez(path, **{f"{place}{n}": array for place, part in parts.items() for n, array in part._arrays().items()})
 
     @classmethod
     def load(cls, path: Path) -> Examples:
         """What ``save`` wrote."""
         with np.load(path, allow_pickle=False) as stored:
-            ends = np.cumsum(stored["lengths"])[:-1]
-            ids, labels = np.split(stored["ids"], ends), np.split(stored["labels"], ends)
-            return cls(ids, labels, stored["topics"], stored.get("reference"))
+            parts: dict[str, dict[str, np.ndarray]] = {}
+            for key in stored:
+                place, _, name = key.rpartition("/")
+                parts.setdefault(place, {})[name] = stored[key]
+        found = {place: cls._of_arrays(arrays) for place, arrays in parts.items()}
+        return replace(found.pop(""), companions=found)
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        lengths = np.array([len(ids) for ids in self.input_ids])
+        flat = {"lengths": lengths, "ids": np.concatenate(self.input_ids), "labels": np.concatenate(self.labels)}
+        reference = {} if self.reference_logprobs is None else {"reference": self.reference_logprobs}
+        return {**flat, "topics": self.topics, **reference}
+
+    @classmethod
+    def _of_arrays(cls, stored: dict[str, np.ndarray]) -> Examples:
+        ends = np.cumsum(stored["lengths"])[:-1]
+        ids, labels = np.split(stored["ids"], ends), np.split(stored["labels"], ends)
+        return cls(ids, labels, stored["topics"], stored.get("reference"))
 
     def with_reference(self, logprobs: Sequence[float]) -> Examples:
         """The same sequences with their summed log-probability under the target model."""
@@ -116,7 +135,8 @@ class Examples:
         """These rows alone."""
         reference = None if self.reference_logprobs is None else self.reference_logprobs[list(rows)]
         ids, labels = [self.input_ids[i] for i in rows], [self.labels[i] for i in rows]
-        return Examples(ids, labels, self.topics[list(rows)], reference)
+        companions = {name: examples.take(rows) for name, examples in self.companions.items()}
+        return Examples(ids, labels, self.topics[list(rows)], reference, companions)
 
     def __add__(self, other: Examples) -> Examples:
         topics = np.concatenate([self.topics, other.topics])
@@ -126,8 +146,9 @@ class Examples:
         """What a mean over these rows divides by, at least 1."""
         if unit == "sequences":
             total = len(rows)
-        elif unit == "tokens":
-            total = sum(int((self.labels[i][1:] != IGNORED).sum()) for i in rows)
+        elif unit in ("tokens", "later_tokens"):
+            tokens = [int((self.labels[i][1:] != IGNORED).sum()) for i in rows]
+            total = sum(tokens) if unit == "tokens" else sum(max(0, n - 1) for n in tokens)
         else:
             total = sum(len(self.input_ids[i]) for i in rows)
         return max(1, total)
@@ -136,7 +157,9 @@ class Examples:
         """The same rows, longest first: neighbours need little padding, and a lack of memory shows at once."""
         return sorted(rows, key=lambda i: (-len(self.input_ids[i]), i))
 
-    def batch(self, rows: Sequence[int], pad_id: int = 0, layout: Layout = "right") -> Batch:
+    def batch(
+        self, rows: Sequence[int], pad_id: int = 0, layout: Layout = "right", companions: Sequence[str] = ()
+    ) -> Batch:
         """Rows as one batch on the CPU. What ``pad_id`` is does not matter: no token that counts sees it."""
         import torch
 
@@ -167,7 +190,8 @@ class Examples:
             "reference_logprobs": None if self.reference_logprobs is None else self.reference_logprobs[list(rows)],
         }
         tensors = {n: None if a is None else torch.from_numpy(np.ascontiguousarray(a)) for n, a in arrays.items()}
-        return Batch(**tensors, topics=tuple(topics.tolist()), size=len(rows))
+        beside = {name: self.companions[name].batch(rows, pad_id, layout) for name in companions}
+        return Batch(**tensors, topics=tuple(topics.tolist()), size=len(rows), companions=beside)
 
 
 def length_buckets(examples: Examples, tokens_per_batch: int, rows: Sequence[int] | None = None) -> Iterator[list[int]]:
@@ -199,13 +223,14 @@ def epoch_rows(total: int, batch_size: int, seed: int, step: int) -> list[int]:
     return order[place * batch_size : (place + 1) * batch_size].tolist()
 
 
-def stream_rows(total: int, batch_size: int, seed: int, step: int) -> list[int]:
-    """Rows of ``step`` from an endless run of permutations, always ``batch_size`` of them."""
+def stream_rows(total: int, batch_size: int, seed: int, step: int, stream: Sequence[int] = (1,)) -> list[int]:
+    """Rows of ``step`` from an endless run of permutations, always ``batch_size`` of them; ``stream`` tells those of
+    several sets apart."""
     first = step * batch_size
     rows: list[int] = []
     while len(rows) < batch_size:
         epoch, place = divmod(first + len(rows), total)
-        order = np.random.default_rng([seed, 1, epoch]).permutation(total)
+        order = np.random.default_rng([seed, *stream, epoch]).permutation(total)
         rows += order[place : place + batch_size - len(rows)].tolist()
     return rows
 

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from blur_pipeline.methods.choice import Moment, PerToken
 from blur_pipeline.models.anatomy import decoder_layers, head_sees, only_up_to, plain_head, without_head
-from blur_pipeline.models.chunked_head import chunked_logprobs
+from blur_pipeline.models.chunked_head import by_chunks
 from blur_pipeline.models.examples import Batch
 from blur_pipeline.models.masks import unread_masks
 
@@ -29,11 +30,18 @@ class Forward:
     """
 
     def __init__(
-        self, model: nn.Module, batch: Batch, around: Around = nullcontext, logits_chunk: int | None = None
+        self,
+        model: nn.Module,
+        batch: Batch,
+        around: Around = nullcontext,
+        logits_chunk: int | None = None,
+        moment: Moment = Moment(),  # noqa: B008 (a tuple of two numbers)
     ) -> None:
         self.model, self.batch, self.around, self.logits_chunk = model, batch, around, logits_chunk
+        self._moment = moment
         self._states: dict[int, Tensor] = {}
         self._calls: dict[int, list[Call]] = {}
+        self._companions: dict[str, Forward] = {}
 
     def run(self) -> Tensor:
         """One pass of the model; what its head returns."""
@@ -52,19 +60,48 @@ class Forward:
             return self.run().float()  # (N, V)
 
     @cached_property
-    def _token_logprobs(self) -> Tensor:
-        if self.logits_chunk and len(self.batch.targets) > self.logits_chunk:
-            return self._chunked_logprobs()
-        logits = self._supervised_logits
-        with self.around():
-            return -cross_entropy(logits, self.batch.targets, reduction="none")
-
-    def _chunked_logprobs(self) -> Tensor:
-        head = plain_head(self.model)
+    def _head_inputs(self) -> Tensor:
         with without_head(self.model):
-            hidden = self.run().flatten(0, 1).index_select(0, self.batch.predicting)  # (N, H)
+            return self.run().flatten(0, 1).index_select(0, self.batch.predicting)  # (N, H)
+
+    def _head_logits(self, hidden: Tensor) -> Tensor:
         with self.around():
-            return chunked_logprobs(head, hidden, self.batch.targets, self.logits_chunk)
+            return plain_head(self.model)(hidden).float()
+
+    @cached_property
+    def _token_logprobs(self) -> Tensor:
+        return self.per_token(lambda logits, targets, _: -cross_entropy(logits, targets, reduction="none"))
+
+    def per_token(self, function: PerToken, reference: Forward | None = None) -> Tensor:
+        targets, chunk = self.batch.targets, self.logits_chunk
+        if not chunk or len(targets) <= chunk:
+            theirs = None if reference is None else reference.supervised_logits()
+            with self.around():
+                return function(self._supervised_logits, targets, theirs)
+        head, hidden = plain_head(self.model), self._head_inputs
+        theirs = None if reference is None else (reference._head_inputs, reference._head_logits)
+        with self.around():
+            return by_chunks(head, hidden, targets, chunk, function, theirs)
+
+    def targets(self) -> Tensor:
+        return self.batch.targets
+
+    def sequence(self) -> Tensor:
+        return self.batch.sequence
+
+    def later(self) -> Tensor:
+        before = self.batch.sequence.roll(1)
+        before[:1] = -1
+        return before == self.batch.sequence
+
+    def moment(self) -> Moment:
+        return self._moment
+
+    def companion(self, name: str) -> Forward:
+        if name not in self._companions:
+            batch = self.batch.companions[name]
+            self._companions[name] = Forward(self.model, batch, self.around, self.logits_chunk, self._moment)
+        return self._companions[name]
 
     def supervised_logits(self) -> Tensor:
         return self._supervised_logits

@@ -47,11 +47,20 @@ class State:
     weights: Weights
     optimizer: Optimizer
     curve: LRScheduler
+    memory: dict[str, Tensor | list[Tensor]] = field(default_factory=dict)
+    """What a rule or an average remembers over steps; there before the first one, changed in place."""
+
+    def in_place(self) -> dict[str, Tensor]:
+        """Weights and memory by name, sharded or not."""
+        found = {f"weights.{name}": tensor for name, tensor in self.weights.named().items()}
+        for name, kept in self.memory.items():
+            parts = {"": kept} if isinstance(kept, Tensor) else {f".{i}": part for i, part in enumerate(kept)}
+            found |= {f"memory.{name}{place}": part for place, part in parts.items()}
+        return found
 
     def tensors(self) -> dict[str, Tensor]:
-        """Weights and optimizer state by name, sharded or not."""
-        found = {f"weights.{name}": tensor for name, tensor in self.weights.named().items()}
-        return found | {key: value for key, value in self._optimizer_state() if isinstance(value, Tensor)}
+        """Those and the optimizer's state."""
+        return self.in_place() | {key: value for key, value in self._optimizer_state() if isinstance(value, Tensor)}
 
     def numbers(self) -> dict[str, Any]:
         """What is no tensor: the rest of the optimizer's state, its groups, the learning-rate curve."""
@@ -59,7 +68,7 @@ class State:
         return {"state": rest, "groups": self._groups(), "curve": self.curve.state_dict()}
 
     def load(self, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
-        """What ``tensors`` and ``numbers`` gave; the weights are in place already."""
+        """What ``tensors`` and ``numbers`` gave; weights and memory are in place already."""
         for key, value in {**tensors, **numbers["state"]}.items():
             if key.startswith("optimizer."):
                 _, index, name = key.split(".", 2)
@@ -187,9 +196,9 @@ class Checkpoints:
             _sync(partial)
 
     def _read(self, folder: Path, state: State) -> dict[str, Tensor]:
-        """The checkpoint's tensors; weights are read in place, optimizer state into new tensors cut like them."""
+        """The checkpoint's tensors: weights and memory in place, optimizer state into tensors cut like them."""
         kinds = DataOnlyReader(folder).read_metadata().state_dict_metadata
-        tensors = {f"weights.{name}": tensor for name, tensor in state.weights.named().items()}
+        tensors = state.in_place()
         for key, kind in kinds.items():
             if key.startswith("optimizer."):
                 parameter = state.weights.moved[int(key.split(".")[1])]

@@ -22,8 +22,8 @@ def fingerprint(model: nn.Module, run: Run) -> str:
     for part in (run.recipe, run.schedule, run.stopping):
         digest.update(part.model_dump_json().encode())
     digest.update(json.dumps([run.seed, run.engine.numerics()]).encode())
-    for examples in (run.retain, run.forget):
-        if examples is not None:
-            digest_examples(digest, examples)
+    for name, examples in sorted(run.sets.items()):
+        digest.update(name.encode())
+        digest_examples(digest, examples)
     digest_weights(digest, model)
     return digest.hexdigest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -11,28 +10,28 @@ import torch
 from torch import Tensor, nn
 from transformers import get_scheduler
 
-from blur_pipeline.config.errors import TrainingFailedError
-from blur_pipeline.methods.recipe import Recipe
-from blur_pipeline.models.examples import Examples, epoch_rows, one_topic_rows, stream_rows
+from blur_pipeline.methods.choice import Loss, Moment, Seen
+from blur_pipeline.methods.gradient import Backprop
+from blur_pipeline.methods.recipe import SIDES, Recipe
+from blur_pipeline.models.examples import Examples
 from blur_pipeline.models.memory import freed_memory_is_kept
+from blur_pipeline.training import averaging
 from blur_pipeline.training.checkpoints import Checkpoints, Progress, State
-from blur_pipeline.training.dropout import seed_dropout
 from blur_pipeline.training.engine import Engine
-from blur_pipeline.training.gradients import Gradient, clip, combine_, direction_norm, gram_matrix, take_gradient
+from blur_pipeline.training.gradients import Gradient, as_buffer_, clip, combine_, direction_norm, gram_matrix
+from blur_pipeline.training.masks import Masks
 from blur_pipeline.training.objective import Objective
 from blur_pipeline.training.prepare import Ready, prepare
+from blur_pipeline.training.probe import StepProbe
+from blur_pipeline.training.rows import rows_of
+from blur_pipeline.training.scalars import row_of
 from blur_pipeline.training.schedule import Schedule
 from blur_pipeline.training.stopping import Best, Fixed, Off, Row, Stopping
 from blur_pipeline.training.validation import Validation
-from blur_pipeline.training.weights import Weights
 from blur_pipeline.training.workers import world
 
 Watcher = Callable[[Row], None]
 log = logging.getLogger(__name__)
-
-
-class NonFiniteError(TrainingFailedError):
-    """A loss or gradient became infinite or not a number; the weights of the step before are kept."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,13 @@ class Run:
     stopping: Stopping = field(default_factory=Off)
     checkpoints: Checkpoints | None = None
     watchers: list[Watcher] = field(default_factory=list)
+    further: dict[str, Examples] = field(default_factory=dict)
+    """Sets beside these two that losses are taken on, by the name that they give in ``on``."""
+
+    @property
+    def sets(self) -> dict[str, Examples]:
+        """All sets by name."""
+        return ({} if self.forget is None else {"forget": self.forget}) | {"retain": self.retain} | self.further
 
     @property
     def epoch_size(self) -> int:
@@ -84,26 +90,29 @@ def train(model: nn.Module, run: Run, device: torch.device | None = None) -> tup
 
 def _train(model: nn.Module, run: Run, device: torch.device) -> tuple[nn.Module, list[Row]]:
     torch.manual_seed(run.seed)
-    ready = prepare(model, run.recipe, run.engine, device, run.validates)
+    recipe = run.recipe
+    ready = prepare(model, recipe, run.engine, device, run.validates, run.sets)
     weights = ready.weights
-    objectives = [_objective(run, side, ready) for side in ("forget", "retain")]
-    optimizer = run.recipe.optimizer(weights.moved)
+    optimizer = recipe.optimizer(weights.moved)
+    masks = None if ready.masks is None else Masks(ready.masks, optimizer)
     curve = get_scheduler(
         run.schedule.lr_curve,
         optimizer,
         run.schedule.warmup_steps(run.epoch_size),
         run.schedule.total_steps(run.epoch_size),
     )
-    state = State(weights, optimizer, curve)
+    memory = recipe.weighting.memory(weights.moved, device) | averaging.start(recipe.optimizer.average, weights.moved)
+    state = State(weights, optimizer, curve, memory)
     progress = run.checkpoints.restore(state) if run.checkpoints else Progress()
     validate = _validation(run, ready.model, device, progress)
+    sides = [_objective(run, side, ready) for side in SIDES]
 
     for step in range(len(progress.history), run.total_steps):
         # Looked at before a step, so that a run resumed from its last checkpoint stops where it would have.
         if isinstance(run.stopping, Best) and run.stopping.collapsed(progress.start, progress.history):
             log.warning("Stopped after step %d: the retain loss has collapsed", step)
             break
-        row = _step(step, run, objectives, state, ready.sharded)
+        row = _step(Moment(step, run.total_steps), run, sides, state, ready.sharded, masks)
         done = step + 1
         if validate and (done % run.stopping.every == 0 or done == run.total_steps):
             row |= validate()
@@ -114,74 +123,71 @@ def _train(model: nn.Module, run: Run, device: torch.device) -> tuple[nn.Module,
 
     if isinstance(run.stopping, Best):
         _return_to_best(run, state, progress)
+    elif recipe.optimizer.average:
+        averaging.end_(recipe.optimizer.average, memory, weights.moved, len(progress.history), run.total_steps)
+        weights.publish()
     weights.finish()
     model = ready.model.eval()
-    return (model if ready.sharded else run.recipe.scope.close(model)), progress.history
+    return (model if ready.sharded else recipe.scope.close(model)), progress.history
 
 
-def _step(step: int, run: Run, objectives: list[Objective | None], state: State, sharded: bool) -> Row:
+def _step(
+    moment: Moment, run: Run, sides: list[Objective | None], state: State, sharded: bool, masks: Masks | None
+) -> Row:
     """One step; all its scalars reach the host in one synchronisation, before the weights move."""
     weights, rule = state.weights, run.recipe.weighting
-    buffer = torch.bfloat16 if run.engine.gradient_buffer == "bf16" else None
-    rows = _rows(run, step)
-    seed_dropout(run.seed, step, 0)
-    forget_loss, f = _side(objectives[0], rows[0], run, weights, sharded, buffer)
-    seed_dropout(run.seed, step, 1)
-    retain_loss, r = _side(objectives[1], rows[1], run, weights, sharded)
-    blocks = rule.blocks_of(weights.names)
-    metric = rule.metric_of(state.optimizer, weights.moved)
-    gram = gram_matrix(f, r, forget_loss.device, blocks, metric, sharded)
-    chosen = rule(gram)
-    plain = gram if metric is None else gram_matrix(f, r, forget_loss.device, blocks, sharded=sharded)
-    norm = direction_norm(plain, chosen)
-    combine_(weights.moved, f, r, clip(chosen, norm, run.schedule.max_grad_norm), blocks)
-    sums = [part.sum() for part in plain]
-    losses = torch.stack([forget_loss, retain_loss])
+    rows = rows_of(run.sets, run.schedule, run.seed, moment.step)
+    losses, vectors = [], []
+    for number, side in enumerate(sides):
+        loss, gradient = _side(side, StepProbe(side, rows, weights, run.seed, moment, number, sharded), run.recipe)
+        if masks:
+            masks.cut_(gradient)
+        if number == 0 and run.engine.gradient_buffer == "bf16":
+            as_buffer_(gradient, torch.bfloat16)
+        losses.append(loss)
+        vectors.append(gradient)
+    losses = torch.stack(losses)
     if world.size() > 1:
         world.sum_over_ranks_([losses])
-    scalars = torch.stack([*losses, *sums, *(w.float().mean() for w in chosen), norm])
-    row = _row(step, run, rows, state.curve.get_last_lr()[0], scalars.tolist())
+    vectors += rule.recall(*vectors, state.memory)
+    gram = gram_matrix(vectors, losses.device, sharded)
+    chosen = rule(gram, Seen(losses, state.memory, moment))
+    norm = direction_norm(gram, chosen)
+    combine_(weights.moved, vectors, clip(chosen, norm, run.schedule.max_grad_norm))
+    scalars = torch.stack([*losses, gram[0, 0], gram[0, 1], gram[1, 1], norm, *chosen.float()])
+    epoch = (moment.step + 1) / run.schedule.steps_per_epoch(run.epoch_size)
+    row = row_of(moment.step, epoch, state.curve.get_last_lr()[0], rows, scalars.tolist())
+    if masks:
+        masks.decay_(state.optimizer, weights.moved)
     state.optimizer.step()
     state.curve.step()
     weights.publish_step()
     state.optimizer.zero_grad(set_to_none=True)
+    if run.recipe.optimizer.average:
+        averaging.take_(run.recipe.optimizer.average, state.memory, weights.moved, moment.step + 1, moment.steps)
     return row
 
 
-def _side(
-    objective: Objective | None,
-    rows: list[int],
-    run: Run,
-    weights: Weights,
-    sharded: bool,
-    buffer: torch.dtype | None = None,
-) -> tuple[Tensor, Gradient]:
-    if objective is None:
-        return torch.zeros((), device=weights.moved[0].device), [None] * len(weights.parameters)
-    loss = run.recipe.gradient(lambda: objective.accumulate(rows), weights.parameters)
-    return loss, take_gradient(weights.parameters, sharded, buffer)
+def _side(side: Objective | None, probe: StepProbe, recipe: Recipe) -> tuple[Tensor, Gradient]:
+    """Its loss and its gradient; an estimator that looks around θ does so for the forget side."""
+    if side is None:
+        moved = probe.weights.moved
+        return torch.zeros((), device=moved[0].device), [None] * len(moved)
+    estimator = recipe.gradient if probe.side == 0 else Backprop()
+    return estimator(probe)
 
 
 def _objective(run: Run, side: str, ready: Ready) -> Objective | None:
-    examples = getattr(run, side)
-    loss = getattr(run.recipe, side)
-    if examples is None or loss is None or loss.kind == "none":
+    """None where the side has no loss, or its set is not there."""
+    losses: dict[str, list[Loss]] = {}
+    for of, name, loss in run.recipe.losses():
+        if of == side:
+            losses.setdefault(name, []).append(loss)
+    if not losses or (side == "forget" and run.forget is None):
         return None
-    reference = ready.reference if loss.needs == "reference_model" else None
-    return Objective(loss, examples, ready.model, reference, run.engine, ready.device)
-
-
-def _rows(run: Run, step: int) -> tuple[list[int], list[int]]:
-    if run.forget is None:
-        return [], _drawn(epoch_rows, run.retain, run, step)
-    return _drawn(epoch_rows, run.forget, run, step), _drawn(stream_rows, run.retain, run, step)
-
-
-def _drawn(draw: Callable[[int, int, int, int], list[int]], examples: Examples, run: Run, step: int) -> list[int]:
-    size, seed = run.schedule.batch_size, run.seed
-    if run.schedule.topics == "alternate":
-        return one_topic_rows(draw, examples.topics, size, seed, step)
-    return draw(len(examples), size, seed, step)
+    needs = any(loss.needs == "reference_model" for part in losses.values() for loss in part)
+    reference = ready.reference if needs else None
+    return Objective(losses, run.sets, ready.model, reference, run.engine, ready.device)
 
 
 def _validation(run: Run, model: nn.Module, device: torch.device, progress: Progress) -> Callable[[], Row] | None:
@@ -209,29 +215,3 @@ def _return_to_best(run: Run, state: State, progress: Progress) -> None:
     if 0 < best < len(progress.history):
         run.checkpoints.load_weights(best, state)
         log.info("Kept the weights after step %d, the best validated ones", best)
-
-
-def _row(step: int, run: Run, rows: tuple[list[int], list[int]], lr: float, scalars: list[float]) -> Row:
-    forget_loss, retain_loss, ff, fr, rr, w_forget, w_retain, norm = scalars
-    named = {
-        "retain_loss": retain_loss,
-        "retain_gradient_norm": math.sqrt(max(rr, 0.0)) if math.isfinite(rr) else rr,
-        "direction_norm": norm,
-    }
-    if run.forget is not None:
-        both = math.sqrt(max(ff, 0.0) * max(rr, 0.0)) if math.isfinite(ff * rr) else ff * rr
-        named |= {
-            "forget_loss": forget_loss,
-            "forget_gradient_norm": math.sqrt(max(ff, 0.0)) if math.isfinite(ff) else ff,
-            "gradient_cosine": fr / both if both > 0 else 0.0,
-            "forget_weight": w_forget,  # ξ where the forget level is the lower one
-            "retain_weight": w_retain,
-        }
-    for name, value in named.items():
-        if not math.isfinite(value):
-            raise NonFiniteError(
-                f"step {step}: {name} is {value} (rows of the forget set: {rows[0]}, of the retain set: {rows[1]}); "
-                "that step was not taken. Lower the learning rate or the length of the training, or look at these rows"
-            )
-    epoch = (step + 1) / run.schedule.steps_per_epoch(run.epoch_size)
-    return {"step": step, "epoch": epoch, "lr": lr, **named}

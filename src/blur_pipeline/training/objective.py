@@ -1,15 +1,15 @@
-"""One side of a step: a loss over some rows of a set, accumulated over micro-batches and ranks."""
+"""One side of a step: its losses over rows of their sets, accumulated over micro-batches and ranks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from blur_pipeline.methods.choice import Loss
+from blur_pipeline.methods.choice import Loss, Moment
 from blur_pipeline.models.examples import Examples
 from blur_pipeline.models.forward import Forward
 from blur_pipeline.training.engine import Engine, Precision
@@ -17,45 +17,67 @@ from blur_pipeline.training.gradients import expect_parts
 from blur_pipeline.training.reference import Reference
 from blur_pipeline.training.workers import world
 
+Rows = Mapping[str, Sequence[int]]
+"""The rows of a step on all ranks, by set."""
+
 
 @dataclass(frozen=True)
 class Objective:
-    """A loss on a set of examples, for one model."""
+    """The weighted sum of losses, for one model; ``losses`` by the set that they are taken on."""
 
-    loss: Loss
-    examples: Examples
+    losses: dict[str, list[Loss]]
+    sets: dict[str, Examples]
     model: nn.Module
     reference: Reference | None
     engine: Engine
     device: torch.device
 
-    def accumulate(self, rows: Sequence[int]) -> Tensor:
-        """Add the gradient of the mean loss over ``rows`` to ``.grad``; return the loss, a detached scalar.
+    def accumulate(self, rows: Rows, moment: Moment, backward: bool = True) -> Tensor:
+        """This rank's share of the losses' means over ``rows``, a detached float32 scalar; with ``backward`` its
+        gradient is added to ``.grad``.
 
-        ``rows`` are the step's rows on all ranks. Each rank takes every world-size-th of them, longest first, and
-        all divide by the count of the whole step, so a sum over ranks is the mean over the step. Every rank
-        runs equally many micro-batches, one without rows of its own a borrowed one that counts nothing:
-        under FSDP2 a forward pass is a collective operation.
+        Each rank takes every world-size-th row, longest first, and all divide by the count of the whole step, so a
+        sum over ranks is the mean over the step. Every rank runs equally many micro-batches, one without rows of its
+        own a borrowed one that counts nothing: under FSDP2 a forward pass is a collective operation.
         """
-        total = self.examples.count(rows, self.loss.unit)
-        ordered, ranks = self.examples.by_length(rows), world.size()
+        parts = {name: list(self._cut(self.sets[name], rows[name])) for name in self.losses}
+        if backward:
+            expect_parts(self.model.parameters(), world.size() * sum(map(len, parts.values())))
+        value = torch.zeros((), device=self.device)
+        for name, micro_batches in parts.items():
+            losses, examples = self.losses[name], self.sets[name]
+            shares = [loss.weight / examples.count(rows[name], loss.unit) for loss in losses]
+            for members, counts in micro_batches:
+                with torch.set_grad_enabled(backward):
+                    part = self._sum(losses, shares, examples, members, moment) * float(counts)
+                if backward:
+                    part.backward()
+                value += part.detach()
+        return value
+
+    def _cut(self, examples: Examples, rows: Sequence[int]) -> Iterator[tuple[Sequence[int], bool]]:
+        """This rank's micro-batches, and whether each counts."""
+        ordered, ranks = examples.by_length(rows), world.size()
         share = -(-len(ordered) // ranks)
         mine = ordered[world.rank() :: ranks]
         size = self.engine.micro_batch_size or share
-        expect_parts(self.model.parameters(), ranks * -(-share // size))
-        value = torch.zeros((), device=self.device)
         for first in range(0, share, size):
             members = mine[first : first + size]
-            part = self._loss_of(members or ordered[-1:]) * (1 / total if members else 0.0)
-            part.backward()
-            value += part.detach()
-        return value
+            yield members or ordered[-1:], bool(members)
 
-    def _loss_of(self, rows: Sequence[int]) -> Tensor:
-        batch = self.examples.batch(rows, layout=self.engine.layout).to(self.device)
+    def _sum(
+        self, losses: list[Loss], shares: list[float], examples: Examples, rows: Sequence[int], moment: Moment
+    ) -> Tensor:
+        beside = sorted({name for loss in losses for name in loss.companions})
+        batch = examples.batch(rows, layout=self.engine.layout, companions=beside).to(self.device)
         with autocast(self.engine.precision, self.device):
-            forward = Forward(self.model, batch, logits_chunk=self.engine.logits_chunk)
-            return self.loss(forward, self.reference and self.reference.outputs(forward))
+            forward = Forward(self.model, batch, logits_chunk=self.engine.logits_chunk, moment=moment)
+            theirs = self.reference and self.reference.outputs(forward)
+            terms = [
+                share * loss(forward, theirs if loss.needs == "reference_model" else None)
+                for loss, share in zip(losses, shares, strict=True)
+            ]
+        return torch.stack(terms).sum()
 
 
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager:

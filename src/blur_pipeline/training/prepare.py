@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from blur_pipeline.methods.choice import Loss
 from blur_pipeline.methods.recipe import Recipe
+from blur_pipeline.methods.scope import Opened
 from blur_pipeline.models.anatomy import base_of, decoder_layers, plain_head
+from blur_pipeline.models.examples import Examples
 from blur_pipeline.training.engine import Engine
+from blur_pipeline.training.look import SetLook
 from blur_pipeline.training.reference import Reference, WholeCopy, freeze_reference
 from blur_pipeline.training.weights import Weights
 
@@ -24,21 +28,31 @@ class Ready:
     reference: Reference | None
     device: torch.device
     sharded: bool
+    masks: list[Tensor | None] | None = None
+    """Of each trainable parameter, which elements may move, where the scope says so."""
 
 
-def prepare(model: nn.Module, recipe: Recipe, engine: Engine, device: torch.device, validates: bool = False) -> Ready:
-    """``validates``: the whole model will be asked for probabilities too, whatever the losses read.
+def prepare(
+    model: nn.Module,
+    recipe: Recipe,
+    engine: Engine,
+    device: torch.device,
+    validates: bool = False,
+    sets: Mapping[str, Examples] | None = None,
+) -> Ready:
+    """``validates``: the whole model will be asked for probabilities too, whatever the losses read. ``sets`` are what a
+    scope may look at.
 
     Raises:
         ValueError: the model has no such layers, or the engine's options do not fit it.
     """
-    losses = [loss for loss in (recipe.forget, recipe.retain) if isinstance(loss, Loss)]
+    losses = [loss for _, _, loss in recipe.losses()]
     sharded = engine.sharding == "fsdp"
     if engine.logits_chunk:
         plain_head(model)
     for parameter in model.parameters():
         parameter.data = parameter.data.float()  # what the optimizer moves is float32; see weights.py
-    model = recipe.scope.open(model)
+    model, masks = _open(model, recipe, device, sets, sharded)
     if engine.gradient_checkpointing:
         base_of(model).activation_checkpointing_enable()
         # It makes the embeddings' output require a gradient, which reentrant checkpoints alone need: every frozen
@@ -48,8 +62,7 @@ def prepare(model: nn.Module, recipe: Recipe, engine: Engine, device: torch.devi
     _place(model, losses, device, validates)
     if weights:
         weights.follow()
-    needed = any(loss.needs == "reference_model" for loss in losses)
-    reference = freeze_reference(model, sharded) if needed else None
+    reference = freeze_reference(model, sharded) if recipe.needs("reference_model") else None
     if engine.compiled:
         for layer in decoder_layers(model):
             layer.compile(dynamic=True)
@@ -59,7 +72,20 @@ def prepare(model: nn.Module, recipe: Recipe, engine: Engine, device: torch.devi
         shard(model, engine.precision, device)
         if isinstance(reference, WholeCopy):
             shard(reference.model, engine.precision, device)
-    return Ready(model.train(), weights or Weights(model, engine.precision, sharded), reference, device, sharded)
+    weights = weights or Weights(model, engine.precision, sharded)
+    masks = masks and [None if masks.get(name) is None else masks[name].to(device) for name in weights.names]
+    return Ready(model.train(), weights, reference, device, sharded, masks)
+
+
+def _open(
+    model: nn.Module, recipe: Recipe, device: torch.device, sets: Mapping[str, Examples] | None, sharded: bool
+) -> Opened:
+    scope = recipe.scope
+    if not scope.looks:
+        return scope.open(model)
+    if sharded:
+        raise ValueError(f"scope '{scope.kind}' looks at the whole model before it trains; use training.sharding ddp")
+    return scope.open(model, SetLook(model.to(device), sets, device))
 
 
 def _place(model: nn.Module, losses: list[Loss], device: torch.device, validates: bool) -> None:

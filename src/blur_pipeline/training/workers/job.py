@@ -48,9 +48,8 @@ class Job:
         """Everything the workers need."""
         self.folder.mkdir(parents=True, exist_ok=True)
         model.save_pretrained(self.folder / "model")
-        run.retain.save(self.folder / "retain.npz")
-        if run.forget is not None:
-            run.forget.save(self.folder / "forget.npz")
+        for name, examples in run.sets.items():
+            examples.save(self.folder / f"{name}.npz")
         text = _Text(
             recipe=run.recipe,
             schedule=run.schedule,
@@ -70,7 +69,7 @@ class Job:
     def run(self) -> Run:
         """The run as it was written; resumption is the parent's to decide, so a restarted worker resumes."""
         text = self.text()
-        forget = self.folder / "forget.npz"
+        sets = {path.stem: Examples.load(path) for path in sorted(self.folder.glob("*.npz"))}
         checkpoints = None
         if text.checkpoints:
             engine = text.engine
@@ -80,12 +79,13 @@ class Job:
         return Run(
             text.recipe,
             text.schedule,
-            Examples.load(self.folder / "retain.npz"),
-            Examples.load(forget) if forget.exists() else None,
+            sets.pop("retain"),
+            sets.pop("forget", None),
             text.seed,
             text.engine,
             text.stopping,
             checkpoints,
+            further=sets,
         )
 
     def model(self) -> PreTrainedModel:

@@ -62,7 +62,7 @@ def _whole(model: torch.nn.Module, job: Job, run: Run) -> torch.nn.Module:
     weights = gather(model)
     if dist.get_rank() != 0:
         return model
-    whole = run.recipe.scope.open(job.model())
+    whole = run.recipe.scope.open(job.model()).model
     whole.load_state_dict(weights)
     return run.recipe.scope.close(whole.eval())
 

@@ -1,0 +1,31 @@
+"""The running mean of the weights over the later steps of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from blur_pipeline.methods.optimizer import Average
+
+NAME = "average"
+
+
+def start(average: Average | None, moved: Sequence[Tensor]) -> dict[str, list[Tensor]]:
+    """What is remembered: the mean so far, of nothing yet."""
+    return {} if average is None else {NAME: [torch.zeros_like(m, requires_grad=False) for m in moved]}
+
+
+@torch.no_grad()
+def take_(average: Average, memory: dict, moved: Sequence[Tensor], done: int, steps: int) -> None:
+    """After ``done`` steps, where that is one of those whose weights count."""
+    if average.takes(done, steps):
+        torch._foreach_lerp_(memory[NAME], list(moved), 1 / average.taken(done, steps))
+
+
+@torch.no_grad()
+def end_(average: Average, memory: dict, moved: Sequence[Tensor], done: int, steps: int) -> None:
+    """The mean becomes the weights, where any were taken."""
+    if average.taken(done, steps):
+        torch._foreach_copy_(list(moved), memory[NAME])
