@@ -1,23 +1,36 @@
-"""The same global batch gives the same step, however it is cut: ranks, shards, micro-batches, padding, precision."""
+"""The same global batch gives the same step, however it is cut: ranks, shards, micro-batches, padding, chunks.
+
+Held three steps away from θ₀ and in each precision: every run here takes up the checkpoint of one that was not cut,
+and their fourth steps are compared.
+"""
 
 import copy
+from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
 
+from blur_pipeline.methods.forget import ForgetLoss
 from blur_pipeline.methods.recipe import Recipe
+from blur_pipeline.methods.retain import RetainLoss
+from blur_pipeline.methods.scope import Scope
+from blur_pipeline.methods.weighting import Weighting
+from blur_pipeline.training.checkpoints import Checkpoints
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.loop import Run, train
 from blur_pipeline.training.schedule import Schedule
 from blur_pipeline.training.workers.sharding import gather
 from tests.conftest import build_tiny_model, random_examples
+from tests.training.plain import ROUNDING
 from tests.workers import run_ranks
 
-BLUR = {"weighting": {"kind": "bilevel", "gamma": 0.5}, "optimizer": {"kind": "adamw", "lr": 1e-3}}
+BLUR = {"weighting": {"kind": "bilevel", "gamma": 0.5}}
 RECIPES = {
     "blur_npo": {"forget": {"kind": "npo"}, **BLUR},
-    "blur_simnpo_none": {"forget": {"kind": "simnpo"}, "retain": {"kind": "none"}, **BLUR},
+    "blur_simnpo_none": {"forget": {"kind": "simnpo", "beta": 0.5}, "retain": {"kind": "none"}, **BLUR},
     "grad_diff_kl": {"forget": {"kind": "ga"}, "retain": {"kind": "kl"}},
+    "npo_logits_kl": {"forget": {"kind": "npo_logits"}, "retain": {"kind": "kl"}, **BLUR},
     "blur_rmu": {
         "forget": {"kind": "rmu", "layer": 1},
         "retain": {"kind": "activation_mse", "layer": 1},
@@ -26,54 +39,12 @@ RECIPES = {
     },
     "rmu_all": {"forget": {"kind": "rmu", "layer": 0}, "retain": {"kind": "activation_mse", "layer": 0}, **BLUR},
     "lora": {"forget": {"kind": "npo"}, "scope": {"kind": "lora", "rank": 2}, **BLUR},
+    "lora_kl": {"forget": {"kind": "npo_logits"}, "retain": {"kind": "kl"}, "scope": {"kind": "lora", "rank": 2}},
     "per_module": {"forget": {"kind": "npo"}, "weighting": {"kind": "bilevel", "per": "module"}},
     "adam_metric": {"forget": {"kind": "npo"}, "weighting": {"kind": "bilevel", "metric": "adam"}},
 }
-WHOLE = Engine()
-
-
-def cut_run(name: str, engine: Engine = WHOLE, steps: int = 2) -> Run:
-    forget = random_examples(7, seed=1).with_reference(torch.linspace(-30, -10, 7))
-    schedule = Schedule(steps=steps, batch_size=5, max_grad_norm=0.5)
-    return Run(Recipe(**RECIPES[name]), schedule, random_examples(9, seed=2), forget, seed=3, engine=engine)
-
-
-def assert_same_steps(rows: list[dict], expected: list[dict], rel: float = 1e-5) -> None:
-    """Every scalar of the first step; of later ones only roughly, since Adam magnifies rounding at first.
-
-    The cosine with a gradient that is zero but for rounding, as the retain gradient's at θ₀, says nothing.
-    """
-    for step, (row, other) in enumerate(zip(rows, expected, strict=True)):
-        tiny = min(row["retain_gradient_norm"], row["forget_gradient_norm"]) < 1e-3
-        for name in row.keys() - ({"gradient_cosine"} if tiny else set()):
-            assert row[name] == pytest.approx(other[name], rel=rel if step == 0 else 1000 * rel, abs=1e-6), name
-
-
-def _on_rank(rank: int, sharding: str, folder: str) -> None:
-    for name in RECIPES:
-        engine = Engine(processes=2, sharding=sharding, micro_batch_size=2)
-        model, history = train(build_tiny_model(), cut_run(name, engine))
-        weights = gather(model) if sharding == "fsdp" else model.state_dict()
-        if rank == 0 or sharding == "ddp":
-            torch.save((weights, history), f"{folder}/{name}-{rank}.pt")
-
-
-@pytest.mark.parametrize(("ranks", "sharding"), [(2, "ddp"), (4, "ddp"), (2, "fsdp"), (4, "fsdp")])
-def test_ranks_and_shards(ranks, sharding, tmp_path):
-    """Five rows on four ranks leave some ranks one row and others two: means are over the step all the same."""
-    run_ranks(_on_rank, ranks, tmp_path, sharding, str(tmp_path))
-    for name in RECIPES:
-        alone, history = train(build_tiny_model(), cut_run(name))
-        weights, rows = torch.load(tmp_path / f"{name}-0.pt", weights_only=False)
-        assert_same_steps(rows, history)
-        if name != "lora" or sharding == "ddp":  # a sharded model still wears its adapters
-            for key, value in alone.state_dict().items():
-                torch.testing.assert_close(weights[key], value, rtol=1e-4, atol=2e-5)
-        for rank in range(1, ranks if sharding == "ddp" else 1):
-            theirs, _ = torch.load(tmp_path / f"{name}-{rank}.pt", weights_only=False)
-            assert all(torch.equal(theirs[key], weights[key]) for key in weights)  # replicas never drift
-
-
+UNCUT: dict[str, str] = {}
+"""Choices that stand in no recipe above, with the reason."""
 CUTS = {
     "micro-batches of one": {"micro_batch_size": 1},
     "micro-batches of two": {"micro_batch_size": 2},
@@ -83,22 +54,133 @@ CUTS = {
     "gradient checkpointing": {"gradient_checkpointing": True},
     "logits in chunks": {"logits_chunk": 4},
 }
+SEVERAL = {
+    "packed micro-batches, checkpointing": {**CUTS["packed micro-batches"], "gradient_checkpointing": True},
+    "micro-batches of one, left, chunks": {"micro_batch_size": 1, "layout": "left", "logits_chunk": 4},
+}
+CELLS = [("fp32", cut) for cut in CUTS] + [(half, cut) for half in ("bf16_autocast", "bf16") for cut in SEVERAL]
+WHOLE = Engine()
+AWAY = 3
 
 
-@pytest.mark.parametrize("cut", CUTS)
+def cut_run(name: str, engine: Engine = WHOLE, steps: int = 2) -> Run:
+    """At a learning rate that takes θ well away from θ₀ in a few steps."""
+    recipe = Recipe(**RECIPES[name], optimizer={"kind": "adamw", "lr": 1e-2})
+    forget = random_examples(7, seed=1).with_reference(torch.linspace(-30, -10, 7))
+    schedule = Schedule(steps=steps, batch_size=5, max_grad_norm=0.5)
+    return Run(recipe, schedule, random_examples(9, seed=2), forget, seed=3, engine=engine)
+
+
+def away_run(name: str, engine: Engine, folder: Path) -> Run:
+    """The fourth step alone, where ``folder`` holds the first three."""
+    checkpoints = Checkpoints(folder, f"{name}-{engine.precision}", every=AWAY)
+    return Run(**{**vars(cut_run(name, engine, steps=AWAY + 1)), "checkpoints": checkpoints})
+
+
+def assert_same_step(row: dict, expected: dict, rel: float) -> None:
+    """Every scalar. What is a sum of both signs may be off by the rounding of its terms: KL by that of
+    log-probabilities of about 4, the cosine by that of products below 1, and with it ξ and the direction."""
+    ratio = expected["retain_gradient_norm"] / max(expected["forget_gradient_norm"], 1e-12)
+    slack = {
+        "retain_loss": 4 * 2**-24,
+        "gradient_cosine": 2 * rel,
+        "forget_weight": 4 * rel * ratio,
+        "direction_norm": 4 * rel * expected["retain_gradient_norm"],
+    }
+    assert row.keys() == expected.keys()
+    for name, value in expected.items():
+        assert row[name] == pytest.approx(value, rel=rel, abs=slack.get(name, 0)), name
+
+
+def assert_same_steps(rows: list[dict], expected: list[dict], rel: float = 1e-5) -> None:
+    """From the untouched model on: the first step, and of later ones roughly, since Adam magnifies rounding at first.
+
+    The cosine with a gradient that is zero but for rounding, as the retain gradient's at θ₀, says nothing.
+    """
+    for step, (row, other) in enumerate(zip(rows, expected, strict=True)):
+        tiny = min(row["retain_gradient_norm"], row["forget_gradient_norm"]) < 1e-3
+        for name in row.keys() - ({"gradient_cosine"} if tiny else set()):
+            assert row[name] == pytest.approx(other[name], rel=rel if step == 0 else 1000 * rel, abs=1e-6), name
+
+
+def assert_same_weights(weights: dict, expected: dict, rel: float) -> None:
+    """After a step of Adam, which moves a weight by the learning rate times a ratio of gradients."""
+    for name, value in expected.items():
+        torch.testing.assert_close(weights[name], value, rtol=0, atol=25 * rel * 2.5e-3)
+
+
+def test_every_choice_is_cut():
+    """A new choice is either in a recipe above, or its reason is given."""
+    recipes = [Recipe(**recipe) for recipe in RECIPES.values()]
+    for slot, union in {"forget": ForgetLoss, "retain": RetainLoss, "scope": Scope, "weighting": Weighting}.items():
+        kinds = {choice.model_fields["kind"].default for choice in get_args(get_args(union)[0])}
+        assert {getattr(recipe, slot).kind for recipe in recipes} | UNCUT.keys() >= kinds, slot
+
+
+@pytest.fixture(scope="module")
+def uncut(tmp_path_factory):
+    """Folder of the checkpoints, and what the run that is not cut gives from there: its model and last row."""
+    folder, made = tmp_path_factory.mktemp("uncut"), {}
+
+    def make(name: str, precision: str):
+        if (name, precision) not in made:
+            engine = Engine(precision=precision)
+            model, rows = train(build_tiny_model(), away_run(name, engine, folder))
+            made[name, precision] = model, rows[-1]
+        return folder, *made[name, precision]
+
+    return make
+
+
+@pytest.mark.parametrize(("precision", "cut"), CELLS)
 @pytest.mark.parametrize("name", RECIPES)
-def test_cuts_within_a_process(name, cut):
-    _, expected = train(build_tiny_model(), cut_run(name))
-    _, rows = train(build_tiny_model(), cut_run(name, Engine(**CUTS[cut])))
-    assert_same_steps(rows, expected)
+def test_cuts_within_a_process(name, precision, cut, uncut):
+    folder, model, expected = uncut(name, precision)
+    engine = Engine(precision=precision, **{**CUTS, **SEVERAL}[cut])
+    cut_model, rows = train(build_tiny_model(), away_run(name, engine, folder))
+    assert_same_step(rows[-1], expected, ROUNDING[precision])
+    assert_same_weights(cut_model.state_dict(), model.state_dict(), ROUNDING[precision])
 
 
-@pytest.mark.parametrize(("engine", "rel"), [({"precision": "bf16_autocast"}, 0.05), ({"precision": "bf16"}, 0.05)])
-def test_half_precision_stays_close(engine, rel):
+GROUPS = {
+    2: [(name, precision) for precision in ROUNDING for name in RECIPES],
+    4: [(name, "fp32") for name in ("blur_npo", "blur_rmu", "lora_kl")],
+}
+
+
+def _on_rank(rank: int, sharding: str, ranks: int, folder: str, results: str) -> None:
+    for name, precision in GROUPS[ranks]:
+        engine = Engine(processes=ranks, sharding=sharding, micro_batch_size=2, precision=precision)
+        model, history = train(build_tiny_model(), away_run(name, engine, Path(folder)))
+        weights = gather(model) if sharding == "fsdp" else model.state_dict()
+        if rank == 0 or sharding == "ddp":
+            torch.save((weights, history[-1]), f"{results}/{name}-{precision}-{rank}.pt")
+
+
+@pytest.mark.parametrize("ranks", GROUPS)
+@pytest.mark.parametrize("sharding", ["ddp", "fsdp"])
+def test_ranks_and_shards(sharding, ranks, uncut, tmp_path):
+    """Five rows on four ranks leave some ranks one row and others two: means are over the step all the same."""
+    whole = {cell: uncut(*cell) for cell in GROUPS[ranks]}
+    folder = next(iter(whole.values()))[0]
+    run_ranks(_on_rank, ranks, tmp_path, sharding, ranks, str(folder), str(tmp_path))
+    for (name, precision), (_, alone, expected) in whole.items():
+        weights, row = torch.load(tmp_path / f"{name}-{precision}-0.pt", weights_only=False)
+        assert_same_step(row, expected, ROUNDING[precision])
+        if "lora" not in name or sharding == "ddp":  # a sharded model still wears its adapters
+            assert_same_weights(weights, alone.state_dict(), ROUNDING[precision])
+        for rank in range(1, ranks if sharding == "ddp" else 1):
+            theirs, _ = torch.load(tmp_path / f"{name}-{precision}-{rank}.pt", weights_only=False)
+            assert all(torch.equal(theirs[key], weights[key]) for key in weights)  # replicas never drift
+
+
+@pytest.mark.parametrize("precision", ["bf16_autocast", "bf16"])
+def test_half_precision_stays_close(precision):
+    """Of the first step, since Adam's first one goes by the signs of gradients."""
     _, expected = train(build_tiny_model(), cut_run("blur_npo", steps=1))
-    _, rows = train(build_tiny_model(), cut_run("blur_npo", Engine(**engine), steps=1))
+    _, rows = train(build_tiny_model(), cut_run("blur_npo", Engine(precision=precision), steps=1))
     for name in ("forget_loss", "retain_loss", "forget_gradient_norm", "retain_gradient_norm", "direction_norm"):
-        assert rows[0][name] == pytest.approx(expected[0][name], rel=rel)
+        assert rows[0][name] == pytest.approx(expected[0][name], rel=4 * ROUNDING[precision])
 
 
 def test_bf16_loses_no_small_update_and_no_frozen_digit():

@@ -58,7 +58,10 @@ class WithoutAdapters:
 
     @contextmanager
     def _around(self) -> Iterator[None]:
+        trained = [p for p in self.model.parameters() if p.requires_grad]
         with _as_frozen(self.model), self.model.disable_adapter():
+            for parameter in trained:  # peft calls them frozen meanwhile, and FSDP2 notes it for good in a first pass
+                parameter.requires_grad_(True)
             yield
 
 
