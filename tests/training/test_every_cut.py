@@ -63,18 +63,18 @@ WHOLE = Engine()
 AWAY = 3
 
 
-def cut_run(name: str, engine: Engine = WHOLE, steps: int = 2) -> Run:
-    """At a learning rate that takes θ well away from θ₀ in a few steps."""
-    recipe = Recipe(**RECIPES[name], optimizer={"kind": "adamw", "lr": 1e-2})
+def cut_run(name: str, engine: Engine = WHOLE, steps: int = 2, lr: float = 1e-3) -> Run:
+    """A short training of the tiny model."""
+    recipe = Recipe(**RECIPES[name], optimizer={"kind": "adamw", "lr": lr})
     forget = random_examples(7, seed=1).with_reference(torch.linspace(-30, -10, 7))
     schedule = Schedule(steps=steps, batch_size=5, max_grad_norm=0.5)
     return Run(recipe, schedule, random_examples(9, seed=2), forget, seed=3, engine=engine)
 
 
 def away_run(name: str, engine: Engine, folder: Path) -> Run:
-    """The fourth step alone, where ``folder`` holds the first three."""
+    """The fourth step alone where ``folder`` holds the first three, which take θ well away from θ₀."""
     checkpoints = Checkpoints(folder, f"{name}-{engine.precision}", every=AWAY)
-    return Run(**{**vars(cut_run(name, engine, steps=AWAY + 1)), "checkpoints": checkpoints})
+    return Run(**{**vars(cut_run(name, engine, steps=AWAY + 1, lr=1e-2)), "checkpoints": checkpoints})
 
 
 def assert_same_step(row: dict, expected: dict, rel: float) -> None:
