@@ -7,7 +7,6 @@ from pydantic import ValidationError
 from blur_pipeline.methods.choice import Moment, Seen
 from blur_pipeline.methods.weighting import Bilevel, Sum
 
-
 SEEN = Seen(torch.tensor([1.0, 1.0]), {}, Moment())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -72,26 +73,28 @@ class Run:
         return self.forget is not None and not isinstance(self.stopping, Off)
 
 
-def train(model: nn.Module, run: Run, device: torch.device | None = None) -> tuple[nn.Module, list[Row]]:
+def train(
+    model: nn.Module, run: Run, device: torch.device | None = None, weights: Path | None = None
+) -> tuple[nn.Module, list[Row]]:
     """Train ``model`` in place; return it as it is to be saved, and one row of scalars per step.
 
     Resumes from ``run.checkpoints`` where they hold this very run. Every random choice is a function of
     (seed, step), what dropout leaves out of the rank too, so a resumed run equals an uninterrupted one bit for bit
     on the CPU. A model that FSDP2 sharded is returned as it is: ``sharding.gather`` and ``scope.close`` are the
-    caller's.
+    caller's. It may come on the meta device: each rank then reads its part out of the folder ``weights``.
 
     Raises:
         NonFiniteError: names the step, the quantity and the rows; that step is not taken.
     """
     device = device or next(model.parameters()).device
     with freed_memory_is_kept(device):
-        return _train(model, run, device)
+        return _train(model, run, device, weights)
 
 
-def _train(model: nn.Module, run: Run, device: torch.device) -> tuple[nn.Module, list[Row]]:
+def _train(model: nn.Module, run: Run, device: torch.device, folder: Path | None) -> tuple[nn.Module, list[Row]]:
     torch.manual_seed(run.seed)
     recipe = run.recipe
-    ready = prepare(model, recipe, run.engine, device, run.validates, run.sets)
+    ready = prepare(model, recipe, run.engine, device, run.validates, run.sets, folder)
     weights = ready.weights
     optimizer = recipe.optimizer(weights.moved)
     masks = None if ready.masks is None else Masks(ready.masks, optimizer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -39,9 +40,11 @@ def prepare(
     device: torch.device,
     validates: bool = False,
     sets: Mapping[str, Examples] | None = None,
+    weights_in: Path | None = None,
 ) -> Ready:
     """``validates``: the whole model will be asked for probabilities too, whatever the losses read. ``sets`` are what a
-    scope may look at.
+    scope may look at. ``weights_in``: the model is on the meta device and gets its weights from this folder once it is
+    sharded.
 
     Raises:
         ValueError: the model has no such layers, or the engine's options do not fit it.
@@ -52,6 +55,7 @@ def prepare(
         plain_head(model)
     for parameter in model.parameters():
         parameter.data = parameter.data.float()  # what the optimizer moves is float32; see weights.py
+    _require_layers(model, losses)
     model, masks = _open(model, recipe, device, sets, sharded)
     if engine.gradient_checkpointing:
         base_of(model).activation_checkpointing_enable()
@@ -59,19 +63,20 @@ def prepare(
         # layer below the first trained one would be passed backward.
         base_of(model).disable_input_require_grads()
     weights = None if sharded else Weights(model, engine.precision)  # before it is placed: bf16 halves what is moved
-    _place(model, losses, device, validates)
-    if weights:
+    if weights:  # shards are placed as they are cut
+        _place(model, losses, device, validates)
         weights.follow()
     reference = freeze_reference(model, sharded) if recipe.needs("reference_model") else None
     if engine.compiled:
         for layer in decoder_layers(model):
             layer.compile(dynamic=True)
     if sharded:
-        from blur_pipeline.training.workers.sharding import shard
+        from blur_pipeline.training.workers.sharding import read, shard
 
-        shard(model, engine.precision, device)
-        if isinstance(reference, WholeCopy):
-            shard(reference.model, engine.precision, device)
+        for whole in [model, *([reference.model] if isinstance(reference, WholeCopy) else [])]:
+            shard(whole, engine.precision, device)
+            if weights_in is not None:
+                read(whole, weights_in, device)
     weights = weights or Weights(model, engine.precision, sharded)
     masks = masks and [None if masks.get(name) is None else masks[name].to(device) for name in weights.names]
     return Ready(model.train(), weights, reference, device, sharded, masks)
@@ -88,17 +93,21 @@ def _open(
     return scope.open(model, SetLook(model.to(device), sets, device))
 
 
+def _require_layers(model: nn.Module, losses: list[Loss]) -> None:
+    last, depths = len(decoder_layers(model)) - 1, [loss.reads_layer for loss in losses if loss.reads_layer is not None]
+    if depths and max(depths) > last:
+        raise ValueError(f"layer {max(depths)} does not exist: this model has layers 0 to {last}")
+
+
 def _place(model: nn.Module, losses: list[Loss], device: torch.device, validates: bool) -> None:
     """Move to the device what will run: where every loss reads a layer, those above it and the head stay away, but
     for validation."""
     layers = list(decoder_layers(model))
     depths = [loss.reads_layer for loss in losses]
-    deepest = None if not depths or None in depths else max(depths)
-    if deepest is not None and deepest >= len(layers):
-        raise ValueError(f"layer {deepest} does not exist: this model has layers 0 to {len(layers) - 1}")
-    if deepest is None or validates:
+    if not depths or None in depths or validates:
         model.to(device)
         return
+    deepest = max(depths)
     idle = {id(p) for layer in layers[deepest + 1 :] for p in layer.parameters()}
     tied = base_of(model).get_input_embeddings().weight
     idle |= {id(p) for p in base_of(model).get_output_embeddings().parameters() if p is not tied}

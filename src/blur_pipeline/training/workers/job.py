@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+from accelerate import init_empty_weights
+from huggingface_hub import save_torch_state_dict
 from pydantic import BaseModel, ConfigDict
 from torch import nn
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.models.examples import Examples
@@ -47,7 +50,10 @@ class Job:
     def write(self, model: PreTrainedModel, run: Run, device: str) -> None:
         """Everything the workers need."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        model.save_pretrained(self.folder / "model")
+        if run.engine.sharding == "fsdp":
+            self._write_for_shards(model, run)
+        else:
+            model.save_pretrained(self.folder / "model")
         for name, examples in run.sets.items():
             examples.save(self.folder / f"{name}.npz")
         text = _Text(
@@ -89,8 +95,31 @@ class Job:
         )
 
     def model(self) -> PreTrainedModel:
-        """The model to train, float32 on the CPU."""
-        return AutoModelForCausalLM.from_pretrained(self.folder / "model", dtype="float32", use_safetensors=True)
+        """The model to train, float32: on the CPU, or where shards are read later on the meta device."""
+        if self.weights is None:
+            return AutoModelForCausalLM.from_pretrained(self.folder / "model", dtype="float32", use_safetensors=True)
+        config = AutoConfig.from_pretrained(self.folder / "model")
+        with init_empty_weights(include_buffers=False):
+            model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        model.tie_weights()
+        model.generation_config = GenerationConfig.from_pretrained(self.folder / "model")
+        return model
+
+    @property
+    def weights(self) -> Path | None:
+        """Where each rank reads its part of every weight; None where it reads the whole model."""
+        folder = self.folder / "weights"
+        return folder if folder.exists() else None
+
+    def _write_for_shards(self, model: PreTrainedModel, run: Run) -> None:
+        """The weights under the names that they have while they train, new adapters with them: no rank could draw
+        the adapters that all the others draw and hold none of the model."""
+        model.config.save_pretrained(self.folder / "model")
+        model.generation_config.save_pretrained(self.folder / "model")
+        torch.manual_seed(run.seed)  # as ``train`` does before it opens the scope
+        opened = run.recipe.scope.open(model)
+        (self.folder / "weights").mkdir(exist_ok=True)
+        save_torch_state_dict(opened.state_dict(), self.folder / "weights")
 
     def finish(self, model: nn.Module, history: list[Row]) -> None:
         """The trained model and its rows; the history last, as the sign that all is there."""

@@ -1,10 +1,18 @@
-"""FSDP2: every weight, gradient and optimizer state cut over the ranks (torch's ``fully_shard``)."""
+"""FSDP2: every weight, gradient and optimizer state cut over the ranks (torch's ``fully_shard``).
+
+A model that is larger than one GPU, or than the memory of a host with many ranks, is built on the meta device, cut
+there, and then each rank reads its own part of each weight.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 import torch.distributed as dist
+import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
@@ -26,6 +34,48 @@ def shard(model: nn.Module, precision: Precision, device: torch.device) -> nn.Mo
             module.set_gradient_divide_factor(1.0)  # every rank has divided by the step's count already
             module.set_force_sum_reduction_for_comms(True)
     return model
+
+
+def read(model: nn.Module, folder: Path, device: torch.device) -> None:
+    """Fill a model that was cut on the meta device: this rank's part of every weight, out of safetensors whose names
+    are those of its state dict. Buffers are there already; weights that were one stay one.
+
+    Raises:
+        ValueError: a weight is in none of the files.
+    """
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    shared = _shared(model)
+    model.to_empty(device=device)
+    for first, *others in shared:
+        for name in others:
+            place, _, attribute = name.rpartition(".")
+            setattr(model.get_submodule(place), attribute, model.get_parameter(first))
+    for name, buffer in model.named_buffers():
+        buffer.copy_(buffers[name])
+    state, names = model.state_dict(), names_to_read(model, folder)
+    dcp.load({name: state[name] for name in names}, storage_reader=HuggingFaceStorageReader(str(folder)))
+
+
+def names_to_read(model: nn.Module, folder: Path) -> list[str]:
+    """Of the state dict, those in the files: of weights that are one, one is stored.
+
+    Raises:
+        ValueError: a weight is in none of the files.
+    """
+    stored = HuggingFaceStorageReader(str(folder)).read_metadata().state_dict_metadata
+    found = {id(p) for name, p in model.named_parameters(remove_duplicate=False) if name in stored}
+    missing = [name for name, p in model.named_parameters() if id(p) not in found]
+    if missing:
+        raise ValueError(f"{missing[0]} is in none of the files of {folder}")
+    return [name for name in model.state_dict() if name in stored]
+
+
+def _shared(model: nn.Module) -> list[list[str]]:
+    """Names of the weights that are one under several, as an embedding that is the head too."""
+    names: dict[int, list[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        names.setdefault(id(parameter), []).append(name)
+    return [group for group in names.values() if len(group) > 1]
 
 
 def gather(model: nn.Module) -> dict[str, Tensor]:

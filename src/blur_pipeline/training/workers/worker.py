@@ -15,6 +15,7 @@ import torch.distributed as dist
 from torch.distributed.elastic.multiprocessing.errors import record
 from transformers.utils.logging import disable_progress_bar
 
+from blur_pipeline.models.anatomy import base_of
 from blur_pipeline.models.devices import resolve_device
 from blur_pipeline.training.loop import NonFiniteError, Run, train
 from blur_pipeline.training.workers.job import Job, TellLog
@@ -35,13 +36,13 @@ def main() -> None:
         logging.getLogger("blur_pipeline").addHandler(TellLog(job))
         run.watchers.append(job.tell)
     try:
-        model, history = train(job.model(), run, device)
+        model, history = train(job.model(), run, device, job.weights)
     except NonFiniteError as error:
         # Every rank has seen it, and would see it again: end well, so that nothing is restarted.
         if first:
             job.failure.write_text(str(error))
         return
-    model = _whole(model, job, run) if run.engine.sharding == "fsdp" else model
+    model = whole(model, job, run) if run.engine.sharding == "fsdp" else model
     if first:
         job.finish(model.cpu(), history)
     dist.barrier()
@@ -57,14 +58,15 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _whole(model: torch.nn.Module, job: Job, run: Run) -> torch.nn.Module:
+def whole(model: torch.nn.Module, job: Job, run: Run) -> torch.nn.Module:
     """Rank 0: an ordinary model with the gathered weights; the others take part in the gathering."""
     weights = gather(model)
     if dist.get_rank() != 0:
         return model
-    whole = run.recipe.scope.open(job.model()).model
-    whole.load_state_dict(weights)
-    return run.recipe.scope.close(whole.eval())
+    found = run.recipe.scope.open(job.model()).model
+    found.load_state_dict(weights, assign=True)
+    base_of(found).tie_weights()
+    return run.recipe.scope.close(found.eval())
 
 
 if __name__ == "__main__":
