@@ -9,6 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from blur_pipeline.methods.forget import NPO, RMU, GradientAscent, NPOLogits, SimNPO
 from blur_pipeline.methods.retain import KL, NLL, ActivationMSE
+from tests.methods.given import Given
 
 
 class Operations(TorchDispatchMode):
@@ -21,14 +22,6 @@ class Operations(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         self.seen.add(func.name().split(".")[0])
         return func(*args, **(kwargs or {}))
-
-
-class Given:
-    """Outputs with given values (methods/choice.py)."""
-
-    def __init__(self, **values):
-        for name, value in values.items():
-            setattr(self, name, lambda *_args, value=value: value)
 
 
 HALF = math.log(0.5)

@@ -40,8 +40,6 @@ RECIPES = {
     "rmu_all": {"forget": {"kind": "rmu", "layer": 0}, "retain": {"kind": "activation_mse", "layer": 0}, **BLUR},
     "lora": {"forget": {"kind": "npo"}, "scope": {"kind": "lora", "rank": 2}, **BLUR},
     "lora_kl": {"forget": {"kind": "npo_logits"}, "retain": {"kind": "kl"}, "scope": {"kind": "lora", "rank": 2}},
-    "per_module": {"forget": {"kind": "npo"}, "weighting": {"kind": "bilevel", "per": "module"}},
-    "adam_metric": {"forget": {"kind": "npo"}, "weighting": {"kind": "bilevel", "metric": "adam"}},
 }
 UNCUT: dict[str, str] = {}
 """Choices that stand in no recipe above, with the reason."""

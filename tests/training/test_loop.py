@@ -9,7 +9,8 @@ from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.models.examples import epoch_rows, stream_rows
 from blur_pipeline.training.checkpoints import Checkpoints
 from blur_pipeline.training.engine import Engine
-from blur_pipeline.training.loop import NonFiniteError, Run, train
+from blur_pipeline.training.loop import Run, train
+from blur_pipeline.training.scalars import NonFiniteError
 from blur_pipeline.training.schedule import Schedule
 
 BLUR_NPO = {

@@ -75,9 +75,9 @@ class Forward:
     def per_token(self, function: PerToken, reference: Forward | None = None) -> Tensor:
         targets, chunk = self.batch.targets, self.logits_chunk
         if not chunk or len(targets) <= chunk:
-            theirs = None if reference is None else reference.supervised_logits()
+            logits, theirs = self._supervised_logits, None if reference is None else reference.supervised_logits()
             with self.around():
-                return function(self._supervised_logits, targets, theirs)
+                return function(logits, targets, theirs)
         head, hidden = plain_head(self.model), self._head_inputs
         theirs = None if reference is None else (reference._head_inputs, reference._head_logits)
         with self.around():

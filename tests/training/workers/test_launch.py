@@ -12,7 +12,8 @@ from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.training.checkpoints import Checkpoints
 from blur_pipeline.training.engine import Engine
-from blur_pipeline.training.loop import NonFiniteError, Run, train
+from blur_pipeline.training.loop import Run, train
+from blur_pipeline.training.scalars import NonFiniteError
 from blur_pipeline.training.schedule import Schedule
 from blur_pipeline.training.workers.job import Job
 from blur_pipeline.training.workers.launch import WorkersFailedError, _first_failure, launch, start

@@ -117,7 +117,7 @@ class Job:
         model.config.save_pretrained(self.folder / "model")
         model.generation_config.save_pretrained(self.folder / "model")
         torch.manual_seed(run.seed)  # as ``train`` does before it opens the scope
-        opened = run.recipe.scope.open(model)
+        opened = run.recipe.scope.open(model).model
         (self.folder / "weights").mkdir(exist_ok=True)
         save_torch_state_dict(opened.state_dict(), self.folder / "weights")
 

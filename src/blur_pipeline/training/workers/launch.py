@@ -23,7 +23,7 @@ from transformers import PreTrainedModel
 
 from blur_pipeline.config.errors import BadInputError, TrainingFailedError
 from blur_pipeline.training.engine import Engine
-from blur_pipeline.training.loop import NonFiniteError
+from blur_pipeline.training.scalars import NonFiniteError
 from blur_pipeline.training.stopping import Row
 from blur_pipeline.training.workers.job import Job
 

@@ -17,7 +17,8 @@ from transformers.utils.logging import disable_progress_bar
 
 from blur_pipeline.models.anatomy import base_of
 from blur_pipeline.models.devices import resolve_device
-from blur_pipeline.training.loop import NonFiniteError, Run, train
+from blur_pipeline.training.loop import Run, train
+from blur_pipeline.training.scalars import NonFiniteError
 from blur_pipeline.training.workers.job import Job, TellLog
 from blur_pipeline.training.workers.sharding import gather
 
