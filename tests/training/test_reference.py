@@ -15,6 +15,7 @@ from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.objective import Objective
 from blur_pipeline.training.prepare import prepare
 from blur_pipeline.training.reference import FrozenWeights, WithoutAdapters, freeze_reference
+from blur_pipeline.training.reference_scores import score_sequences
 from tests.conftest import build_tiny_model
 from tests.training.plain import ROUNDING, plain_loss, rounded
 
@@ -141,7 +142,7 @@ COMPARING = {
     choice.model_fields["kind"].default: choice
     for union in (ForgetLoss, RetainLoss)
     for choice in get_args(get_args(union)[0])
-    if issubclass(choice, Loss) and choice.needs == "reference_model"
+    if issubclass(choice, Loss) and choice.needs != "nothing"
 }
 
 
@@ -152,11 +153,12 @@ def test_away_from_the_frozen_model_each_loss_equals_two_models(kind, scope, pre
     """Under autocast θ₀ once computed with θ's weights, or θ with θ₀'s: activation_mse was zero, KL twice itself."""
     before = build_tiny_model(layers=4)
     loss = COMPARING[kind](**({"layer": 2} if "layer" in COMPARING[kind].model_fields else {}))
-    recipe = Recipe(scope=SCOPES[scope], retain=loss if kind != "npo_logits" else {"kind": "kl"})
-    ready = prepare(copy.deepcopy(before), recipe, Engine(precision=precision), CPU)
+    engine, rows = Engine(precision=precision), [0, 3, 5]
+    scores = score_sequences(copy.deepcopy(before), retain_examples, engine, CPU, "Scoring")
+    examples = retain_examples.with_reference(scores)
+    ready = prepare(copy.deepcopy(before), Recipe(scope=SCOPES[scope], retain={"kind": "kl"}), engine, CPU)
     trained = shaken(ready.model)
-    rows = [0, 3, 5]
-    objective = Objective(loss, retain_examples, trained, ready.reference, Engine(precision=precision), CPU)
+    objective = Objective(loss, examples, trained, ready.reference, engine, CPU)
     value = objective.accumulate(rows)
     ours = [p.grad for p in trained.parameters() if p.requires_grad]
 
