@@ -2,6 +2,7 @@
 
 import torch
 
+from blur_pipeline.methods.choice import Moment
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.models.forward import Forward
 from blur_pipeline.training.engine import Engine
@@ -10,7 +11,7 @@ from blur_pipeline.training.prepare import prepare
 from tests.conftest import build_tiny_model, random_examples
 
 CPU = torch.device("cpu")
-RETAIN = Recipe().retain
+RETAIN = Recipe().retain[0]
 EXAMPLES = random_examples(32, seed=4)
 ROWS = EXAMPLES.by_length(range(32))
 
@@ -19,7 +20,9 @@ def gradient(micro_batch_size: int | None, rows: list[int]) -> list[torch.Tensor
     """Of the mean loss over ``rows``, from the untouched tiny model in bfloat16."""
     engine = Engine(precision="bf16", micro_batch_size=micro_batch_size)
     ready = prepare(build_tiny_model(), Recipe(), engine, CPU)
-    Objective(RETAIN, EXAMPLES, ready.model, None, engine, CPU).accumulate(rows)
+    Objective({"retain": [RETAIN]}, {"retain": EXAMPLES}, ready.model, None, engine, CPU).accumulate(
+        {"retain": rows}, Moment()
+    )
     return [p.grad for p in ready.weights.parameters]
 
 

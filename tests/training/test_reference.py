@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 import torch
 
-from blur_pipeline.methods.choice import Loss
+from blur_pipeline.methods.choice import Loss, Moment
 from blur_pipeline.methods.forget import ForgetLoss
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.methods.retain import RetainLoss
@@ -158,8 +158,8 @@ def test_away_from_the_frozen_model_each_loss_equals_two_models(kind, scope, pre
     examples = retain_examples.with_reference(scores)
     ready = prepare(copy.deepcopy(before), Recipe(scope=SCOPES[scope], retain={"kind": "kl"}), engine, CPU)
     trained = shaken(ready.model)
-    objective = Objective(loss, examples, trained, ready.reference, engine, CPU)
-    value = objective.accumulate(rows)
+    objective = Objective({"set": [loss]}, {"set": examples}, trained, ready.reference, engine, CPU)
+    value = objective.accumulate({"set": rows}, Moment())
     ours = [p.grad for p in trained.parameters() if p.requires_grad]
 
     for parameter in trained.parameters():
