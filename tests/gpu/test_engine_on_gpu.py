@@ -9,6 +9,7 @@ import torch
 
 from blur_pipeline.methods.forget import NPO, RMU
 from blur_pipeline.methods.recipe import Recipe
+from blur_pipeline.models import packed
 from blur_pipeline.models.forward import Forward
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.loop import train
@@ -107,3 +108,17 @@ def test_layers_above_the_read_layer_stay_off_the_gpu_unless_the_whole_model_run
     places = [{p.device.type for p in layer.parameters()} for layer in ready.model.model.layers]
     assert places == [{"cuda"}, {"cuda"}, {above}, {above}]
     assert ready.model.lm_head.weight.device.type == above
+
+
+@pytest.mark.parametrize("name", ["blur_npo", "blur_rmu"])
+@pytest.mark.parametrize("precision", ["bf16", "bf16_autocast"])
+def test_variable_length_kernels_give_the_step_of_the_mask(name, precision, monkeypatch):
+    engine = Engine(layout="packed", precision=precision)
+    called, attend = [], packed.attend
+    monkeypatch.setattr(packed, "attend", lambda *a, **k: (called.append(1), attend(*a, **k))[1])
+    _, rows = train(build_tiny_model(), cut_run(name, engine, steps=1), CUDA)
+    assert called
+    monkeypatch.setattr(packed, "_on", lambda device: False)
+    _, expected = train(build_tiny_model(), cut_run(name, engine, steps=1), CUDA)
+    for key in ("forget_loss", "forget_gradient_norm"):
+        assert rows[0][key] == pytest.approx(expected[0][key], rel=0.02)

@@ -40,6 +40,8 @@ class Batch:
     reference_logprobs: torch.Tensor | None  # (S,) float32
     topics: tuple[int, ...]  # those that occur, ascending
     size: int  # S
+    boundaries: torch.Tensor | None = None  # (S + 1,) int32, where sequences begin and the last ends; packed alone
+    longest: int = 0  # tokens of the longest sequence
     companions: dict[str, Batch] = field(default_factory=dict)  # other answers of the same S questions
 
     @property
@@ -188,10 +190,12 @@ class Examples:
             "filled": filled,
             "topic_of_filled": which[owner[filled]],
             "reference_logprobs": None if self.reference_logprobs is None else self.reference_logprobs[list(rows)],
+            "boundaries": np.array([*places, width], np.int32) if layout == "packed" else None,
         }
         tensors = {n: None if a is None else torch.from_numpy(np.ascontiguousarray(a)) for n, a in arrays.items()}
         beside = {name: self.companions[name].batch(rows, pad_id, layout) for name in companions}
-        return Batch(**tensors, topics=tuple(topics.tolist()), size=len(rows), companions=beside)
+        topics, size = tuple(topics.tolist()), len(rows)
+        return Batch(**tensors, topics=topics, size=size, longest=max(lengths), companions=beside)
 
 
 def length_buckets(examples: Examples, tokens_per_batch: int, rows: Sequence[int] | None = None) -> Iterator[list[int]]:

@@ -16,6 +16,7 @@ from blur_pipeline.models.anatomy import decoder_layers, head_sees, only_up_to, 
 from blur_pipeline.models.chunked_head import by_chunks
 from blur_pipeline.models.examples import Batch
 from blur_pipeline.models.masks import unread_masks
+from blur_pipeline.models.packed import boundaries_of
 
 Around = Callable[[], AbstractContextManager]
 Call = tuple[tuple[Any, ...], dict[str, Any]]
@@ -52,6 +53,7 @@ class Forward:
                 attention_mask=mask,
                 position_ids=batch.position_ids,
                 use_cache=False,
+                **boundaries_of(self.model, batch),
             ).logits
 
     @cached_property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from blur_pipeline.methods.gradient import Backprop
 from blur_pipeline.methods.recipe import SIDES, Recipe
 from blur_pipeline.models.examples import Examples
 from blur_pipeline.models.memory import freed_memory_is_kept
+from blur_pipeline.models.packed import packed_kernels
 from blur_pipeline.training import averaging
 from blur_pipeline.training.checkpoints import Checkpoints, Progress, State
 from blur_pipeline.training.engine import Engine
@@ -87,7 +89,8 @@ def train(
         NonFiniteError: names the step, the quantity and the rows; that step is not taken.
     """
     device = device or next(model.parameters()).device
-    with freed_memory_is_kept(device):
+    half_packed = run.engine.layout == "packed" and run.engine.precision != "fp32"
+    with freed_memory_is_kept(device), packed_kernels(model, device) if half_packed else nullcontext():
         return _train(model, run, device, weights)
 
 
