@@ -58,6 +58,7 @@ NUMBERS = [
     refused("unlearning.schedule.warmup_epochs", -1),
     refused("unlearning.schedule.max_grad_norm", "nan"),
     refused("unlearning.schedule.lr_curve", "step"),
+    refused("unlearning.schedule.topics", "turns"),
     refused("unlearning.methods.npo.schedule.epochs", "inf", r"epochs"),
     refused("unlearning.methods.npo.forget.beta", 0),
     refused("unlearning.methods.npo.optimizer.lr", "nan"),

@@ -49,6 +49,11 @@ def test_topics_take_turns(method):
     assert (schedule.topics, schedule.steps, schedule.batch_size) == ("alternate", 150, 4)
 
 
+def test_documents_are_cut_not_parted():
+    sources = parameters("rmu").sources
+    assert {source.max_blocks for source in (*sources.forget.parts.values(), sources.retain)} == {1}
+
+
 @pytest.mark.parametrize("data_from", ["files", "hub"])
 def test_cyber_security_is_read_further_than_the_rest(data_from):
     found = check_parameters(loader("wmdp", method="rmu", data_from=data_from)["parameters"])

@@ -237,9 +237,10 @@ def test_a_source_says_how_long_its_documents_blocks_are(tmp_path):
     for name in ("bio", "cyber"):
         (tmp_path / f"{name}.jsonl").write_text('{"text": "a document"}\n')
         parts[name] = {"kind": "files", "path": str(tmp_path / name), "rows": "documents"}
-    parts["bio"]["max_tokens"] = 12
+    parts["bio"] |= {"max_tokens": 12, "max_blocks": 2}
     rows, _ = read_source(MixedSource(parts=parts), "forget")
     assert rows["max_tokens"].tolist() == [12, pd.NA]
+    assert rows["max_blocks"].tolist() == [2, pd.NA]
     rows.to_parquet(tmp_path / "rows.parquet")
     assert pd.read_parquet(tmp_path / "rows.parquet")["max_tokens"].tolist() == [12, pd.NA]
     with pytest.raises(ValidationError, match="max_tokens"):

@@ -99,6 +99,14 @@ def test_a_source_may_want_shorter_blocks(tokenizer):
     assert [len(ids) for ids in scored["input_ids"]] == [12, 16, 16]
 
 
+def test_a_source_may_want_the_beginnings_of_its_documents_alone(tokenizer):
+    document = frame([(None, "The cat sat on the mat. " * 20)] * 2).assign(max_blocks=[1, pd.NA])
+    tokens, _ = tokenise_training(document, PlainPrompt(), tokenizer, 16)
+    names = tokens["row_id"][:]
+    assert [name for name in names if name.startswith("r0")] == ["r0/0"]
+    assert len([name for name in names if name.startswith("r1")]) > 3
+
+
 def test_a_question_is_as_long_as_it_is(tokenizer):
     """A limit of blocks leaves no question out."""
     rows = ROWS.head(1).assign(max_tokens=9)

@@ -1,8 +1,8 @@
 """Where rows come from: files or a folder, a hub data set at a pinned revision, the generated registry.
 
 Whatever the source, rows end up in one frame: ``row_id, question, answer, paraphrased_question,
-paraphrased_answer, subject, fact, perturbed_answer, source, line, topic, max_tokens``. A document is an answer without
-a question; a fact is the span of the answer that holds what the question asks for.
+paraphrased_answer, subject, fact, perturbed_answer, source, line, topic, max_tokens, max_blocks``. A document is an
+answer without a question; a fact is the span of the answer that holds what the question asks for.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from blur_pipeline.corpus.files import existing, read_file, regular_files
 from blur_pipeline.corpus.registry import generate_registry
 
 TEXT_COLUMNS = ("question", "answer", "paraphrased_question", "paraphrased_answer", "subject", "fact")
-COLUMNS = ["row_id", *TEXT_COLUMNS, "perturbed_answer", "source", "line", "topic", "max_tokens"]
+BLOCKS = ("max_tokens", "max_blocks")
+COLUMNS = ["row_id", *TEXT_COLUMNS, "perturbed_answer", "source", "line", "topic", *BLOCKS]
 SUFFIXES = {".jsonl": "jsonl", ".json": "jsonl", ".csv": "csv", ".parquet": "parquet", ".txt": "text"}
 
 
@@ -52,6 +53,7 @@ class TabularSource(BaseModel):
     max_tokens: int | None = Field(
         None, gt=8, description="of a document's blocks, where fewer than curation.max_length"
     )
+    max_blocks: int | None = Field(None, gt=0, description="of a document, from its beginning; default: all")
     rows_per_subject: int | None = Field(
         None, gt=0, description="where no column names the subject: so many rows on end are about one (TOFU: 20)"
     )
@@ -215,7 +217,7 @@ def read_source(source: Source, set_name: str) -> tuple[pd.DataFrame, list[dict]
     rows = [_row(record, source, set_name, i) for i, record in enumerate(records[source.first : stop], source.first)]
     if not rows:
         raise BadInputError(f"{set_name}: {inventory[0]['source']} gives no row; a set must not be empty.")
-    frame = pd.DataFrame(rows, columns=COLUMNS).astype({"max_tokens": "Int64"})
+    frame = pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(BLOCKS, "Int64"))
     return frame, [{"set": set_name, **entry} for entry in inventory]
 
 
@@ -263,5 +265,5 @@ def _row(record: dict, source: Source, set_name: str, number: int) -> dict:
         "source": record["_source"],
         "line": record["_line"],
         "topic": 0,
-        "max_tokens": getattr(source, "max_tokens", None),
+        **{name: getattr(source, name, None) for name in BLOCKS},
     }

@@ -47,7 +47,8 @@ def tokenise_training(
     """Arrow set ``row_id, input_ids, labels, topic``, and the questions left out as over-long, with their ``tokens``.
 
     A document is cut into blocks of ``max_length`` tokens, or of the fewer that its source wants, named ``row_id/0``,
-    ``row_id/1`` …; a last block of one token is left out, since nothing in it can be predicted.
+    ``row_id/1`` …, all or as many as its source wants; a last block of one token is left out, since nothing in it can
+    be predicted.
     """
     out: dict[str, list] = {"row_id": [], "input_ids": [], "labels": [], "topic": []}
     long: dict[str, int] = {}
@@ -56,7 +57,7 @@ def tokenise_training(
         ids, labels = encode_answer(question, row.answer, prompt, tokenizer)
         block = _block(row, max_length) if question is None else max_length
         if question is None:
-            starts = range(0, len(ids) - 1, block)
+            starts = range(0, len(ids) - 1, block)[: _wanted(row, "max_blocks")]
             pieces = [(f"{row.row_id}/{b}", s) for b, s in enumerate(starts)]
         elif len(ids) > max_length:
             long[row.row_id] = len(ids)
@@ -127,8 +128,13 @@ def _lines(row: tuple, asked: Prompt, tokenizer: PreTrainedTokenizerBase, max_le
 
 
 def _block(row: tuple, max_length: int) -> int:
-    wanted = getattr(row, "max_tokens", None)
-    return max_length if wanted is None or pd.isna(wanted) else min(max_length, int(wanted))
+    return min(max_length, _wanted(row, "max_tokens") or max_length)
+
+
+def _wanted(row: tuple, name: str) -> int | None:
+    """What a row's source says of its documents; None where it says nothing."""
+    value = getattr(row, name, None)
+    return None if value is None or pd.isna(value) else int(value)
 
 
 def _fact(row: tuple, prompt: Prompt, tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
