@@ -96,6 +96,20 @@ def test_no_rank_holds_or_reads_the_whole_model(folder, model, recipe):
         assert read == times * held  # each rank its own part of each weight, once
 
 
+def test_what_a_model_brings_beside_its_weights_comes_along(tmp_path):
+    """Its settings for generating; and buffers that are in no file."""
+    model = build("llama")
+    model.generation_config.max_length = 77
+    job = Job(tmp_path)
+    job.write(model, run_of("blur_npo", processes=2, sharding="fsdp"), "cpu")
+    hollow = job.model()
+    assert hollow.generation_config.max_length == 77
+    frequencies = dict(hollow.named_buffers())
+    assert frequencies
+    for name, buffer in build("llama").named_buffers():
+        assert torch.equal(frequencies[name], buffer)
+
+
 def test_a_file_without_a_weight_is_refused(tmp_path):
     job = _write(tmp_path, "llama", "blur_npo")
     model = job.model()
