@@ -25,7 +25,9 @@ class Engine(BaseModel):
     layout: Layout = Field("right", description="side of the padding, or packed: one row without any")
     gradient_checkpointing: bool = False
     compiled: bool = Field(False, description="torch.compile of each decoder layer")
-    gradient_buffer: Literal["full", "bf16"] = Field("full", description="how the forget gradient waits")
+    gradient_buffer: Literal["full", "bf16", "host"] = Field(
+        "full", description="how the forget gradient waits: as it is, rounded, or in the host's memory"
+    )
     logits_chunk: int | None = Field(None, gt=0, description="supervised tokens whose logits exist at once")
 
     processes: int = Field(1, ge=1, le=256, description="workers on each machine")

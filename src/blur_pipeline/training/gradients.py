@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import combinations_with_replacement
+from typing import Literal
 
 import torch
 import torch.distributed as dist
@@ -37,17 +38,23 @@ def take_gradient(parameters: Sequence[Tensor], sharded: bool = False) -> Gradie
     return gradient
 
 
-def as_buffer_(gradient: Gradient, buffer: torch.dtype) -> None:
-    """The tensors of a gradient that waits in another precision."""
+def put_away_(gradient: Gradient, where: Literal["full", "bf16", "host"]) -> None:
+    """A gradient that waits: rounded to bfloat16, or in pinned host memory, a shard's own part alone."""
     for i, part in enumerate(gradient):
-        gradient[i] = None if part is None else part.to(buffer)
+        if part is not None and where == "bf16":
+            gradient[i] = part.to(torch.bfloat16)
+        elif part is not None and where == "host":
+            own = world.local(part)
+            waiting = torch.empty(own.shape, dtype=own.dtype, pin_memory=own.is_cuda)
+            gradient[i] = waiting.copy_(own, non_blocking=True)
 
 
 def gram_matrix(vectors: Sequence[Gradient], device: torch.device, sharded: bool = False) -> Tensor:
     """``(k, k)`` float32: inner products over all parameters and shards; a missing gradient counts as zero."""
     k = len(vectors)
     products = torch.zeros(k, k, dtype=torch.float64, device=device)
-    for parts in zip(*vectors, strict=True):
+    for whole in zip(*vectors, strict=True):
+        parts = [None if part is None else world.local(part).to(device, non_blocking=True) for part in whole]
         for i, j in combinations_with_replacement(range(k), 2):
             if parts[i] is not None and parts[j] is not None:
                 products[i, j] += inner(parts[i], parts[j])
@@ -74,12 +81,16 @@ def clip(weights: Tensor, norm: Tensor, max_norm: float | None) -> Tensor:
     return weights * (max_norm / (norm + 1e-6)).clamp(max=1.0)
 
 
-def combine_(moved: Sequence[Tensor], vectors: Sequence[Gradient], weights: Tensor) -> None:
+def combine_(
+    moved: Sequence[Tensor], vectors: Sequence[Gradient], weights: Tensor, portion: Iterable[int] | None = None
+) -> None:
     """Put Σ w_i·v_i into ``.grad`` of what the optimizer moves, in the second vector's own memory, or the first's.
 
-    The first two, the gradients of the sides, are emptied as they are read, so that no further copy exists.
+    The first two, the gradients of the sides, are emptied as they are read: no further copy exists. ``portion``: of
+    these parameters alone.
     """
-    for i, target in enumerate(moved):
+    for i in range(len(moved)) if portion is None else portion:
+        target = moved[i]
         parts = [(vector[i], w) for vector, w in zip(vectors, weights, strict=True)]
         for vector in vectors[:2]:
             vector[i] = None
@@ -94,5 +105,5 @@ def combine_(moved: Sequence[Tensor], vectors: Sequence[Gradient], weights: Tens
             world.local(kept).mul_(w)
         for part, w in parts:
             if part is not None:
-                world.local(kept).addcmul_(world.local(part).to(target.dtype), w)
+                world.local(kept).addcmul_(world.local(part).to(kept.device, target.dtype, non_blocking=True), w)
         target.grad = kept

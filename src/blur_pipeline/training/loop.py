@@ -21,7 +21,7 @@ from blur_pipeline.models.packed import packed_kernels
 from blur_pipeline.training import averaging
 from blur_pipeline.training.checkpoints import Checkpoints, Progress, State
 from blur_pipeline.training.engine import Engine
-from blur_pipeline.training.gradients import Gradient, as_buffer_, clip, combine_, direction_norm, gram_matrix
+from blur_pipeline.training.gradients import Gradient, clip, combine_, direction_norm, gram_matrix, put_away_
 from blur_pipeline.training.masks import Masks
 from blur_pipeline.training.objective import Objective
 from blur_pipeline.training.prepare import Ready, prepare
@@ -148,8 +148,8 @@ def _step(
         loss, gradient = _side(side, StepProbe(side, rows, weights, run.seed, moment, number, sharded), run.recipe)
         if masks:
             masks.cut_(gradient)
-        if number == 0 and run.engine.gradient_buffer == "bf16":
-            as_buffer_(gradient, torch.bfloat16)
+        if number == 0:
+            put_away_(gradient, run.engine.gradient_buffer)
         losses.append(loss)
         vectors.append(gradient)
     losses = torch.stack(losses)
@@ -159,16 +159,18 @@ def _step(
     gram = gram_matrix(vectors, losses.device, sharded)
     chosen = rule(gram, Seen(losses, state.memory, moment))
     norm = direction_norm(gram, chosen)
-    combine_(weights.moved, vectors, clip(chosen, norm, run.schedule.max_grad_norm))
     scalars = torch.stack([*losses, gram[0, 0], gram[0, 1], gram[1, 1], norm, *chosen.float()])
     epoch = (moment.step + 1) / run.schedule.steps_per_epoch(run.epoch_size)
     row = row_of(moment.step, epoch, state.curve.get_last_lr()[0], rows, scalars.tolist())
-    if masks:
-        masks.decay_(state.optimizer, weights.moved)
-    state.optimizer.step()
+    clipped = clip(chosen, norm, run.schedule.max_grad_norm)
+    for portion in weights.portions():
+        combine_(weights.moved, vectors, clipped, portion)
+        if masks:
+            masks.decay_(state.optimizer, weights.moved)
+        state.optimizer.step()
+        weights.publish_step()
+        state.optimizer.zero_grad(set_to_none=True)
     state.curve.step()
-    weights.publish_step()
-    state.optimizer.zero_grad(set_to_none=True)
     if run.recipe.optimizer.average:
         averaging.take_(run.recipe.optimizer.average, state.memory, weights.moved, moment.step + 1, moment.steps)
     return row

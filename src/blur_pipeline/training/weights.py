@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from blur_pipeline.training.engine import Precision
 
+PORTION_BYTES = 256 * 2**20
+
 
 class Weights:
     """``parameters`` receive gradients; ``moved`` are what the optimizer and the checkpoints see.
@@ -29,6 +31,20 @@ class Weights:
             self.originals = [_original(p.data) for p in self.frozen]
             for parameter in model.parameters():
                 parameter.data = parameter.data.bfloat16()
+
+    def portions(self) -> list[list[int]]:
+        """The parameters in the portions in which a step moves them. The direction of float32 weights lies in a
+        gradient's memory; that of float32 masters needs memory of its own, which is given back after each portion."""
+        if not self.masters:
+            return [list(range(len(self.moved)))]
+        found, room = [[]], PORTION_BYTES
+        for i, master in enumerate(self.moved):
+            if found[-1] and room < master.nbytes:
+                found.append([])
+                room = PORTION_BYTES
+            found[-1].append(i)
+            room -= master.nbytes
+        return found
 
     def follow(self) -> None:
         """The masters to where the parameters were moved."""
