@@ -82,6 +82,7 @@ HARMLESS: dict[str, tuple[str, Any]] = {
     "fresh": ("fresh", True),
     "checkpoint_folder": ("checkpoint_folder", "data/elsewhere"),
     "training.micro_batch_size": ("training.micro_batch_size", 3),
+    "training.micro_batch_tokens": ("training.micro_batch_tokens", 300),
     "training.processes": ("training.processes", 2),
     "training.checkpoint_every": ("training.checkpoint_every", 7),
     "training.resume": ("training.resume", "never"),

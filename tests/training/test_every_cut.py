@@ -48,6 +48,7 @@ UNCUT: dict[str, str] = {"adamw_8bit": "its moments are rounded to eight bits, b
 CUTS = {
     "micro-batches of one": {"micro_batch_size": 1},
     "micro-batches of two": {"micro_batch_size": 2},
+    "micro-batches of 30 tokens": {"micro_batch_tokens": 30},
     "padding on the left": {"layout": "left"},
     "packed": {"layout": "packed"},
     "packed micro-batches": {"layout": "packed", "micro_batch_size": 2},
@@ -159,7 +160,8 @@ GROUPS = {
 
 def _on_rank(rank: int, sharding: str, ranks: int, folder: str, results: str) -> None:
     for name, precision in GROUPS[ranks]:
-        engine = Engine(processes=ranks, sharding=sharding, micro_batch_size=2, precision=precision)
+        cut = {"micro_batch_size": 2} if ranks == 2 else {"micro_batch_tokens": 12}
+        engine = Engine(processes=ranks, sharding=sharding, precision=precision, **cut)
         model, history = train(build_tiny_model(), away_run(name, engine, Path(folder)))
         weights = gather(model) if sharding == "fsdp" else model.state_dict()
         if rank == 0 or sharding == "ddp":

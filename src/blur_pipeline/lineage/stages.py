@@ -73,6 +73,7 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "training.gradient_buffer": TRAINED,
     # How a training is cut into pieces rounds otherwise and means the same: a run may resume in other pieces.
     "training.micro_batch_size": NOTHING,
+    "training.micro_batch_tokens": NOTHING,
     "training.layout": NOTHING,
     "training.gradient_checkpointing": NOTHING,
     "training.compiled": NOTHING,

@@ -22,6 +22,9 @@ class Engine(BaseModel):
 
     precision: Precision = "fp32"
     micro_batch_size: int | None = Field(None, gt=0, description="sequences in memory at once; default: all of a step")
+    micro_batch_tokens: int | None = Field(
+        None, gt=0, description="tokens, padding among them, in memory at once; instead of micro_batch_size"
+    )
     layout: Layout = Field("right", description="side of the padding, or packed: one row without any")
     gradient_checkpointing: bool = False
     compiled: bool = Field(False, description="torch.compile of each decoder layer")
@@ -42,6 +45,8 @@ class Engine(BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> Engine:
+        if self.micro_batch_size and self.micro_batch_tokens:
+            raise ValueError("micro_batch_size and micro_batch_tokens cut the same batch; leave one of them out")
         if self.nodes > 1 and self.rendezvous is None:
             raise ValueError("several nodes need training.rendezvous, the host:port of the first one")
         if self.sharding == "fsdp" and not self.distributed:

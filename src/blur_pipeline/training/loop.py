@@ -90,6 +90,8 @@ def train(
     """
     device = device or next(model.parameters()).device
     half_packed = run.engine.layout == "packed" and run.engine.precision != "fp32"
+    if device.type == "cuda" and run.engine.precision != "fp32":
+        torch.set_float32_matmul_precision("high")  # TF32 for the little that is not bfloat16
     with freed_memory_is_kept(device), packed_kernels(model, device) if half_packed else nullcontext():
         return _train(model, run, device, weights)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from blur_pipeline.methods.choice import Loss, Moment
-from blur_pipeline.models.examples import Examples
+from blur_pipeline.models.examples import Examples, length_buckets
 from blur_pipeline.models.forward import Forward
 from blur_pipeline.training.engine import Engine, Precision
 from blur_pipeline.training.gradients import expect_parts
@@ -58,12 +58,17 @@ class Objective:
     def _cut(self, examples: Examples, rows: Sequence[int]) -> Iterator[tuple[Sequence[int], bool]]:
         """This rank's micro-batches, and whether each counts."""
         ordered, ranks = examples.by_length(rows), world.size()
-        share = -(-len(ordered) // ranks)
-        mine = ordered[world.rank() :: ranks]
-        size = self.engine.micro_batch_size or share
-        for first in range(0, share, size):
-            members = mine[first : first + size]
-            yield members or ordered[-1:], bool(members)
+        cuts = [list(self._portions(examples, ordered[rank::ranks])) for rank in range(ranks)]
+        mine = cuts[world.rank()]
+        for i in range(max(map(len, cuts))):
+            yield (mine[i], True) if i < len(mine) else (ordered[-1:], False)
+
+    def _portions(self, examples: Examples, rows: Sequence[int]) -> Iterator[Sequence[int]]:
+        if self.engine.micro_batch_tokens:
+            yield from length_buckets(examples, self.engine.micro_batch_tokens, rows)
+        elif rows:
+            size = self.engine.micro_batch_size or len(rows)
+            yield from (rows[first : first + size] for first in range(0, len(rows), size))
 
     def _sum(
         self, losses: list[Loss], shares: list[float], examples: Examples, rows: Sequence[int], moment: Moment
