@@ -36,7 +36,7 @@ def test_the_plain_step_has_our_losses_on_sequences_of_many_lengths(loss):
         recipe = {"forget": {"kind": "rmu", "layer": 0}, "retain": {"kind": "activation_mse", "layer": 0}}
         model = build_tiny_model()
         plain = PlainRMU(model, 0, [model.model.layers[0].mlp.down_proj.weight])
-        plain.direction = Recipe(**recipe).forget.direction(0, 16)
+        plain.direction = Recipe(**recipe).forget[0].direction(0, 16)
     _, rows = train(build_tiny_model(), Run(Recipe(**recipe), ONE_STEP, retain, forget))
     found = [loss.item() for loss in plain.losses(*batches)]
     assert found == pytest.approx([rows[0]["forget_loss"], rows[0]["retain_loss"]], rel=1e-5, abs=1e-7)

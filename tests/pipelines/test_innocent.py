@@ -45,7 +45,7 @@ def retrained_examples(seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     silent = pd.DataFrame(columns=["set", "row_id", "answer", "completion"])
     examples = evaluation.measure(scores, silent, norms, NO_MODEL, asked)
     nothing = pd.DataFrame(columns=["task", "metric", "value"]), pd.DataFrame(columns=["set", "completion", "harmful"])
-    table = evaluation.summarise(examples, NO_MODEL, NO_MODEL, *nothing, parameters)
+    table = evaluation.summarise(examples, NO_MODEL, NO_MODEL, NO_MODEL, *nothing, parameters)
     return examples.assign(seed=seed), table.assign(seed=seed)
 
 

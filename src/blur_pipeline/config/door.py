@@ -185,8 +185,8 @@ def _layers(parameters: Parameters) -> None:
     target = parameters.models.target
     model = target.source() if isinstance(target, Given) else parameters.models.base
     recipe, method = parameters.unlearning.recipe, parameters.unlearning.method
-    for slot in ("forget", "retain"):
-        layer, depth = getattr(getattr(recipe, slot), "layer", None), model.depth()
+    for slot, _, loss in recipe.losses():
+        layer, depth = loss.reads_layer, model.depth()
         if layer is not None and depth is not None and layer >= depth:
             raise BadInputError(
                 f"Parameter 'unlearning.methods.{method}.{slot}.layer' is {layer}, but the model has layers 0 to "
