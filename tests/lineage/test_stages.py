@@ -76,6 +76,8 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "safety.template": ("safety.template", "{prompt} {completion}?"),
     "reporting.published": ("reporting.published", {"source": "a paper"}),
     "reporting.examples": ("reporting.examples", 3),
+    "reporting.limit": ("reporting.limit", 0.1),
+    "comparison": ("comparison.floor", 0.5),
 }
 HARMLESS: dict[str, tuple[str, Any]] = {
     "device": ("device", "cpu"),
@@ -88,7 +90,6 @@ HARMLESS: dict[str, tuple[str, Any]] = {
     "training.resume": ("training.resume", "never"),
     "evaluation.keep_days": ("evaluation.keep_days", 2),
     "reporting.register_model": ("reporting.register_model", "none"),
-    "comparison": ("comparison.floor", 0.5),
 }
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from blur_pipeline.metrics.aggregate import METRIC_COLUMNS
 from blur_pipeline.report import figures, markdown, pages, tables, verdict
+from blur_pipeline.report.outcome import Outcome
 
 
 def metrics(**values) -> pd.DataFrame:
@@ -136,6 +137,7 @@ def test_rows_that_chose_the_weights_are_told(table):
 def findings_of(table, **curation) -> pages.Findings:
     plain = {"sources": [], "overlap": {"exact": 0, "near": 0}, "sets": {"forget": {"read": 1, "dropped": {}}}}
     return pages.Findings(
+        outcome=Outcome("not forgotten", "the largest gap is that of <b>something</b>."),
         title="t",
         parameters={},
         method={},
@@ -161,6 +163,7 @@ def evil(table) -> pages.Findings:
     source = {"set": "forget", "source": f"data/{EVIL}.jsonl", "rows": 1, "sha256": "0" * 64}
     table.loc[table["reason"] != "", "reason"] = EVIL
     return pages.Findings(
+        outcome=Outcome("not forgotten", "the largest gap is that of <b>something</b>."),
         title=EVIL,
         parameters={"source_folder": EVIL},
         method={"weighting.gamma": EVIL},

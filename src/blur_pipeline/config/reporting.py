@@ -24,4 +24,7 @@ class Reporting(Block):
     examples: int = Field(
         0, ge=0, le=1000, description="forget questions shown with the answers before and after: personal data, if real"
     )
+    limit: float = Field(
+        0.2, gt=0, le=1, description="of the largest gap (comparison.distance) up to which a model counts as forgotten"
+    )
     register_model: Literal["copy", "reference", "none"] = "copy"

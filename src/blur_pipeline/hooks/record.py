@@ -14,6 +14,7 @@ from kedro.framework.hooks import hook_impl
 from blur_pipeline.hooks.lineage import STAGES_SHOWN
 
 if TYPE_CHECKING:
+    import pandas as pd
     from kedro.io import DataCatalog
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
@@ -101,12 +102,24 @@ class RunRecord:
         lines |= {"MLflow run": _mlflow_run(), "seconds": str(in_all)}
         if not self.lineage.artefacts.to_make():
             lines["made anew"] = "nothing; all was there already (fresh=true makes it again)"
-        print_summary({n: artefacts.path(n) for n in PLACES if n in ours}, tables, lines, self._left())
+        places = {n: artefacts.path(n) for n in PLACES if n in ours}
+        print_summary(places, tables, lines, self._left(), self._outcome(tables))
 
     @hook_impl
     def on_pipeline_error(self) -> None:
         """Say what a crash has cost."""
         log.info("What was finished is kept; the same command goes on from there.")
+
+    def _outcome(self, tables: dict[str, pd.DataFrame]) -> str | None:
+        from blur_pipeline.report.outcome import outcome
+        from blur_pipeline.tracking.results import set_tags
+
+        if "metrics_long" not in tables:
+            return None
+        parameters = self.door.parameters
+        found = outcome(tables["metrics_long"], parameters.comparison, parameters.reporting.limit)
+        set_tags({"outcome": found.state, "outcome.reason": found.reason})
+        return str(found)
 
     def _left(self) -> list[dict[str, str]]:
         """Of the data, by now; artifacts that MLflow keeps on another machine are not measured."""

@@ -107,8 +107,9 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "safety.template": ("safety",),
     "reporting.published": ("report",),
     "reporting.examples": ("report",),
+    "reporting.limit": ("report",),
     "reporting.register_model": NOTHING,
-    "comparison": NOTHING,  # a leaderboard is drawn anew each time
+    "comparison": ("report",),  # its limits decide the outcome; a leaderboard is drawn anew each time
 }
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from blur_pipeline.config.flat import flatten
 from blur_pipeline.corpus.summary import summary_table
 from blur_pipeline.report import markdown
+from blur_pipeline.report.outcome import Outcome
 from blur_pipeline.report.tables import main_metrics, published_table, reasons, side_by_side, subjects_of_sets
 from blur_pipeline.report.verdict import chosen_by, verdict
 
@@ -27,6 +28,7 @@ class Findings:
     method: dict[str, Any]
     curation: dict[str, Any]
     metrics: pd.DataFrame
+    outcome: Outcome
     answers: pd.DataFrame
     record: dict[str, Any]
     figures: list[Figure] = field(default_factory=list)
@@ -48,6 +50,7 @@ class Findings:
             "subjects": subjects_of_sets(self.metrics),
             "published": _records(published_table(self.published, self.metrics)),
             "published_source": self.published.get("source", ""),
+            "outcome": self.outcome._asdict(),
             "verdict": verdict(self.metrics) + chosen_by(self.method.get("stopping", {})),
             "answers": _records(self.answers),
             "record": self.record,

@@ -23,9 +23,13 @@ OVER_SEEDS = "Over the seeds: from three on a mean, with the 95 % interval of se
 
 
 def print_summary(
-    places: dict[str, Path], tables: dict[str, pd.DataFrame], lines: dict[str, str], left: list[dict[str, str]]
+    places: dict[str, Path],
+    tables: dict[str, pd.DataFrame],
+    lines: dict[str, str],
+    left: list[dict[str, str]],
+    outcome: str | None = None,
 ) -> None:
-    """Print the metrics table with the verdict, the places of ``PLACES``, further lines, what is ``left`` of the data.
+    """Print the metrics table, the ``outcome`` and the verdict, the places, further lines, what is ``left`` of the data.
 
     ``tables`` may hold ``metrics_table`` and ``metrics_long``, ``seed_table`` and others that are left alone.
     """
@@ -45,6 +49,8 @@ def print_summary(
             for row in frame.itertuples(index=False):
                 table.add_row(*map(_cell, row))
             Console().print(table)
+    if outcome:
+        console.print(outcome, style="bold", highlight=False, markup=False)
     if "metrics_long" in tables:
         for sentence in verdict(tables["metrics_long"]):
             console.print(f"• {sentence}", highlight=False, markup=False)

@@ -10,6 +10,7 @@ from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.corpus.summary import merge_summaries
 from blur_pipeline.lineage.stages import MODELS
 from blur_pipeline.report import figures, pages, tables
+from blur_pipeline.report.outcome import outcome
 
 Frame = pd.DataFrame
 
@@ -63,6 +64,7 @@ def write_report(
         method=record["made_of"].get("unlearned", {}),
         curation=data,
         metrics=table,
+        outcome=outcome(table, parameters.comparison, parameters.reporting.limit),
         answers=answers,
         record=record,
         figures=[trade_off, truth_ratios, training],

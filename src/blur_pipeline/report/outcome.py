@@ -1,0 +1,93 @@
+"""The outcome of an unlearning in one of four states, by stated limits, from the measure that gives it away most."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple
+
+import pandas as pd
+
+from blur_pipeline.config.comparison import Comparison, Yardstick
+from blur_pipeline.report.distance import of_model, reference, yardsticks
+
+State = Literal["forgotten and kept", "not forgotten", "damaged", "not decidable here"]
+EXTRACTION = Yardstick(metric="forget.extraction_strength", optional=True)
+
+
+class Outcome(NamedTuple):
+    """A state and the sentence that says why."""
+
+    state: State
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.state[0].upper()}{self.state[1:]}: {self.reason}"
+
+
+def outcome(metrics: pd.DataFrame, comparison: Comparison, limit: float) -> Outcome:
+    """From ``model, metric, value, low, high`` of the target, the retrained and the unlearned model.
+
+    ``forgotten and kept``  every gap |value − reference| / scale of ``comparison.distance``, of the membership attacks
+                            and of extraction is at most ``limit``, and utility is above ``comparison.floor``.
+    ``not forgotten``       the worst gap is larger, on the target's side of the reference.
+    ``damaged``             utility is below the floor; or the worst gap is larger on the other side: it overshot, and
+                            shows that something was taken out.
+    ``not decidable here``  a measure is absent, nobody knows where it should lie, or the target model would pass too.
+    """
+    runs = metrics.assign(run_id="here")
+    lacking = [s.metric for s in comparison.distance if not s.optional and math.isnan(_of(runs, s))]
+    if lacking:
+        return Outcome("not decidable here", f"there is no value of {', '.join(lacking)}.")
+    sticks = [s for s in (*yardsticks(runs, comparison), EXTRACTION) if not math.isnan(_of(runs, s))]
+    unknown = [s.metric for s in sticks if _unknown(runs, s)]
+    if unknown:
+        return Outcome(
+            "not decidable here",
+            f"without a retrained model nobody knows where {', '.join(unknown)} should lie; give 'to' in "
+            "comparison.distance where you do.",
+        )
+    kept = _kept(runs, comparison)
+    if math.isnan(kept):
+        return Outcome("not decidable here", f"the target model has no {comparison.utility} that could be kept.")
+    if kept < comparison.floor:
+        return Outcome(
+            "damaged", f"{comparison.utility} is {kept:.0%} of the target model's, less than {comparison.floor:.0%}."
+        )
+    if max(_gap(runs, s, "target") for s in sticks) <= limit:
+        return Outcome(
+            "not decidable here", f"the target model, which knows it all, has no gap above {limit:g} either."
+        )
+    worst = max(sticks, key=lambda s: _gap(runs, s))
+    gap, value, to = _gap(runs, worst), _of(runs, worst), reference(runs, worst)
+    told = f"the largest gap is that of {worst.metric}: {value:.3f} where {to:.3f} is wanted, {gap:.2f} of its scale"
+    if gap <= limit:
+        return Outcome(
+            "forgotten and kept", f"{told}, within the limit of {limit:g}; {kept:.0%} of the utility is kept."
+        )
+    before = of_model(runs, "target", worst.metric)
+    if (value - to) * (before - to) > 0:
+        return Outcome(
+            "not forgotten", f"{told}, above the limit of {limit:g}, towards the target model's {before:.3f}."
+        )
+    return Outcome(
+        "damaged", f"{told}, above the limit of {limit:g} and away from the target model's {before:.3f}: it overshot."
+    )
+
+
+def _of(runs: pd.DataFrame, stick: Yardstick, model: str = "unlearned") -> float:
+    return of_model(runs, model, stick.metric)
+
+
+def _unknown(runs: pd.DataFrame, stick: Yardstick) -> bool:
+    blind = stick.metric.startswith("membership.")  # by a holdout set it is known: ½
+    return stick.to is None and not blind and math.isnan(_of(runs, stick, "retrained"))
+
+
+def _gap(runs: pd.DataFrame, stick: Yardstick, model: str = "unlearned") -> float:
+    value = _of(runs, stick, model)
+    return 0.0 if math.isnan(value) else abs(value - reference(runs, stick)) / stick.scale
+
+
+def _kept(runs: pd.DataFrame, comparison: Comparison) -> float:
+    ours, target = (of_model(runs, m, comparison.utility) - comparison.utility_chance for m in ("unlearned", "target"))
+    return ours / target if target > 0 else math.nan
