@@ -29,7 +29,7 @@ def print_summary(
     left: list[dict[str, str]],
     outcome: str | None = None,
 ) -> None:
-    """Print the metrics table, the ``outcome`` and the verdict, the places, further lines, what is ``left`` of the data.
+    """Print the metrics table, the outcome and the verdict, the places, further lines, what is ``left`` of the data.
 
     ``tables`` may hold ``metrics_table`` and ``metrics_long``, ``seed_table`` and others that are left alone.
     """
