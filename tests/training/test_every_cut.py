@@ -11,11 +11,10 @@ from typing import get_args
 import pytest
 import torch
 
-from blur_pipeline.methods.forget import ForgetLoss
 from blur_pipeline.methods.gradient import GradientEstimator
+from blur_pipeline.methods.losses import ForgetLoss, RetainLoss
 from blur_pipeline.methods.optimizer import OptimizerChoice
 from blur_pipeline.methods.recipe import Recipe
-from blur_pipeline.methods.retain import RetainLoss
 from blur_pipeline.methods.scope import Scope
 from blur_pipeline.methods.weighting import Weighting
 from blur_pipeline.training.checkpoints import Checkpoints

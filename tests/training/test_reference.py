@@ -7,9 +7,8 @@ import pytest
 import torch
 
 from blur_pipeline.methods.choice import Loss, Moment
-from blur_pipeline.methods.forget import ForgetLoss
+from blur_pipeline.methods.losses import ForgetLoss, RetainLoss
 from blur_pipeline.methods.recipe import Recipe
-from blur_pipeline.methods.retain import RetainLoss
 from blur_pipeline.models.forward import Forward
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.objective import Objective

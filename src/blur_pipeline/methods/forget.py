@@ -7,7 +7,7 @@ model. Every call returns a sum; ``unit`` says what the engine divides it by.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -119,6 +119,3 @@ def _direction(seed: int, width: int, device: device, dtype: dtype) -> Tensor:
     if device.type == "cuda":
         direction = direction.pin_memory()
     return direction.to(device, non_blocking=True)
-
-
-ForgetLoss = Annotated[GradientAscent | NPO | NPOLogits | SimNPO | RMU, Field(discriminator="kind")]

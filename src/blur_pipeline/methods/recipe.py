@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, PlainSerializer
 
 from blur_pipeline.methods.choice import Choice, Loss
-from blur_pipeline.methods.forget import ForgetLoss
 from blur_pipeline.methods.gradient import Backprop, GradientEstimator
+from blur_pipeline.methods.losses import ForgetLoss, RetainLoss
 from blur_pipeline.methods.optimizer import AdamW, OptimizerChoice
-from blur_pipeline.methods.retain import NLL, RetainLoss
+from blur_pipeline.methods.retain import NLL
 from blur_pipeline.methods.scope import AllWeights, Scope
 from blur_pipeline.methods.weighting import Sum, Weighting
 

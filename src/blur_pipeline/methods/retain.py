@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -50,6 +50,3 @@ class ActivationMSE(Loss):
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
         gap = model.hidden(self.layer) - reference.hidden(self.layer)  # (P, H)
         return gap.float().square().mean(dim=-1).sum()
-
-
-RetainLoss = Annotated[NLL | KL | ActivationMSE, Field(discriminator="kind")]
