@@ -56,6 +56,13 @@ def plain_loss(loss: Loss, model: nn.Module, frozen: nn.Module, examples: Exampl
         zeros = torch.zeros(batch.size)
         ratio = zeros.index_add(0, batch.sequence, supervised[at_label] - supervised0[at_label])
         total = -2 / loss.beta * logsigmoid(-loss.beta * ratio).sum()
+    elif loss.kind == "tnpo":
+        p, p0 = supervised[at_label].exp(), supervised0[at_label].exp()
+        total = -(-supervised[at_label] * (2 * p / (p + p0)).detach()).sum()
+    elif loss.kind == "undial":
+        lowered = logits0[batch.predicting].clone()
+        lowered[at_label] -= loss.beta
+        total = -(lowered.softmax(-1) * supervised).sum()
     else:
         raise NotImplementedError(f"write out the loss '{loss.kind}' here")
     return total / examples.count(rows, loss.unit)

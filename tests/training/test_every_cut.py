@@ -40,6 +40,15 @@ RECIPES = {
     },
     "rmu_all": {"forget": {"kind": "rmu", "layer": 0}, "retain": {"kind": "activation_mse", "layer": 0}, **BLUR},
     "lora": {"forget": {"kind": "npo"}, "scope": {"kind": "lora", "rank": 2}, **BLUR},
+    "wga": {"forget": {"kind": "wga"}},
+    "tnpo_blur": {"forget": {"kind": "tnpo"}, **BLUR},
+    "satimp": {"forget": {"kind": "satimp"}},
+    "ce_u": {"forget": {"kind": "ce_u"}, **BLUR},
+    "lora_undial": {"forget": {"kind": "undial"}, "scope": {"kind": "lora", "rank": 2}},
+    "ihl": {"forget": {"kind": "ihl"}, **BLUR},
+    "logit_margin": {"forget": {"kind": "logit_margin"}},
+    "entropy": {"forget": [{"kind": "entropy"}, {"kind": "entropy", "prompt": False, "weight": 0.5}], **BLUR},
+    "ugradsl": {"forget": {"kind": "ugradsl"}},
     "lora_kl": {"forget": {"kind": "npo_logits"}, "retain": {"kind": "kl"}, "scope": {"kind": "lora", "rank": 2}},
 }
 UNCUT: dict[str, str] = {"adamw_8bit": "its moments are rounded to eight bits, block by block of whole tensors"}

@@ -6,15 +6,27 @@ from typing import Annotated
 
 from pydantic import Field
 
+from blur_pipeline.methods.distillation import CEU, UNDIAL, Entropy, UGradSL
 from blur_pipeline.methods.forget import NPO, RMU, GradientAscent, NPOLogits, SimNPO
+from blur_pipeline.methods.margins import InvertedHinge, LogitMargin
 from blur_pipeline.methods.retain import KL, NLL, ActivationMSE
+from blur_pipeline.methods.weighted_likelihood import TNPO, WGA, SatImp
 
 ForgetLoss = Annotated[
     GradientAscent  # one a line, so that two branches may each add theirs
     | NPO
     | NPOLogits
     | SimNPO
-    | RMU,
+    | RMU
+    | WGA
+    | TNPO
+    | SatImp
+    | CEU
+    | UNDIAL
+    | InvertedHinge
+    | LogitMargin
+    | Entropy
+    | UGradSL,
     Field(discriminator="kind"),
 ]
 RetainLoss = Annotated[
