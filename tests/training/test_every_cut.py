@@ -5,6 +5,7 @@ and their fourth steps are compared.
 """
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -17,6 +18,7 @@ from blur_pipeline.methods.optimizer import OptimizerChoice
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.methods.scope import Scope
 from blur_pipeline.methods.weighting import Weighting
+from blur_pipeline.models.examples import Examples
 from blur_pipeline.training.checkpoints import Checkpoints
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.loop import Run, train
@@ -39,6 +41,10 @@ RECIPES = {
         **BLUR,
     },
     "rmu_all": {"forget": {"kind": "rmu", "layer": 0}, "retain": {"kind": "activation_mse", "layer": 0}, **BLUR},
+    "dpo": {"forget": {"kind": "dpo"}, **BLUR},
+    "dpo_alternative_idk": {"forget": [{"kind": "dpo", "answer": "alternative"}, {"kind": "idk", "weight": 0.5}]},
+    "simdpo": {"forget": {"kind": "simdpo", "delta": 0.5}},
+    "flat": {"forget": {"kind": "flat"}, "retain": {"kind": "none"}},
     "lora": {"forget": {"kind": "npo"}, "scope": {"kind": "lora", "rank": 2}, **BLUR},
     "wga": {"forget": {"kind": "wga"}},
     "tnpo_blur": {"forget": {"kind": "tnpo"}, **BLUR},
@@ -72,10 +78,18 @@ WHOLE = Engine()
 AWAY = 3
 
 
+def with_companions(forget: Examples) -> Examples:
+    """Other answers, shorter and longer than the forget rows themselves."""
+    scores = torch.linspace(-10, -40, len(forget))
+    answers = {name: random_examples(len(forget), seed) for name, seed in (("refusal", 4), ("alternative", 5))}
+    return replace(forget, companions={name: beside.with_reference(scores) for name, beside in answers.items()})
+
+
 def cut_run(name: str, engine: Engine = WHOLE, steps: int = 2, lr: float = 1e-3) -> Run:
     """A short training of the tiny model."""
     recipe = Recipe(**{"optimizer": {"kind": "adamw", "lr": lr}, **RECIPES[name]})
     forget = random_examples(7, seed=1).with_reference(torch.linspace(-30, -10, 7))
+    forget = with_companions(forget)
     schedule = Schedule(steps=steps, batch_size=5, max_grad_norm=0.5)
     return Run(recipe, schedule, random_examples(9, seed=2), forget, seed=3, engine=engine)
 

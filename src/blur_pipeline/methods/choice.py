@@ -103,6 +103,11 @@ class Loss(Choice, ABC):
         """The decoder layer that is read, beyond which nothing runs; None: the whole model."""
         return getattr(self, "layer", None)
 
+    @property
+    def counted(self) -> str | None:
+        """The companion whose units it is a mean over; None: the set's own rows."""
+        return None
+
     @abstractmethod
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
         """Sum over the micro-batch, a float32 scalar that carries a gradient.

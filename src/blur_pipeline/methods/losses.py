@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from blur_pipeline.methods.companions import CompanionLoss
 from blur_pipeline.methods.distillation import CEU, UNDIAL, Entropy, UGradSL
 from blur_pipeline.methods.forget import NPO, RMU, GradientAscent, NPOLogits, SimNPO
 from blur_pipeline.methods.margins import InvertedHinge, LogitMargin
@@ -26,7 +27,8 @@ ForgetLoss = Annotated[
     | InvertedHinge
     | LogitMargin
     | Entropy
-    | UGradSL,
+    | UGradSL
+    | CompanionLoss,
     Field(discriminator="kind"),
 ]
 RetainLoss = Annotated[

@@ -50,6 +50,11 @@ class Recipe(Choice):
         """The sets that it learns from, each once."""
         return list(dict.fromkeys(name for _, name, _ in self.losses()))
 
+    def companions(self, scored: bool = False) -> list[str]:
+        """The other answers that forget rows must bring along; of them those that θ₀ has to score first."""
+        losses = [loss for _, _, loss in self.losses() if not scored or loss.needs == "reference_logprobs"]
+        return sorted({name for loss in losses for name in loss.companions})
+
     def needs(self, what: str) -> bool:
         """Whether a loss needs ``reference_logprobs`` or the ``reference_model``."""
         return any(loss.needs == what for _, _, loss in self.losses())

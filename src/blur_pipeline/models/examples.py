@@ -155,6 +155,10 @@ class Examples:
             total = sum(len(self.input_ids[i]) for i in rows)
         return max(1, total)
 
+    def counted_by(self, companion: str | None) -> Examples:
+        """What a loss is a mean over: these sequences, or one of their companions."""
+        return self if companion is None else self.companions[companion]
+
     def by_length(self, rows: Sequence[int]) -> list[int]:
         """The same rows, longest first: neighbours need little padding, and a lack of memory shows at once."""
         return sorted(rows, key=lambda i: (-len(self.input_ids[i]), i))

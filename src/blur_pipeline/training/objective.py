@@ -46,7 +46,7 @@ class Objective:
         value = torch.zeros((), device=self.device)
         for name, micro_batches in parts.items():
             losses, examples = self.losses[name], self.sets[name]
-            shares = [loss.weight / examples.count(rows[name], loss.unit) for loss in losses]
+            shares = [loss.weight / examples.counted_by(loss.counted).count(rows[name], loss.unit) for loss in losses]
             for members, counts in micro_batches:
                 with torch.set_grad_enabled(backward):
                     part = self._sum(losses, shares, examples, members, moment) * float(counts)
