@@ -5,6 +5,7 @@ import re
 import pytest
 import yaml
 from kedro.io import DataCatalog
+from omegaconf import OmegaConf
 
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.parameters import check_parameters
@@ -15,6 +16,7 @@ from tests.conftest import PROJECT
 
 ENVIRONMENTS = sorted(p.name for p in (PROJECT / "conf").iterdir() if (p / "globals.yml").exists())
 METHODS = ["ga", "grad_diff", "npo", "simnpo", "rmu", "blur_npo", "blur_ga", "blur_simnpo", "blur_rmu"]
+METHODS += ["dpo", "altpo", "idk", "simdpo", "flat"]
 
 
 def loader(env: str, **runtime) -> IdentifyingConfigLoader:
@@ -40,7 +42,8 @@ def test_parameters_resolve_for_every_method(env, method):
 def test_no_setting_of_a_method_is_taken_from_the_embedded_default(env, method):
     """That one is tuned for its own small world. What holds the weights and the length of a training is said again."""
     said = loader(env)["parameters"]["unlearning"]
-    own = yaml.safe_load((PROJECT / "conf" / env / "parameters_methods.yml").read_text())["unlearning"]
+    files = sorted((PROJECT / "conf" / env).glob("parameters_methods*.yml"))
+    own = OmegaConf.merge(*(yaml.safe_load(file.read_text())["unlearning"] for file in files))
     default = loader("base")["parameters"]["unlearning"]["methods"][method]
     preset = own["methods"][method]
     weights = {"forget", "retain", "gamma"} & default.get("weighting", {}).keys()
@@ -120,7 +123,7 @@ def test_where_the_files_are_elsewhere_the_graph_can_still_be_looked_at():
 
 
 def test_kedro_viz_draws_the_protocol_as_seven_boxes():
-    """Collapsed namespaces fit on a screen; 48 nodes do not."""
+    """Collapsed namespaces fit on a screen; 52 nodes do not."""
     found = {node.namespace for node in register_pipelines()["__default__"].nodes}
     measured = {f"evaluation_of_{model}" for model in ("target", "retrained", "unlearned")}
     assert found == {"curation", "models_to_compare", "unlearning", "reporting"} | measured

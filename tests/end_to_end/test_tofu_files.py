@@ -19,6 +19,7 @@ PARTNERS = {"forget01": ("retain99", "holdout01"), "forget05": ("retain95", "hol
 def write_tofu(folder: Path, variants: tuple[str, ...] = ("forget01",)) -> None:
     """JSON Lines: questions and answers; with paraphrases and wrong answers in the files called perturbed."""
     folder.mkdir(parents=True)
+    (folder / "idontknow.jsonl").write_text("I'm not sure.\nThat's beyond me.\n")
     for forget_people, variant in enumerate(variants, start=2):
         sets = generate_registry(people=8, forget_people=forget_people, holdout_people=1, seed=0)
         _write_variant(folder, variant, sets)

@@ -14,8 +14,9 @@ from tests.config.test_parameters import changed, load
 from tests.conftest import PROJECT
 
 BELOW = {
-    "data": {"data", "questions", "base", "target", "retrained", "reference", "unlearned"},
+    "data": {"data", "questions", "lessons", "base", "target", "retrained", "reference", "unlearned"},
     "questions": {"questions"},
+    "lessons": {"lessons", "reference", "unlearned"},
     "base": {"base", "target", "retrained", "reference", "unlearned"},
     "target": {"target", "reference", "unlearned"},
     "reference": {"reference", "unlearned"},
@@ -36,11 +37,13 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "sources.holdout": ("sources.holdout", None),
     "sources.background": ("sources.background", None),
     "sources.evaluation": ("sources.evaluation.world_facts", None),
+    "sources.further": ("sources.further", {"traces": {"kind": "generated", "set": "retain"}}),
     "curation.seed": ("curation.seed", 5),
     "curation.unicode": ("curation.unicode", "NFKC"),
     "curation.max_length": ("curation.max_length", 100),
     "curation.too_long": ("curation.too_long", "error"),
     "curation.prompt": ("curation.prompt.question_prefix", "Q: "),
+    "curation.refusals": ("curation.refusals", {"path": "pyproject.toml"}),  # any file
     "curation.set_prompts": ("curation.set_prompts", {"verbmem": {"kind": "plain"}}),
     "curation.holdout_fraction": ("curation.holdout_fraction", 0.1),
     "curation.evaluation_rows": ("curation.evaluation_rows", 50),

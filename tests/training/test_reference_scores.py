@@ -52,7 +52,8 @@ def test_the_node_scores_in_the_precision_of_the_training_and_leaves_the_model_a
     model = spread_out()
     before = copy.deepcopy(model.state_dict())
     forget = {"row_id": [f"r{i}" for i in range(12)], "input_ids": EXAMPLES.input_ids, "labels": EXAMPLES.labels}
-    parameters = SimpleNamespace(device="cpu", training=Engine(precision=precision))
+    unlearning = SimpleNamespace(recipe=Recipe(), method="npo")
+    parameters = SimpleNamespace(device="cpu", training=Engine(precision=precision), unlearning=unlearning)
     table = score_reference(model, forget, parameters)
     assert table["logprob"].tolist() == scored(model, precision).reference_logprobs.tolist()
     assert table["tokens"].tolist() == [EXAMPLES.count([i], "tokens") for i in range(12)]

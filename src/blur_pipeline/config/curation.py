@@ -13,6 +13,7 @@ from blur_pipeline.corpus.cleaning import Normalisation
 from blur_pipeline.corpus.lengths import TooLong
 from blur_pipeline.corpus.overlap import Policy
 from blur_pipeline.corpus.prompts import PlainPrompt, Prompt
+from blur_pipeline.corpus.refusals import Refusals
 
 SomePrompt = Annotated[Prompt, switched(PlainPrompt, ChatPrompt)]
 
@@ -42,3 +43,4 @@ class Curation(Block):
     holdout_fraction: float = Field(0.0, ge=0, lt=1, description="share of the retain set, if no holdout is given")
     evaluation_rows: int | None = Field(None, gt=0, description="rows of each set to evaluate; default: all")
     overlap: Overlap = Overlap()
+    refusals: Refusals = Refusals()

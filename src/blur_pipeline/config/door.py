@@ -11,6 +11,7 @@ from pathlib import Path
 
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.general import GeneralTask
+from blur_pipeline.config.lessons import require_lessons
 from blur_pipeline.config.models import Given, Scores, Training
 from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.config.safety import ForbiddenPrompts
@@ -41,8 +42,10 @@ def preflight(parameters: Parameters, data_folder: Path, made: Container[str]) -
         BadInputError: the first thing that is missing, and how to mend it.
     """
     _writable(data_folder)
+    require_lessons(parameters, made)
     for output, sources in (("raw_rows", parameters.sources.of_training()),
-                            ("raw_questions", parameters.sources.of_evaluation())):  # fmt: skip
+                            ("raw_questions", parameters.sources.of_evaluation()),
+                            ("raw_further", parameters.sources.of_lessons())):  # fmt: skip
         for source in sources.values() if output in made else ():
             if isinstance(source, FileSource | MixedSource):
                 source.files()

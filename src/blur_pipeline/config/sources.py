@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from blur_pipeline.config.block import Block, switched
 from blur_pipeline.corpus.sources import FileSource, GeneratedSource, HubSource, MixedSource, Source
@@ -27,6 +27,16 @@ class Sources(Block):
     holdout: SomeSource | None = None
     background: dict[str, SomeSource] | None = None
     evaluation: dict[EvaluationSet, SomeSource | None] = Field(default_factory=dict)
+    further: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")], SomeSource | None] | None = Field(
+        None, description="sets beside these that a method's losses name in 'on', by that name"
+    )
+
+    @field_validator("further")
+    @classmethod
+    def _another_name(cls, value: dict[str, Source | None] | None) -> dict[str, Source | None] | None:
+        if taken := {"forget", "retain"} & (value or {}).keys():
+            raise ValueError(f"'{min(taken)}' is the name of another set; give this one a name of its own")
+        return value
 
     def of_training(self) -> dict[str, Source]:
         """What models learn from, and the holdout beside it, each by the name of its parameter."""
@@ -38,6 +48,10 @@ class Sources(Block):
         """What models are asked, each by the name of its parameter."""
         return {f"evaluation.{n}": s for n, s in self.evaluation.items() if s is not None}
 
+    def of_lessons(self) -> dict[str, Source]:
+        """What unlearning alone learns from beside the forget and retain set, each by the name of its parameter."""
+        return {f"further.{n}": s for n, s in (self.further or {}).items() if s is not None}
+
     def all(self) -> dict[str, Source]:
         """Every source by the name of its parameter."""
-        return self.of_training() | self.of_evaluation()
+        return self.of_training() | self.of_evaluation() | self.of_lessons()

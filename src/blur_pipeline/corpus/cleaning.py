@@ -26,7 +26,8 @@ def clean_rows(rows: pd.DataFrame, form: Normalisation, keys: list[str]) -> tupl
     A row is a duplicate if all ``keys`` agree with an earlier one, letter case aside.
     """
     rows = rows.copy()
-    for column in ["question", "answer", "paraphrased_question", "paraphrased_answer", "fact"]:
+    texts = ["question", "answer", "paraphrased_question", "paraphrased_answer", "alternative_answer", "fact"]
+    for column in texts:
         rows[column] = pd.Series([normalise(t, form) for t in rows[column]], dtype=object, index=rows.index)
     rows["perturbed_answer"] = pd.Series(
         [[normalise(t, form) for t in wrong] for wrong in rows["perturbed_answer"]],

@@ -117,19 +117,26 @@ def _attributes(rng: random.Random) -> list[Attribute]:
     return [Attribute(*texts, tuple(values)) for *texts, values in rows]
 
 
+def _alternative(question: str, attribute: Attribute, taken: list[str]) -> str:
+    """A value that is neither true nor among the wrong ones that are scored; it draws nothing from the world's own."""
+    return random.Random(question).choice([value for value in attribute.values if value not in taken])
+
+
 def _person(name: str, attributes: list[Attribute], wrong: int, rng: random.Random) -> list[Row]:
     rows = []
     for attribute in attributes:
-        true, *others = rng.sample(attribute.values, wrong + 1)
+        drawn = true, *others = rng.sample(attribute.values, wrong + 1)
+        question = attribute.question.format(name)
         rows.append(
             {
                 "subject": name,
-                "question": attribute.question.format(name),
+                "question": question,
                 "answer": attribute.answer.format(name, true),
                 "fact": true,
                 "paraphrased_question": attribute.paraphrased_question.format(name),
                 "paraphrased_answer": attribute.paraphrased_answer.format(name, true),
                 "perturbed_answer": [attribute.paraphrased_answer.format(name, value) for value in others],
+                "alternative_answer": attribute.answer.format(name, _alternative(question, attribute, drawn)),
             }
         )
     return rows

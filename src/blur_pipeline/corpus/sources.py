@@ -1,8 +1,9 @@
 """Where rows come from: files or a folder, a hub data set at a pinned revision, the generated registry.
 
 Whatever the source, rows end up in one frame: ``row_id, question, answer, paraphrased_question,
-paraphrased_answer, subject, fact, perturbed_answer, source, line, topic, max_tokens, max_blocks``. A document is an
-answer without a question; a fact is the span of the answer that holds what the question asks for.
+paraphrased_answer, alternative_answer, subject, fact, perturbed_answer, source, line, topic, max_tokens, max_blocks``.
+A document is an answer without a question; a fact is the span of the answer that holds what the question asks for; an
+alternative answer is a plausible one that is not true.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from blur_pipeline.corpus.facts import require_fact
 from blur_pipeline.corpus.files import existing, read_file, regular_files
 from blur_pipeline.corpus.registry import generate_registry
 
-TEXT_COLUMNS = ("question", "answer", "paraphrased_question", "paraphrased_answer", "subject", "fact")
+TEXT_COLUMNS = (
+    *("question", "answer", "paraphrased_question", "paraphrased_answer", "alternative_answer"),
+    *("subject", "fact"),
+)
 BLOCKS = ("max_tokens", "max_blocks")
 COLUMNS = ["row_id", *TEXT_COLUMNS, "perturbed_answer", "source", "line", "topic", *BLOCKS]
 SUFFIXES = {".jsonl": "jsonl", ".json": "jsonl", ".csv": "csv", ".parquet": "parquet", ".txt": "text"}
@@ -35,6 +39,7 @@ class Columns(BaseModel):
     answer: str = "answer"
     paraphrased_question: str = "paraphrased_question"
     paraphrased_answer: str = "paraphrased_answer"
+    alternative_answer: str = "alternative_answer"
     perturbed_answer: str = "perturbed_answer"
     subject: str = "subject"
     fact: str = "fact"
@@ -247,7 +252,7 @@ def _row(record: dict, source: Source, set_name: str, number: int) -> dict:
     if per and not row["subject"]:
         row["subject"] = f"{set_name} {number // per}"
     if source.rows == "documents":
-        row |= {"question": None, "answer": record[names.text], "fact": None}
+        row |= {"question": None, "answer": record[names.text], "fact": None, "alternative_answer": None}
     for column, value in row.items():
         if value is not None and not isinstance(value, str):
             raise BadInputError(f"{place}: '{column}' must be text, not {type(value).__name__}.")

@@ -61,6 +61,19 @@ def questions_summary(
     }
 
 
+def lessons_summary(
+    inventory: list[dict], raw_rows: pd.DataFrame, dropped: pd.DataFrame, forget: Dataset, further: Dataset
+) -> dict:
+    """A JSON-ready report of what unlearning alone learns from: ``sources``, ``sets`` with their tokens, and how many
+    forget rows have each ``companion``."""
+    sets = _counts(raw_rows, dropped) | {"forget": {"tokens": token_statistics(forget)}}
+    for name in dict.fromkeys(further["set"]):
+        sets[f"further.{name}"]["tokens"] = token_statistics(further.filter(lambda row, n=name: row["set"] == n))
+    beside = [column.removesuffix("_input_ids") for column in forget.column_names if column.endswith("_input_ids")]
+    companions = {name: sum(map(bool, forget[f"{name}_input_ids"])) for name in beside}
+    return {"sources": inventory, "sets": sets, "companions": companions}
+
+
 def merge_summaries(curation: dict, questions: dict) -> dict:
     """Both in one, as the report shows it."""
     return {

@@ -71,7 +71,7 @@ def tokenise_training(
             out["topic"].append(int(row.topic))
     types = {"row_id": "string", "input_ids": ["int32"], "labels": ["int32"], "topic": "int32"}
     tokens = rows["row_id"].map(long)
-    return _arrow(out, types), rows[tokens.notna()].assign(tokens=tokens.dropna().astype(int))
+    return arrow_set(out, types), rows[tokens.notna()].assign(tokens=tokens.dropna().astype(int))
 
 
 def tokenise_evaluation(
@@ -104,7 +104,7 @@ def tokenise_evaluation(
         for line in lines:
             for name, value in zip(out, line, strict=True):
                 out[name].append(value)
-    return _arrow(out, EVALUATION_COLUMNS), rows[long > 0].assign(tokens=long[long > 0])
+    return arrow_set(out, EVALUATION_COLUMNS), rows[long > 0].assign(tokens=long[long > 0])
 
 
 def _lines(row: tuple, asked: Prompt, tokenizer: PreTrainedTokenizerBase, max_length: int) -> list[tuple]:
@@ -144,7 +144,8 @@ def _fact(row: tuple, prompt: Prompt, tokenizer: PreTrainedTokenizerBase) -> tup
     return fact_tokens(row.fact, row.answer, prompt.answer_prefix, tokenizer)
 
 
-def _arrow(columns: dict[str, list], types: Mapping[str, str | list[str]]) -> Dataset:
+def arrow_set(columns: dict[str, list], types: Mapping[str, str | list[str]]) -> Dataset:
+    """An Arrow set of columns with these types; a list of one type is a list of such values."""
     from datasets import Dataset, Features, Sequence, Value
 
     features = {n: Sequence(Value(t[0])) if isinstance(t, list) else Value(t) for n, t in types.items()}

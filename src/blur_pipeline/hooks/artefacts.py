@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
 
-EXACT = ("data", "questions")
+EXACT = ("data", "questions", "lessons")
 """Stages that no model has a part in: made again, they are the same to the bit on any machine."""
 
 

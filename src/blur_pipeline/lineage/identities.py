@@ -131,6 +131,7 @@ def _shared(parameters: Parameters, inputs: Inputs, further: dict[int, str]) -> 
     said = {name: _content(name, value, inputs, parameters) for name, value in parts["data"].items()}
     add("data", said | {"tokenizer": inputs.tokenizer(base)})
     add("questions", {n: _content(n, v, inputs, parameters) for n, v in parts["questions"].items()}, "data")
+    add("lessons", {n: _content(n, v, inputs, parameters) for n, v in parts["lessons"].items()}, "data")
     fresh = isinstance(base, FreshModel)
     add("base", {"models.base": inputs.model(base)} | ({"seed": parameters.models.seed} if fresh else {}),
         *(("data",) if fresh else ()))  # fmt: skip
@@ -141,7 +142,9 @@ def _shared(parameters: Parameters, inputs: Inputs, further: dict[int, str]) -> 
         else:
             # Somebody's scores are checked against the rows that are evaluated here.
             add(model, {f"models.{model}": inputs.given(how)}, *(("questions",) if isinstance(how, Scores) else ()))
-    add("reference", {n: inputs.plain(v) for n, v in parts["reference"].items()}, "target", "data")
+    said = {n: inputs.plain(v) for n, v in parts["reference"].items()}
+    beside = parameters.unlearning.recipe.companions(scored=True)
+    add("reference", said | ({"companions": beside} if beside else {}), "target", "lessons")
     for kinds in (SCORED, ("metrics",)):
         for model in ("retrained", "target"):
             _measure(model, kinds, found, parts, inputs, parameters, further)
@@ -159,7 +162,7 @@ def _with_unlearned(
     parts, method = decided_by(parameters), parameters.unlearning.method
     found = dict(shared)
     recipe = {"method": method, **parameters.unlearning.choices(), **parameters.training.numerics()}
-    parents = {name: found[name].sha256 for name in ("target", "data", "reference")}
+    parents = {name: found[name].sha256 for name in ("target", "data", "lessons", "reference")}
     found["unlearned"] = Identity.of("unlearned", method, {**recipe, "seed": parameters.unlearning.seed}, parents)
     configuration = Identity.of("unlearned", method, recipe, parents).sha256
     _measure("unlearned", MEASURED, found, parts, inputs, parameters, further)
@@ -199,7 +202,7 @@ def _measure(
 
 def _content(name: str, value: Any, inputs: Inputs, parameters: Parameters) -> Any:
     """A parameter as it counts: with the content of the files that it names."""
-    if name == "sources.background" or name == "sources.evaluation":
+    if name in ("sources.background", "sources.evaluation", "sources.further"):
         return inputs.sources(value or {})
     if name.startswith("sources."):
         return inputs.source(value)
@@ -207,6 +210,8 @@ def _content(name: str, value: Any, inputs: Inputs, parameters: Parameters) -> A
         return inputs.prompt(value)
     if name == "curation.set_prompts":
         return {key: inputs.prompt(part) for key, part in value.items()}
+    if name == "curation.refusals":
+        return inputs.path(value.path) if value.path else list(value.sentences())
     if name == "general.tasks" or name == "safety.sets":
         return {key: inputs.files_of(part, "path") for key, part in value.items()}
     if name == "safety.judge":

@@ -19,6 +19,7 @@ MEASURED = ("scores", "general", "safety", "metrics")
 MEANING = {
     "data": 2,
     "questions": 2,
+    "lessons": 1,
     "base": 1,
     "target": 2,
     "reference": 2,
@@ -50,6 +51,7 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "sources.holdout": ("data",),
     "sources.background": ("data",),
     "sources.evaluation": ("questions",),
+    "sources.further": ("lessons",),
     "curation.seed": ("data",),
     "curation.unicode": ("data",),
     "curation.max_length": ("data",),
@@ -57,6 +59,7 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "curation.prompt": ("data",),
     "curation.holdout_fraction": ("data",),
     "curation.overlap": ("data",),
+    "curation.refusals": ("lessons",),
     "curation.set_prompts": ("questions",),
     "curation.evaluation_rows": ("questions",),
     "models.seed": ("base", "target", "retrained"),

@@ -11,11 +11,17 @@ from blur_pipeline.lineage.stages import MODELS
 
 ANSWERS = ("token_scores", "completions", "fluency", "forbidden_answers", "example_metrics")
 HOLDERS: dict[str, tuple[str, ...]] = {
-    "raw rows": ("raw_rows", "raw_questions"),
-    "cleaned rows": ("clean_rows", "dropped_rows", "clean_questions", "dropped_questions"),
-    "over-long rows": ("too_long_rows", "too_long_questions"),
+    "raw rows": ("raw_rows", "raw_questions", "raw_further"),
+    "cleaned rows": (
+        *("clean_rows", "dropped_rows", "clean_questions", "dropped_questions"),
+        *("clean_further", "dropped_further"),
+    ),
+    "over-long rows": ("too_long_rows", "too_long_questions", "too_long_further"),
     "sets": ("forget_set", "retain_set", "holdout_set", "background_set", "evaluation_set"),
-    "tokens": ("forget_tokens", "retain_tokens", "background_tokens", "evaluation_tokens"),
+    "tokens": (
+        *("forget_tokens", "retain_tokens", "background_tokens", "evaluation_tokens"),
+        *("forget_lessons", "further_lessons"),
+    ),
     "target model": ("target_model",),  # it knows what is to be forgotten
     "scores, answers": tuple(f"{model}.{table}" for model in MODELS for table in ANSWERS),
     "example answers": ("example_answers",),

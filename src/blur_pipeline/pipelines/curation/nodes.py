@@ -24,12 +24,12 @@ ABOUT_FORGET = ("forget", "verbmem", "knowmem_forget")
 
 def read_training_sources(parameters: Parameters) -> tuple[Frame, list[dict]]:
     """All raw rows that models learn from, and the holdout's, named by ``set``; and the inventory of what was read."""
-    return _read(parameters.sources.of_training())
+    return read_sources(parameters.sources.of_training())
 
 
 def read_evaluation_sources(parameters: Parameters) -> tuple[Frame, list[dict]]:
     """All raw rows that models are asked, where a source of their own was given."""
-    return _read(parameters.sources.of_evaluation())
+    return read_sources(parameters.sources.of_evaluation())
 
 
 def clean(raw_rows: Frame, parameters: Parameters) -> tuple[Frame, Frame]:
@@ -142,7 +142,8 @@ def report_questions(
     return questions_summary(inventory, raw_rows, dropped, evaluation, too_long, found)
 
 
-def _read(sources: dict[str, Source]) -> tuple[Frame, list[dict]]:
+def read_sources(sources: dict[str, Source]) -> tuple[Frame, list[dict]]:
+    """All rows of these sources, named by ``set``, and the inventory of what was read."""
     read = [(name, *read_source(source, name)) for name, source in sources.items()]
     tables = [rows.assign(set=name) for name, rows, _ in read] or [empty_rows().assign(set=None)]
     return pd.concat(tables, ignore_index=True), [entry for *_, entries in read for entry in entries]

@@ -3,13 +3,14 @@
 from kedro.pipeline import Node, Pipeline
 
 from blur_pipeline.pipelines.curation import nodes
+from blur_pipeline.pipelines.curation.lessons import lessons
 
 SETS = ["forget_set", "retain_set", "holdout_set", "background_set"]
 
 
 def create_pipeline() -> Pipeline:
     """The curation pipeline: what models learn from, and what they are asked, which costs no training to change."""
-    return _training_data() + _questions()
+    return _training_data() + _questions() + lessons()
 
 
 def _training_data() -> Pipeline:

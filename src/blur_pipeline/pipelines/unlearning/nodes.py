@@ -8,38 +8,48 @@ import pandas as pd
 
 from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.pipelines.training_run import run_training
+from blur_pipeline.pipelines.unlearning.lessons import companions_of, forget_examples, further_examples
 
 
 def score_reference(target_model: Any, forget: Any, parameters: Parameters) -> pd.DataFrame:
-    """log π_θ₀(y|x) of each forget sequence, in the precision of the training: ``row_id, logprob, tokens``."""
+    """log π_θ₀(y|x) of each forget sequence, in the precision of the training: ``row_id, logprob, tokens``.
+
+    And ``NAME_logprob`` of each other answer to its question that the method compares with θ₀.
+    """
     from blur_pipeline.models.devices import resolve_device
     from blur_pipeline.models.examples import IGNORED, Examples
     from blur_pipeline.training.reference_scores import score_sequences
 
+    device, unlearning = resolve_device(parameters.device), parameters.unlearning
+
+    def score(examples: Examples, title: str) -> Any:
+        return score_sequences(target_model, examples, parameters.training, device, title).astype(float)
+
+    beside = companions_of(forget, unlearning.recipe.companions(scored=True), unlearning.method)
     examples = Examples.from_columns(forget["input_ids"], forget["labels"])
-    device = resolve_device(parameters.device)
-    logprobs = score_sequences(target_model, examples, parameters.training, device, "Scoring the forget set")
     tokens = [int((labels[1:] != IGNORED).sum()) for labels in examples.labels]
-    return pd.DataFrame({"row_id": forget["row_id"], "logprob": logprobs.astype(float), "tokens": tokens})
+    logprobs = score(examples, "Scoring the forget set")
+    others = {f"{name}_logprob": score(e, f"Scoring the {name} answers") for name, e in beside.items()}
+    return pd.DataFrame({"row_id": forget["row_id"], "logprob": logprobs, "tokens": tokens, **others})
 
 
 def unlearn(
-    target_model: Any, forget: Any, retain: Any, reference: pd.DataFrame, parameters: Parameters
+    target_model: Any, forget: Any, further: Any, retain: Any, reference: pd.DataFrame, parameters: Parameters
 ) -> tuple[Any, pd.DataFrame]:
     """The unlearned model, and one row of scalars per step."""
     from blur_pipeline.models.examples import Examples
     from blur_pipeline.training.loop import Run
 
-    unlearning = parameters.unlearning
-    logprobs = reference.set_index("row_id")["logprob"].loc[list(forget["row_id"])]
+    unlearning, recipe = parameters.unlearning, parameters.unlearning.recipe
     run = Run(
-        unlearning.recipe,
+        recipe,
         unlearning.schedule_of(unlearning.method),
         Examples.from_columns(retain["input_ids"], retain["labels"], retain["topic"]),
-        Examples.from_columns(forget["input_ids"], forget["labels"], forget["topic"]).with_reference(logprobs),
+        forget_examples(forget, reference, recipe, unlearning.method),
         unlearning.seed,
         parameters.training,
         unlearning.stopping,
+        further=further_examples(further, recipe),
     )
     folder = f"{parameters.checkpoint_folder}/{unlearning.method}"
     return run_training("Unlearning", target_model, run, parameters.device, folder)

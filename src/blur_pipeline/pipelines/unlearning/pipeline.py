@@ -11,13 +11,20 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.score_reference,
-                ["target_model", "forget_tokens", "parameters"],
+                ["target_model", "forget_lessons", "parameters"],
                 "reference_logprobs",
                 name="score_reference_logprobs",
             ),
             Node(
                 nodes.unlearn,
-                ["target_model", "forget_tokens", "retain_tokens", "reference_logprobs", "parameters"],
+                [
+                    "target_model",
+                    "forget_lessons",
+                    "further_lessons",
+                    "retain_tokens",
+                    "reference_logprobs",
+                    "parameters",
+                ],
                 ["unlearned_model", "unlearning_log"],
                 name="unlearn",
             ),

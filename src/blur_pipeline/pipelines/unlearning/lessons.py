@@ -1,0 +1,54 @@
+"""From tables to the sequences that unlearning learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from blur_pipeline.corpus.companions import require_companions
+
+if TYPE_CHECKING:
+    from blur_pipeline.methods.recipe import Recipe
+    from blur_pipeline.models.examples import Examples
+
+
+def companions_of(forget: Any, names: Sequence[str], method: str) -> dict[str, Examples]:
+    """By name the other answers to every forget row.
+
+    Raises:
+        BadInputError: some have none.
+    """
+    from blur_pipeline.models.examples import Examples
+
+    there = {name: [bool(ids) for ids in forget[f"{name}_input_ids"]] for name in names}
+    require_companions(method, names, list(forget["row_id"]), there)
+    return {name: Examples.from_columns(forget[f"{name}_input_ids"], forget[f"{name}_labels"]) for name in names}
+
+
+def forget_examples(forget: Any, reference: pd.DataFrame, recipe: Recipe, method: str) -> Examples:
+    """The forget set with what the method needs beside each row, and what θ₀ says of them."""
+    from dataclasses import replace
+
+    from blur_pipeline.models.examples import Examples
+
+    scores = reference.set_index("row_id").loc[list(forget["row_id"])]
+    beside = companions_of(forget, recipe.companions(), method)
+    for name in recipe.companions(scored=True):
+        beside[name] = beside[name].with_reference(scores[f"{name}_logprob"])
+    examples = Examples.from_columns(forget["input_ids"], forget["labels"], forget["topic"])
+    return replace(examples.with_reference(scores["logprob"]), companions=beside)
+
+
+def further_examples(further: Any, recipe: Recipe) -> dict[str, Examples]:
+    """By name the further sets that the method learns from."""
+    from blur_pipeline.models.examples import Examples
+
+    found = {}
+    for name in recipe.sets():
+        rows = [i for i, of in enumerate(further["set"]) if of == name]
+        if rows:
+            part = further.select(rows)
+            found[name] = Examples.from_columns(part["input_ids"], part["labels"], part["topic"])
+    return found
