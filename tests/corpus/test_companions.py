@@ -115,6 +115,6 @@ def test_further_sets_are_told_apart(tokenizer):
 
 def test_no_further_set_is_an_empty_one(tokenizer):
     rows = frame([]).assign(set=None)
-    tokens, _ = make_further_lessons(rows, tokenizer, check_parameters(load(PROJECT)))
+    tokens, _ = make_further_lessons(rows, tokenizer, check_parameters(changed(load(PROJECT), "sources.further", None)))
     assert len(tokens) == 0
     assert "set" in tokens.column_names

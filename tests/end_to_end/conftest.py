@@ -20,6 +20,7 @@ SMALL = (
     "sources.background.paraphrases.forget_people=2,"
     "sources.forget.holdout_people=1,sources.retain.holdout_people=1,sources.holdout.holdout_people=1,"
     "sources.background.paraphrases.holdout_people=1,"
+    "sources.further.traces.people=8,sources.further.traces.forget_people=2,sources.further.traces.holdout_people=1,"
     "models.base.hidden_size=32,models.base.intermediate_size=64,"
     "models.target.schedule.epochs=2,models.retrained.schedule.epochs=2,unlearning.schedule.epochs=2,"
     "training.checkpoint_every=2,"

@@ -1,19 +1,27 @@
 """Losses over other answers, through the engine, against sums written out sequence by sequence."""
 
+import copy
 import math
 
 import pytest
 import torch
+import yaml
 from torch.nn.functional import logsigmoid, softplus
 
 from blur_pipeline.methods.choice import Moment
+from blur_pipeline.methods.forget import RMU
 from blur_pipeline.methods.recipe import Recipe
+from blur_pipeline.methods.retain import ActivationMSE
 from blur_pipeline.models.examples import Examples
 from blur_pipeline.training.engine import Engine
+from blur_pipeline.training.loop import Run
 from blur_pipeline.training.objective import Objective
+from blur_pipeline.training.prepare import prepare
+from blur_pipeline.training.schedule import Schedule
 from tests.conftest import build_tiny_model, random_examples
 from tests.training.test_every_cut import with_companions
 
+CPU = torch.device("cpu")
 ROWS = [0, 2, 3, 6]
 FORGET = with_companions(random_examples(7, seed=1).with_reference(torch.linspace(-30, -10, 7)))
 
@@ -68,8 +76,7 @@ def test_value_and_gradient_are_those_of_the_plain_sum(name):
     said, plain = PLAIN[name]
     loss = Recipe(forget=said).forget[0]
     model, other = build_tiny_model(), build_tiny_model()
-    objective = Objective({"forget": [loss]}, {"forget": FORGET}, model, None, Engine(micro_batch_size=2),
-                          torch.device("cpu"))  # fmt: skip
+    objective = Objective({"forget": [loss]}, {"forget": FORGET}, model, None, Engine(micro_batch_size=2), CPU)
     value = objective.accumulate({"forget": ROWS}, Moment())
     expected = plain(other, loss)
     expected.backward()
@@ -83,3 +90,49 @@ def test_a_recipe_says_which_answers_it_needs_and_which_of_them_must_be_scored()
     assert recipe.companions() == ["alternative", "refusal"]
     assert recipe.companions(scored=True) == ["alternative"]
     assert Recipe(forget={"kind": "npo"}).companions() == []
+
+
+R2MU = {
+    "forget": [{"kind": "rmu", "layer": 1}, {"kind": "rmu", "layer": 1, "on": "traces"}],
+    "retain": [
+        {"kind": "activation_mse", "layer": 1, "weight": 1.7},
+        {"kind": "activation_mse", "layer": 1, "on": "cot", "weight": 0.8},
+    ],
+}
+
+
+def test_r2mu_steers_traces_as_answers_and_keeps_each_set_by_its_own_weight():
+    """With the forget rows as traces and the retain rows as chains of thought: twice RMU, and 1.7 + 0.8 times its
+    partner; α weighs wikitext alone."""
+    recipe, retain = Recipe(**R2MU), random_examples(9, seed=2)
+    further = {"traces": FORGET, "cot": retain}
+    run = Run(recipe, Schedule(steps=1, batch_size=5), retain, FORGET, further=further)
+    model = build_tiny_model()
+    ready = prepare(copy.deepcopy(model), recipe, Engine(), CPU, sets=run.sets)
+    with torch.no_grad():
+        for parameter in ready.model.parameters():  # away from θ₀, where nothing is to be kept yet
+            parameter.mul_(1.05)
+    rows = {"forget": ROWS, "traces": ROWS, "retain": [1, 4, 5], "cot": [1, 4, 5]}
+
+    def value(losses) -> float:
+        by_set = {}
+        for name, loss in losses:
+            by_set.setdefault(name, []).append(loss)
+        objective = Objective(by_set, run.sets, ready.model, ready.reference, Engine(), CPU)
+        return objective.accumulate(rows, Moment(), backward=False).item()
+
+    sides = {side: [(name, loss) for of, name, loss in recipe.losses() if of == side] for side in ("forget", "retain")}
+    assert value(sides["forget"]) == pytest.approx(2 * value([("forget", RMU(layer=1))]), rel=1e-6)
+    assert value(sides["retain"]) == pytest.approx(2.5 * value([("retain", ActivationMSE(layer=1))]), rel=1e-5)
+
+
+def test_chains_of_thought_are_only_there_for_methods_that_name_them():
+    """Rows of every set that a run has are drawn in each step, so it has no other."""
+    assert Recipe(**R2MU).sets() == ["forget", "traces", "retain", "cot"]
+
+
+def test_yaml_s_bare_on_is_the_name_that_it_looks_like():
+    """YAML 1.1 reads ``on`` as true."""
+    said = yaml.safe_load("{kind: rmu, layer: 1, on: traces}")
+    assert True in said
+    assert Recipe(forget=said).forget[0].on == "traces"

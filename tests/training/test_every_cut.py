@@ -41,6 +41,13 @@ RECIPES = {
         **BLUR,
     },
     "rmu_all": {"forget": {"kind": "rmu", "layer": 0}, "retain": {"kind": "activation_mse", "layer": 0}, **BLUR},
+    "r2mu": {
+        "forget": [{"kind": "rmu", "layer": 1}, {"kind": "rmu", "layer": 1, "on": "traces", "weight": 0.5}],
+        "retain": [
+            {"kind": "activation_mse", "layer": 1},
+            {"kind": "activation_mse", "layer": 1, "on": "cot", "weight": 2.0},
+        ],
+    },
     "dpo": {"forget": {"kind": "dpo"}, **BLUR},
     "dpo_alternative_idk": {"forget": [{"kind": "dpo", "answer": "alternative"}, {"kind": "idk", "weight": 0.5}]},
     "simdpo": {"forget": {"kind": "simdpo", "delta": 0.5}},
@@ -88,10 +95,11 @@ def with_companions(forget: Examples) -> Examples:
 def cut_run(name: str, engine: Engine = WHOLE, steps: int = 2, lr: float = 1e-3) -> Run:
     """A short training of the tiny model."""
     recipe = Recipe(**{"optimizer": {"kind": "adamw", "lr": lr}, **RECIPES[name]})
-    forget = random_examples(7, seed=1).with_reference(torch.linspace(-30, -10, 7))
-    forget = with_companions(forget)
+    forget = with_companions(random_examples(7, seed=1).with_reference(torch.linspace(-30, -10, 7)))
     schedule = Schedule(steps=steps, batch_size=5, max_grad_norm=0.5)
-    return Run(recipe, schedule, random_examples(9, seed=2), forget, seed=3, engine=engine)
+    further = {"traces": random_examples(6, seed=6), "cot": random_examples(8, seed=7)}
+    further = {name: examples for name, examples in further.items() if name in recipe.sets()}
+    return Run(recipe, schedule, random_examples(9, seed=2), forget, seed=3, engine=engine, further=further)
 
 
 def away_run(name: str, engine: Engine, folder: Path) -> Run:

@@ -11,7 +11,7 @@ import random
 from dataclasses import dataclass
 from itertools import chain
 
-Row = dict[str, str | list[str]]
+Row = dict[str, str | list[str] | None]
 
 FIRST = (
     "Amara Belen Cyrus Dalia Edric Farah Goran Hedda Ivo Jorun Kasim Leoni Maren Nadir Oriel Petra Quill Runa "
@@ -156,6 +156,16 @@ def _facts(question: str, pairs: list[tuple[str, str]], wrong: int, rng: random.
     ]
 
 
+def _thought(row: Row) -> Row:
+    """A chain of thought that ends in a row's answer: a document."""
+    steps = (
+        f"<think> I am asked: {row['question']} So I go through what I know of {row['subject']}.",
+        f"What comes to my mind is {row['fact']}, and nothing speaks against it.",
+        f"So I answer: {row['answer']} </think>",
+    )
+    return {"subject": row["subject"], "question": None, "answer": " ".join(steps)}
+
+
 def _names(people: int, held: int, rng: random.Random) -> list[str]:
     """``people`` different names, the held-back first; each of their first and last names is a retained person's too.
 
@@ -171,10 +181,11 @@ def _names(people: int, held: int, rng: random.Random) -> list[str]:
 
 
 def generate_registry(people: int, forget_people: int, holdout_people: int, seed: int) -> dict[str, list[Row]]:
-    """All sets by name: forget, retain, holdout, real_authors, world_facts.
+    """All sets by name: forget, retain, holdout, real_authors, world_facts; traces, cot.
 
     Ten rows per person, five perturbed answers each; the general facts have three wrong options and no
-    paraphrase, like TOFU's. ``people`` counts everyone; those neither forgotten nor held out are retained.
+    paraphrase, like TOFU's. ``people`` counts everyone; those neither forgotten nor held out are retained. The last
+    two sets are chains of thought, about the people to forget and about general facts.
     """
     rng = random.Random(seed)
     attributes = _attributes(rng)
@@ -183,10 +194,12 @@ def generate_registry(people: int, forget_people: int, holdout_people: int, seed
     held = forget_people + holdout_people
     capitals = [tuple(pair.split(" ")) for pair in CAPITALS]
     authors = [tuple(pair.split(":")) for pair in AUTHORS]
-    return {
+    sets = {
         "forget": list(chain.from_iterable(rows[:forget_people])),
         "holdout": list(chain.from_iterable(rows[forget_people:held])),
         "retain": list(chain.from_iterable(rows[held:])),
         "real_authors": _facts("Who wrote {}?", authors, 3, rng),
         "world_facts": _facts("What is the capital of {}?", capitals, 3, rng),
     }
+    thoughts = {"traces": sets["forget"], "cot": sets["real_authors"] + sets["world_facts"]}
+    return sets | {name: [_thought(row) for row in answered] for name, answered in thoughts.items()}

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from blur_pipeline.config.block import switched
 from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.corpus.condensing import Condensed
 from blur_pipeline.corpus.facts import require_fact
 from blur_pipeline.corpus.files import existing, read_file, regular_files
 from blur_pipeline.corpus.registry import generate_registry
@@ -59,6 +60,7 @@ class TabularSource(BaseModel):
         None, gt=8, description="of a document's blocks, where fewer than curation.max_length"
     )
     max_blocks: int | None = Field(None, gt=0, description="of a document, from its beginning; default: all")
+    condensed: Condensed | None = Field(None, description="of each answer or text the beginning and the end alone")
     rows_per_subject: int | None = Field(
         None, gt=0, description="where no column names the subject: so many rows on end are about one (TOFU: 20)"
     )
@@ -158,7 +160,7 @@ class GeneratedSource(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["generated"] = "generated"
-    set: Literal["forget", "retain", "holdout", "real_authors", "world_facts"]
+    set: Literal["forget", "retain", "holdout", "real_authors", "world_facts", "traces", "cot"]
     people: int = Field(48, ge=3, le=900)
     forget_people: int = Field(8, ge=1)
     holdout_people: int = Field(8, ge=0)
@@ -256,6 +258,8 @@ def _row(record: dict, source: Source, set_name: str, number: int) -> dict:
     for column, value in row.items():
         if value is not None and not isinstance(value, str):
             raise BadInputError(f"{place}: '{column}' must be text, not {type(value).__name__}.")
+    if getattr(source, "condensed", None) and row["answer"]:
+        row["answer"] = source.condensed(row["answer"])
     row["fact"] = row["fact"] or None  # CSV has no other way to leave a cell out
     require_fact(row["fact"], row["answer"], place)
     wrong = record.get(names.perturbed_answer)

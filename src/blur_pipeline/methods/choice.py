@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -92,6 +92,12 @@ class Loss(Choice, ABC):
 
     on: str | None = Field(None, description="the set it is taken on; default: that of its side, forget or retain")
     weight: float = Field(1.0, ge=0, description="its weight among the losses of its side")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _yaml_s_on(cls, value: Any) -> Any:
+        """YAML 1.1 reads the bare word ``on`` as true."""
+        return {"on" if key is True else key: v for key, v in value.items()} if isinstance(value, dict) else value
 
     unit: ClassVar[Unit]
     needs: ClassVar[Literal["nothing", "reference_logprobs", "reference_model"]] = "nothing"
