@@ -43,6 +43,8 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "curation.max_length": ("curation.max_length", 100),
     "curation.too_long": ("curation.too_long", "error"),
     "curation.prompt": ("curation.prompt.question_prefix", "Q: "),
+    "curation.forget_variant": ("curation.forget_variant", {"kind": "masked"}),
+    "curation.core_set": ("curation.core_set", {"share": 0.5}),
     "curation.refusals": ("curation.refusals", {"path": "pyproject.toml"}),  # any file
     "curation.set_prompts": ("curation.set_prompts", {"verbmem": {"kind": "plain"}}),
     "curation.holdout_fraction": ("curation.holdout_fraction", 0.1),

@@ -53,7 +53,8 @@ def test_the_node_scores_in_the_precision_of_the_training_and_leaves_the_model_a
     before = copy.deepcopy(model.state_dict())
     forget = {"row_id": [f"r{i}" for i in range(12)], "input_ids": EXAMPLES.input_ids, "labels": EXAMPLES.labels}
     unlearning = SimpleNamespace(recipe=Recipe(), method="npo")
-    parameters = SimpleNamespace(device="cpu", training=Engine(precision=precision), unlearning=unlearning)
+    given = {"unlearning": unlearning, "curation": SimpleNamespace(core_set=None)}
+    parameters = SimpleNamespace(device="cpu", training=Engine(precision=precision), **given)
     table = score_reference(model, forget, parameters)
     assert table["logprob"].tolist() == scored(model, precision).reference_logprobs.tolist()
     assert table["tokens"].tolist() == [EXAMPLES.count([i], "tokens") for i in range(12)]

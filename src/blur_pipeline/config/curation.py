@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,7 @@ from blur_pipeline.corpus.lengths import TooLong
 from blur_pipeline.corpus.overlap import Policy
 from blur_pipeline.corpus.prompts import PlainPrompt, Prompt
 from blur_pipeline.corpus.refusals import Refusals
+from blur_pipeline.corpus.variants import Masked, Rewritten, Variant
 
 SomePrompt = Annotated[Prompt, switched(PlainPrompt, ChatPrompt)]
 
@@ -27,6 +28,13 @@ class Overlap(Block):
 
     policy: Policy = "error"
     threshold: float = Field(0.9, gt=0, le=1, description="Jaccard similarity of the words of a near-duplicate")
+
+
+class CoreSet(Block):
+    """So many of the forget set's sequences: drawn, or those with the longest gradients of the target's loss."""
+
+    kind: Literal["random", "gradient_norm"] = "random"
+    share: float = Field(gt=0, le=1, description="of the sequences, rounded up")
 
 
 class Curation(Block):
@@ -44,3 +52,7 @@ class Curation(Block):
     evaluation_rows: int | None = Field(None, gt=0, description="rows of each set to evaluate; default: all")
     overlap: Overlap = Overlap()
     refusals: Refusals = Refusals()
+    forget_variant: Annotated[Variant | None, switched(Masked, Rewritten)] = Field(
+        None, description="what of the forget set unlearning sees in place of its text"
+    )
+    core_set: CoreSet | None = Field(None, description="a part of the forget set, which alone is unlearned")

@@ -60,6 +60,8 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "curation.holdout_fraction": ("data",),
     "curation.overlap": ("data",),
     "curation.refusals": ("lessons",),
+    "curation.forget_variant": ("lessons",),
+    "curation.core_set": ("lessons",),
     "curation.set_prompts": ("questions",),
     "curation.evaluation_rows": ("questions",),
     "models.seed": ("base", "target", "retrained"),

@@ -16,6 +16,7 @@ from blur_pipeline.corpus.companions import tokenise_companions, with_refusals
 from blur_pipeline.corpus.lengths import refuse_long
 from blur_pipeline.corpus.summary import lessons_summary
 from blur_pipeline.corpus.tokenise import tokenise_training
+from blur_pipeline.corpus.variants import drawn_share
 from blur_pipeline.pipelines.curation import nodes
 
 Frame = pd.DataFrame
@@ -27,12 +28,17 @@ def read_further_sources(parameters: Parameters) -> tuple[Frame, list[dict]]:
 
 
 def make_forget_lessons(forget: Frame, tokenizer: Any, parameters: Parameters) -> Any:
-    """The tokenised forget set as unlearning reads it, with its companions."""
+    """The tokenised forget set as unlearning reads it, its variant and its core set, with their companions."""
     curation = parameters.curation
     rows = with_refusals(forget, curation.refusals.sentences(), curation.seed)
+    if curation.forget_variant:
+        rows = curation.forget_variant(rows, curation.seed)
     tokens, long = tokenise_training(rows, curation.prompt, tokenizer, curation.max_length)
     refuse_long(long, curation.max_length, curation.too_long)
     require_rows(len(tokens), "forget")
+    if curation.core_set and curation.core_set.kind == "random":
+        drawn = drawn_share(tokens["row_id"][:], curation.core_set.share, curation.seed)
+        tokens = tokens.select([i for i, row_id in enumerate(tokens["row_id"]) if row_id in drawn])
     return tokenise_companions(tokens, rows, curation.prompt, tokenizer, curation.max_length)
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.corpus.companions import require_companions
+from blur_pipeline.corpus.variants import count_of
 
 if TYPE_CHECKING:
     from blur_pipeline.methods.recipe import Recipe
@@ -39,6 +41,18 @@ def forget_examples(forget: Any, reference: pd.DataFrame, recipe: Recipe, method
         beside[name] = beside[name].with_reference(scores[f"{name}_logprob"])
     examples = Examples.from_columns(forget["input_ids"], forget["labels"], forget["topic"])
     return replace(examples.with_reference(scores["logprob"]), companions=beside)
+
+
+def ranks_by_gradient(parameters: Parameters) -> bool:
+    """Whether the target model has a say in what is unlearned."""
+    core = parameters.curation.core_set
+    return core is not None and core.kind == "gradient_norm"
+
+
+def steepest(forget: Any, reference: pd.DataFrame, share: float) -> Any:
+    """The rows with the longest gradients, in the order in which they stand."""
+    norms = reference.set_index("row_id")["gradient_norm"].loc[list(forget["row_id"])].to_numpy()
+    return forget.select(sorted((-norms).argsort(kind="stable")[: count_of(share, len(norms))].tolist()))
 
 
 def further_examples(further: Any, recipe: Recipe) -> dict[str, Examples]:

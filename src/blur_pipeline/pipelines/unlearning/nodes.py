@@ -8,16 +8,24 @@ import pandas as pd
 
 from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.pipelines.training_run import run_training
-from blur_pipeline.pipelines.unlearning.lessons import companions_of, forget_examples, further_examples
+from blur_pipeline.pipelines.unlearning.lessons import (
+    companions_of,
+    forget_examples,
+    further_examples,
+    ranks_by_gradient,
+    steepest,
+)
 
 
 def score_reference(target_model: Any, forget: Any, parameters: Parameters) -> pd.DataFrame:
     """log π_θ₀(y|x) of each forget sequence, in the precision of the training: ``row_id, logprob, tokens``.
 
-    And ``NAME_logprob`` of each other answer to its question that the method compares with θ₀.
+    And ``NAME_logprob`` of each other answer to its question that the method compares with θ₀; and ``gradient_norm``
+    where ``curation.core_set`` chooses by it.
     """
     from blur_pipeline.models.devices import resolve_device
     from blur_pipeline.models.examples import IGNORED, Examples
+    from blur_pipeline.training.gradient_scores import whole_gradient_norms
     from blur_pipeline.training.reference_scores import score_sequences
 
     device, unlearning = resolve_device(parameters.device), parameters.unlearning
@@ -30,6 +38,8 @@ def score_reference(target_model: Any, forget: Any, parameters: Parameters) -> p
     tokens = [int((labels[1:] != IGNORED).sum()) for labels in examples.labels]
     logprobs = score(examples, "Scoring the forget set")
     others = {f"{name}_logprob": score(e, f"Scoring the {name} answers") for name, e in beside.items()}
+    if ranks_by_gradient(parameters):
+        others["gradient_norm"] = whole_gradient_norms(target_model, examples, device, "Ranking the forget set")
     return pd.DataFrame({"row_id": forget["row_id"], "logprob": logprobs, "tokens": tokens, **others})
 
 
@@ -41,6 +51,8 @@ def unlearn(
     from blur_pipeline.training.loop import Run
 
     unlearning, recipe = parameters.unlearning, parameters.unlearning.recipe
+    if ranks_by_gradient(parameters):
+        forget = steepest(forget, reference, parameters.curation.core_set.share)
     run = Run(
         recipe,
         unlearning.schedule_of(unlearning.method),
