@@ -68,6 +68,12 @@ class Parameters(Block):
             raise ValueError(f"'method' is {self.method} and 'unlearning.method' {chosen}; give method={chosen} alone")
         return self
 
+    @model_validator(mode="after")
+    def _precise_enough(self) -> Parameters:
+        if refused := self.unlearning.recipe.refuses(self.training.precision):
+            raise ValueError(f"method {self.method}: {refused}")
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _seeds(cls, raw: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
@@ -128,17 +128,25 @@ class Probe(Protocol):
     Micro-batches, ranks, shards and precision are seen to. What is moved is float32.
     """
 
+    moment: Moment
+
     def gradient(self) -> tuple[Tensor, Gradient]:
-        """The loss, a detached float32 scalar of this rank's share, and its gradient summed over all ranks."""
+        """The loss, a detached float32 scalar, and its gradient, both over all ranks."""
 
     def loss(self) -> Tensor:
-        """The loss alone, summed over all ranks; no backward pass."""
+        """The loss alone, over all ranks; no backward pass."""
 
     def shifted(self, direction: Gradient, scale: float | Tensor) -> AbstractContextManager:
         """While open, the weights are θ + scale·direction; afterwards θ to the bit."""
 
     def noise(self, draw: int) -> Gradient:
         """Standard normal numbers for every weight, a function of (seed, step, side, ``draw``), alike on all ranks."""
+
+    def coordinates(self, count: int) -> Iterator[Gradient]:
+        """Unit vectors along so many different weights, or along all: a function of (seed, step, side)."""
+
+    def combine(self, vectors: Sequence[Gradient], weights: Sequence[float | Tensor]) -> Gradient:
+        """Σ w_i·v_i in float32, in the memory of the first; a missing gradient counts as zero."""
 
     def norm(self, gradient: Gradient) -> Tensor:
         """Its length over all weights and shards, a float32 scalar."""
@@ -152,7 +160,7 @@ class Estimator(Choice, ABC):
 
     @abstractmethod
     def __call__(self, probe: Probe) -> tuple[Tensor, Gradient]:
-        """The loss at θ (this rank's share) and the gradient to go along, summed over all ranks."""
+        """The loss at θ, or its mean over where it was looked at, and the gradient to go along; over all ranks."""
 
 
 class Seen(NamedTuple):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
 
 from blur_pipeline.methods.choice import Estimator, Gradient, Probe
+from blur_pipeline.methods.perturbed import SAM, Curvature, GradientPenalty, Smoothing
+from blur_pipeline.methods.zeroth import Coordinate, Hybrid, TwoPoint
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,4 +24,7 @@ class Backprop(Estimator):
         return probe.gradient()
 
 
-GradientEstimator = Backprop
+GradientEstimator = Annotated[
+    Backprop | SAM | Smoothing | GradientPenalty | Curvature | TwoPoint | Coordinate | Hybrid,
+    Field(discriminator="kind"),
+]

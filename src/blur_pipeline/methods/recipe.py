@@ -58,3 +58,12 @@ class Recipe(Choice):
     def needs(self, what: str) -> bool:
         """Whether a loss needs ``reference_logprobs`` or the ``reference_model``."""
         return any(loss.needs == what for _, _, loss in self.losses())
+
+    def refuses(self, precision: str) -> str | None:
+        """Why it cannot be trained in this precision, in a sentence."""
+        if self.gradient.shifts and precision != "fp32":
+            return (
+                f"the gradient estimator '{self.gradient.kind}' moves the weights by less than bfloat16 can hold; give "
+                f"training.precision fp32 instead of {precision}"
+            )
+        return None

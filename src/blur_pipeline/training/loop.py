@@ -31,7 +31,6 @@ from blur_pipeline.training.scalars import row_of
 from blur_pipeline.training.schedule import Schedule
 from blur_pipeline.training.stopping import Best, Fixed, Off, Row, Stopping
 from blur_pipeline.training.validation import Validation
-from blur_pipeline.training.workers import world
 
 Watcher = Callable[[Row], None]
 log = logging.getLogger(__name__)
@@ -155,8 +154,6 @@ def _step(
         losses.append(loss)
         vectors.append(gradient)
     losses = torch.stack(losses)
-    if world.size() > 1:
-        world.sum_over_ranks_([losses])
     vectors += rule.recall(*vectors, state.memory)
     gram = gram_matrix(vectors, losses.device, sharded)
     chosen = rule(gram, Seen(losses, state.memory, moment))

@@ -47,8 +47,10 @@ def prepare(
     sharded.
 
     Raises:
-        ValueError: the model has no such layers, or the engine's options do not fit it.
+        ValueError: the model has no such layers, or the engine's options fit neither it nor the recipe.
     """
+    if refused := recipe.refuses(engine.precision):
+        raise ValueError(refused)
     losses = [loss for _, _, loss in recipe.losses()]
     sharded = engine.sharding == "fsdp"
     if engine.logits_chunk:

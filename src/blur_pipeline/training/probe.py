@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -35,43 +35,66 @@ class StepProbe:
         """One pass forward and backward over the step's rows."""
         seed_dropout(self.seed, self.moment.step, self.side)
         loss = self.objective.accumulate(self.rows, self.moment)
-        return loss, take_gradient(self.weights.parameters, self.sharded)
+        return _over_ranks(loss), take_gradient(self.weights.parameters, self.sharded)
 
     def loss(self) -> Tensor:
         """One pass forward."""
         seed_dropout(self.seed, self.moment.step, self.side)
-        value = self.objective.accumulate(self.rows, self.moment, backward=False)
-        if world.size() > 1:
-            dist.all_reduce(value)
-        return value
+        return _over_ranks(self.objective.accumulate(self.rows, self.moment, backward=False))
 
     @contextmanager
     def shifted(self, direction: Gradient, scale: float | Tensor) -> Iterator[None]:
         """What is moved, float32, is shifted; a copy restores it, since a sum taken back again may round."""
-        moved = [(m, d) for m, d in zip(self.weights.moved, direction, strict=True) if d is not None]
+        moved = [m for m, d in zip(self.weights.moved, direction, strict=True) if d is not None]
         with torch.no_grad():
-            kept = [m.detach().clone() for m, _ in moved]
-            for m, d in moved:
-                m.add_(d.to(m.dtype) * scale)
+            kept = [m.detach().clone() for m in moved]
+            for m, d in zip(moved, (d for d in direction if d is not None), strict=True):
+                world.local(m).add_(world.local(d).to(m.dtype) * scale)
             self.weights.publish()
         try:
             yield
         finally:
             with torch.no_grad():
-                for (m, _), original in zip(moved, kept, strict=True):
+                for m, original in zip(moved, kept, strict=True):
                     m.copy_(original)
                 self.weights.publish()
 
     def noise(self, draw: int) -> Gradient:
-        """Of sharded weights each rank draws its own shard."""
-        own = [world.rank()] if self.sharded else []
-        entropy = np.random.SeedSequence([self.seed, self.moment.step, self.side, draw, *own])
+        """Of a sharded weight each rank draws all and keeps its shard, so that a step is the same however it is cut."""
+        entropy = np.random.SeedSequence([self.seed, self.moment.step, self.side, draw])
         generator = torch.Generator(self.weights.moved[0].device)
         generator.manual_seed(int(entropy.generate_state(1, np.uint64)[0]))
         drawn = [torch.empty_like(m, requires_grad=False) for m in self.weights.moved]
         for tensor in drawn:
-            world.local(tensor).normal_(generator=generator)
+            whole = torch.randn(tensor.shape, generator=generator, device=tensor.device)
+            world.local(tensor).copy_(world.shard_of(whole, tensor))
         return drawn
+
+    def coordinates(self, count: int) -> Iterator[Gradient]:
+        """Drawn by numpy on the host, alike on all ranks."""
+        moved = self.weights.moved
+        ends = np.cumsum([m.numel() for m in moved])
+        rng = np.random.default_rng([self.seed, self.moment.step, self.side])
+        for place in rng.choice(ends[-1], min(count, int(ends[-1])), replace=False).tolist():
+            i = int(np.searchsorted(ends, place, side="right"))
+            unit = torch.zeros_like(moved[i], requires_grad=False)
+            world.set_(unit, place - int(ends[i] - moved[i].numel()), 1.0)
+            yield [unit if j == i else None for j in range(len(moved))]
+
+    @torch.no_grad()
+    def combine(self, vectors: Sequence[Gradient], weights: Sequence[float | Tensor]) -> Gradient:
+        """Elementwise, on what this rank holds."""
+        combined: Gradient = []
+        for parts in zip(*vectors, strict=True):
+            total = None
+            for part, weight in zip(parts, weights, strict=True):
+                if part is not None and total is None:
+                    total = part.float()  # no copy where it is float32
+                    world.local(total).mul_(weight)
+                elif part is not None:
+                    world.local(total).add_(world.local(part).float() * weight)
+            combined.append(total)
+        return combined
 
     def norm(self, gradient: Gradient) -> Tensor:
         """In float64 over the tensors, returned as float32."""
@@ -80,3 +103,9 @@ class StepProbe:
         if self.sharded:
             dist.all_reduce(square)
         return square.sqrt().float()
+
+
+def _over_ranks(value: Tensor) -> Tensor:
+    if world.size() > 1:
+        dist.all_reduce(value)
+    return value

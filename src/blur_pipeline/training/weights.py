@@ -56,8 +56,12 @@ class Weights:
         return dict(zip(self.names, self.moved, strict=True))
 
     def publish(self) -> None:
-        """After a load: the model's parameters from what was moved."""
+        """After a load or a shift: the model's parameters from what was moved."""
         self._publish([True] * len(self.moved))
+        for module in self.model.modules():
+            # A pass without a backward one leaves FSDP2's root gathered, with the weights as they were.
+            if hasattr(module, "reshard"):
+                module.reshard()
 
     def publish_step(self) -> None:
         """After a step: those that a gradient moved."""

@@ -52,3 +52,20 @@ def is_sharded(model: nn.Module) -> bool:
 def local(tensor: Tensor) -> Tensor:
     """The part of a tensor that this process holds: all of it, but for FSDP2's."""
     return tensor.to_local() if hasattr(tensor, "to_local") else tensor
+
+
+def shard_of(whole: Tensor, like: Tensor) -> Tensor:
+    """What this process would hold of ``whole`` if it were cut as ``like`` is: FSDP2 cuts along the first dimension."""
+    if not hasattr(like, "to_local"):
+        return whole
+    parts = whole.chunk(size())
+    return parts[rank()] if rank() < len(parts) else whole[:0]
+
+
+def set_(tensor: Tensor, place: int, value: float) -> None:
+    """Put ``value`` at the flattened ``place`` of a contiguous tensor, if this process holds it."""
+    width = tensor.numel() // max(1, len(tensor)) if tensor.dim() else 1
+    rows = -(-len(tensor) // size()) if hasattr(tensor, "to_local") else 0
+    mine = place - rank() * rows * width
+    if 0 <= mine < local(tensor).numel():
+        local(tensor).view(-1)[mine] = value
