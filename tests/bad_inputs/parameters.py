@@ -115,6 +115,16 @@ NAMES = [
         r"'unlearning\.methods\.rmu\.retain\.layer' is 2, but the model has layers 0 to 1",
         params="method=rmu,unlearning.methods.rmu.retain.layer=2",
     ),
+    BadInput(
+        "a last layer that the model does not have",
+        r"'unlearning\.methods\.layers_npo\.scope\.last' is 2, but the model has layers 0 to 1",
+        params="method=layers_npo,unlearning.methods.layers_npo.scope.last=2",
+    ),
+    BadInput(
+        "a scope that looks at a sharded model",
+        "'wagle_npo' looks at the whole model .* use ddp",
+        params="method=wagle_npo,training.sharding=fsdp,training.processes=2",
+    ),
     BadInput("two methods at once", "'method' is blur_npo and 'unlearning.method' npo", params="unlearning.method=npo"),
 ]
 

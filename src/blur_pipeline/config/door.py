@@ -133,6 +133,11 @@ def _engine(parameters: Parameters) -> None:
     ]
     if any(o.kind == "adamw_8bit" for o in optimizers) and find_spec("bitsandbytes") is None:
         raise BadInputError("The optimizer 'adamw_8bit' needs bitsandbytes; install the project's extra [eight_bit].")
+    if engine.sharding == "fsdp" and parameters.unlearning.recipe.scope.looks:
+        raise BadInputError(
+            f"The method '{parameters.method}' looks at the whole model before it trains, and training.sharding 'fsdp' "
+            "never has it in one place; use ddp."
+        )
     if engine.distributed:
         import torch
 
@@ -184,14 +189,15 @@ def _models(parameters: Parameters) -> None:
 
 
 def _layers(parameters: Parameters) -> None:
-    """A loss on activations names a layer, counted from 0, of the model that is to be unlearned."""
+    """Losses on activations and scopes name layers, counted from 0, of the model that is to be unlearned."""
     target = parameters.models.target
     model = target.source() if isinstance(target, Given) else parameters.models.base
-    recipe, method = parameters.unlearning.recipe, parameters.unlearning.method
-    for slot, _, loss in recipe.losses():
-        layer, depth = loss.reads_layer, model.depth()
+    recipe, method, depth = parameters.unlearning.recipe, parameters.unlearning.method, model.depth()
+    named = [(f"{side}.layer", loss.reads_layer) for side, _, loss in recipe.losses()]
+    named += [(f"scope.{end}", getattr(recipe.scope, end, None)) for end in ("first", "last")]
+    for name, layer in named:
         if layer is not None and depth is not None and layer >= depth:
             raise BadInputError(
-                f"Parameter 'unlearning.methods.{method}.{slot}.layer' is {layer}, but the model has layers 0 to "
+                f"Parameter 'unlearning.methods.{method}.{name}' is {layer}, but the model has layers 0 to "
                 f"{depth - 1}; give one of them."
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
@@ -113,6 +113,10 @@ class Loss(Choice, ABC):
     def counted(self) -> str | None:
         """The companion whose units it is a mean over; None: the set's own rows."""
         return None
+
+    def told(self, found: Mapping[str, int]) -> Loss:
+        """Itself, with what the scope found out about the model before the first step."""
+        return self
 
     @abstractmethod
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:

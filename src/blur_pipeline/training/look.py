@@ -18,33 +18,36 @@ TOKENS_PER_BATCH = 4096
 
 @dataclass(frozen=True)
 class SetLook:
-    """The ``Look`` (methods/scope.py) at ``sets`` with ``model``, float32 and in eval mode, every rank alike."""
+    """The ``Look`` (methods/scopes/choice.py) at ``sets`` with ``model``, float32 and in eval mode; all ranks alike."""
 
     model: nn.Module
     sets: Mapping[str, Examples]
     device: torch.device
 
-    def gradients(self, name: str, parameters: Sequence[Tensor]) -> Iterator[tuple[list[Tensor], int]]:
+    def gradients(
+        self, name: str, parameters: Sequence[Tensor], singly: bool = False
+    ) -> Iterator[tuple[list[Tensor], int]]:
         """A batch at a time: the gradient of the summed NLL of its supervised tokens, and their number."""
         before = [p.requires_grad for p in self.model.parameters()]
         self.model.requires_grad_(False)
         for parameter in parameters:
             parameter.requires_grad_(True)
         try:
-            for forward in self.passes(name):
+            for forward in self.passes(name, singly):
                 with torch.enable_grad():
                     loss = -forward.token_logprobs().sum()
-                    yield list(torch.autograd.grad(loss, parameters)), len(forward.batch.targets)
+                    gradient = torch.autograd.grad(loss, parameters, materialize_grads=True)
+                yield list(gradient), len(forward.batch.targets)
         finally:
             for parameter, needed in zip(self.model.parameters(), before, strict=True):
                 parameter.requires_grad_(needed)
 
-    def passes(self, name: str) -> Iterator[Forward]:
+    def passes(self, name: str, singly: bool = False) -> Iterator[Forward]:
         """The model's outputs on a batch at a time, computed when asked for."""
         self.model.eval()
         examples, done = self.sets[name], 0
         with ProgressBar(f"Looking at the {name} set", len(examples), start=0) as bar:
-            for rows in length_buckets(examples, TOKENS_PER_BATCH):
+            for rows in length_buckets(examples, 0 if singly else TOKENS_PER_BATCH):
                 yield Forward(self.model, examples.batch(rows).to(self.device))
                 done += len(rows)
                 bar({"step": done - 1})

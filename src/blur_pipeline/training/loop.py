@@ -189,7 +189,7 @@ def _objective(run: Run, side: str, ready: Ready) -> Objective | None:
     losses: dict[str, list[Loss]] = {}
     for of, name, loss in run.recipe.losses():
         if of == side:
-            losses.setdefault(name, []).append(loss)
+            losses.setdefault(name, []).append(loss.told(ready.found))
     if not losses or (side == "forget" and run.forget is None):
         return None
     needs = any(loss.needs == "reference_model" for part in losses.values() for loss in part)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from blur_pipeline.methods.choice import Loss
 from blur_pipeline.methods.recipe import Recipe
-from blur_pipeline.methods.scope import Opened
+from blur_pipeline.methods.scopes.choice import Opened
 from blur_pipeline.models.anatomy import base_of, decoder_layers, plain_head
 from blur_pipeline.models.examples import Examples
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.look import SetLook
 from blur_pipeline.training.reference import Reference, WholeCopy, freeze_reference
 from blur_pipeline.training.weights import Weights
+from blur_pipeline.training.workers import world
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Ready:
     sharded: bool
     masks: list[Tensor | None] | None = None
     """Of each trainable parameter, which elements may move, where the scope says so."""
+    found: Mapping[str, int] = field(default_factory=dict)
+    """What the scope found out that a loss may want to know."""
 
 
 def prepare(
@@ -58,7 +62,8 @@ def prepare(
     for parameter in model.parameters():
         parameter.data = parameter.data.float()  # what the optimizer moves is float32; see weights.py
     _require_layers(model, losses)
-    model, masks = _open(model, recipe, device, sets, sharded)
+    opened = _open(model, recipe, device, sets, sharded)
+    model, masks = opened.model, opened.masks
     if engine.gradient_checkpointing:
         base_of(model).activation_checkpointing_enable()
         # It makes the embeddings' output require a gradient, which reentrant checkpoints alone need: every frozen
@@ -68,7 +73,8 @@ def prepare(
     if weights:  # shards are placed as they are cut
         _place(model, losses, device, validates)
         weights.follow()
-    reference = freeze_reference(model, sharded) if recipe.needs("reference_model") else None
+    adapters_off = recipe.scope.off_is_target
+    reference = freeze_reference(model, sharded, adapters_off) if recipe.needs("reference_model") else None
     if engine.compiled:
         for layer in decoder_layers(model):
             layer.compile(dynamic=True)
@@ -81,7 +87,9 @@ def prepare(
                 read(whole, weights_in, device)
     weights = weights or Weights(model, engine.precision, sharded)
     masks = masks and [None if masks.get(name) is None else masks[name].to(device) for name in weights.names]
-    return Ready(model.train(), weights, reference, device, sharded, masks)
+    if opened.emptied:
+        _empty(weights, masks)
+    return Ready(model.train(), weights, reference, device, sharded, masks, opened.found or {})
 
 
 def _open(
@@ -92,7 +100,20 @@ def _open(
         return scope.open(model)
     if sharded:
         raise ValueError(f"scope '{scope.kind}' looks at the whole model before it trains; use training.sharding ddp")
-    return scope.open(model, SetLook(model.to(device), sets, device))
+    opened = scope.open(model, SetLook(model.to(device), sets, device))
+    if world.size() > 1:  # sums on a GPU are not the same twice, and replicas must be
+        masks = opened.masks or {}
+        for tensor in [*(p.data for p in opened.model.parameters()), *(masks[name] for name in sorted(masks))]:
+            dist.broadcast(tensor, src=0)
+    return opened
+
+
+@torch.no_grad()
+def _empty(weights: Weights, masks: list[Tensor | None]) -> None:
+    for moved, mask in zip(weights.moved, masks, strict=True):
+        if mask is not None:
+            moved.masked_fill_(~mask, 0.0)
+    weights.publish()
 
 
 def _require_layers(model: nn.Module, losses: list[Loss]) -> None:

@@ -22,10 +22,10 @@ class Reference(Protocol):
         """``forward`` is the trained model's."""
 
 
-def freeze_reference(model: nn.Module, sharded: bool = False) -> Reference:
-    """θ₀ as the model is now. Under peft its adapters are switched off; a sharded model is copied whole (the
-    copy is sharded like it); otherwise frozen copies are kept of the trainable weights alone."""
-    if hasattr(model, "disable_adapter"):
+def freeze_reference(model: nn.Module, sharded: bool = False, adapters_off: bool = True) -> Reference:
+    """θ₀ as the model is now. peft's adapters are switched off where ``adapters_off`` gives θ₀; a sharded model is
+    copied whole (the copy is sharded like it); otherwise frozen copies are kept of the trainable weights alone."""
+    if adapters_off and hasattr(model, "disable_adapter"):
         return WithoutAdapters(model)
     if sharded:
         return WholeCopy(copy.deepcopy(model).requires_grad_(False).eval())

@@ -1,0 +1,1 @@
+"""Which weights may move: one file a choice; ``methods/scope.py`` names them all."""

@@ -1,0 +1,32 @@
+"""Presets of scopes and edits: they resolve everywhere, and no environment takes a number from the embedded default."""
+
+import pytest
+import yaml
+
+from blur_pipeline.config.flat import flatten
+from blur_pipeline.config.parameters import check_parameters
+from tests.conf.test_environments import loader
+from tests.conftest import PROJECT
+
+PRESETS = ["wagle_npo", "prune_npo", "layers_npo"]
+ENVIRONMENTS = ["tofu", "muse_news", "muse_books", "wmdp", "smollm2", "own_data"]
+
+
+def presets(env: str, name: str = "parameters_methods_scopes.yml") -> dict:
+    return yaml.safe_load((PROJECT / "conf" / env / name).read_text())["unlearning"]["methods"]
+
+
+@pytest.mark.parametrize("env", ["base", *ENVIRONMENTS])
+@pytest.mark.parametrize("method", PRESETS)
+def test_presets_resolve(env, method):
+    parameters = check_parameters(loader(env, method=method)["parameters"])
+    assert parameters.unlearning.schedule_of(method).total_steps(40) > 0
+    assert parameters.unlearning.choices()
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+@pytest.mark.parametrize("method", PRESETS)
+def test_an_environment_says_every_number_itself(env, method):
+    default = flatten(presets("base", f"parameters/methods/{method}.yml")[method])
+    said = flatten(presets(env)[method])
+    assert {key for key in default if not key.endswith("kind")} <= said.keys()
