@@ -8,7 +8,7 @@ from blur_pipeline.config.parameters import check_parameters
 from tests.conf.test_environments import loader
 from tests.conftest import PROJECT
 
-PRESETS = ["wagle_npo", "prune_npo", "layers_npo"]
+PRESETS = ["wagle_npo", "prune_npo", "layers_npo", "loku"]
 ENVIRONMENTS = ["tofu", "muse_news", "muse_books", "wmdp", "smollm2", "own_data"]
 
 
