@@ -125,6 +125,11 @@ NAMES = [
         "'wagle_npo' looks at the whole model .* use ddp",
         params="method=wagle_npo,training.sharding=fsdp,training.processes=2",
     ),
+    BadInput(
+        "experts of a dense model",
+        "'npo' chooses among the experts of a model, but this one has none",
+        params="method=npo,unlearning.methods.npo.scope.kind=seuf",
+    ),
     BadInput("two methods at once", "'method' is blur_npo and 'unlearning.method' npo", params="unlearning.method=npo"),
 ]
 

@@ -184,6 +184,7 @@ def _models(parameters: Parameters) -> None:
     elif chats:
         raise BadInputError("curation.prompt.kind is 'chat', but a fresh model has no chat template; use kind 'plain'.")
     _layers(parameters)
+    _experts(parameters)
     if isinstance(models.retrained, Scores):
         require_tables(SavedScores(folder=models.retrained.path))
 
@@ -201,3 +202,17 @@ def _layers(parameters: Parameters) -> None:
                 f"Parameter 'unlearning.methods.{method}.{name}' is {layer}, but the model has layers 0 to "
                 f"{depth - 1}; give one of them."
             )
+
+
+def _experts(parameters: Parameters) -> None:
+    """Of a model whose configuration counts none there are none to choose among."""
+    target = parameters.models.target
+    model = target.source() if isinstance(target, Given) else parameters.models.base
+    if parameters.unlearning.recipe.scope.kind != "seuf":
+        return
+    config = model.config().get_text_config() if isinstance(model, PretrainedModel) else None
+    if not any(getattr(config, name, None) for name in ("num_experts", "num_local_experts", "n_routed_experts")):
+        raise BadInputError(
+            f"The method '{parameters.method}' chooses among the experts of a model, but this one has none; give a "
+            "mixture of experts as models.base, or another method."
+        )

@@ -11,6 +11,7 @@ from blur_pipeline.methods.distillation import CEU, UNDIAL, Entropy, UGradSL
 from blur_pipeline.methods.forget import NPO, RMU, GradientAscent, NPOLogits, SimNPO
 from blur_pipeline.methods.margins import InvertedHinge, LogitMargin
 from blur_pipeline.methods.retain import KL, NLL, ActivationMSE
+from blur_pipeline.methods.router import RouterAnchor
 from blur_pipeline.methods.weighted_likelihood import TNPO, WGA, SatImp
 
 ForgetLoss = Annotated[
@@ -28,7 +29,8 @@ ForgetLoss = Annotated[
     | LogitMargin
     | Entropy
     | UGradSL
-    | CompanionLoss,
+    | CompanionLoss
+    | RouterAnchor,
     Field(discriminator="kind"),
 ]
 RetainLoss = Annotated[

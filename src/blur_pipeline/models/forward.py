@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from blur_pipeline.methods.choice import Moment, PerToken
+from blur_pipeline.methods.mixture import mixtures
 from blur_pipeline.models.anatomy import decoder_layers, head_sees, only_up_to, plain_head, without_head
 from blur_pipeline.models.chunked_head import by_chunks
 from blur_pipeline.models.examples import Batch
@@ -132,6 +133,12 @@ class Forward:
 
     def hidden(self, layer: int) -> Tensor:
         return self._hidden_states(layer).flatten(0, 1).index_select(0, self.batch.filled)
+
+    def router(self, layer: int) -> Tensor:
+        _, block = mixtures(self.model)[layer]
+        with only_up_to(self.model, layer), _output_of(block.gate) as seen:
+            self.run()
+        return seen[0].index_select(0, self.batch.filled).float()
 
     def topics(self) -> tuple[tuple[int, ...], Tensor]:
         return self.batch.topics, self.batch.topic_of_filled
