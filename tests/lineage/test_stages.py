@@ -69,6 +69,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "evaluation.gradient_norms": ("evaluation.gradient_norms", False),
     "evaluation.gibberish_classifier": ("evaluation.gibberish_classifier", "some/classifier"),
     "evaluation.gibberish_revision": ("evaluation.gibberish_revision", "1" * 40),
+    "evaluation.half": ("evaluation.half", "tuning"),
     "evaluation.bootstrap_samples": ("evaluation.bootstrap_samples", 200),
     "evaluation.equivalence_ratio": ("evaluation.equivalence_ratio", 1.5),
     "evaluation.published_a": ("evaluation.published_a", 0.5),

@@ -43,7 +43,7 @@ def retrained_examples(seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     scores = evaluation.score(retrained, questions, parameters)
     norms = evaluation.score_gradients(retrained, questions, parameters)
     silent = pd.DataFrame(columns=["set", "row_id", "answer", "completion"])
-    examples = evaluation.measure(scores, silent, norms, NO_MODEL, asked)
+    examples = evaluation.measure(scores, silent, norms, NO_MODEL, asked, parameters)
     nothing = pd.DataFrame(columns=["task", "metric", "value"]), pd.DataFrame(columns=["set", "completion", "harmful"])
     table = evaluation.summarise(examples, NO_MODEL, NO_MODEL, NO_MODEL, *nothing, parameters)
     return examples.assign(seed=seed), table.assign(seed=seed)

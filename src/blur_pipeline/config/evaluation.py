@@ -8,6 +8,7 @@ from pydantic import Field
 
 from blur_pipeline.config.block import Block
 from blur_pipeline.config.sources import EvaluationSet
+from blur_pipeline.metrics.halves import Half
 
 NewTokens = Annotated[int, Field(gt=0, le=32_768)]
 
@@ -21,6 +22,7 @@ class Evaluation(Block):
     set_new_tokens: dict[EvaluationSet, NewTokens] = Field(
         default_factory=dict, description="sets with another limit; VerbMem's references are cut to it too"
     )
+    half: Half = Field("all", description="of the subjects: a campaign chooses by tuning and reports on reporting")
     bootstrap_samples: int = Field(1000, ge=100, le=100_000)
     equivalence_ratio: float = Field(
         1.25,

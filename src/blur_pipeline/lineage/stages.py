@@ -98,6 +98,7 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "evaluation.gradient_norms": ("scores",),
     "evaluation.gibberish_classifier": ("scores",),
     "evaluation.gibberish_revision": ("scores",),
+    "evaluation.half": ("metrics",),  # all is scored either way
     "evaluation.bootstrap_samples": ("metrics",),
     "evaluation.equivalence_ratio": ("metrics",),
     "evaluation.published_a": ("metrics",),

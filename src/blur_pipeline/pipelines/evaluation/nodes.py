@@ -16,6 +16,7 @@ from blur_pipeline.metrics.aggregate import aggregate
 from blur_pipeline.metrics.among_retrained import values_of_seeds
 from blur_pipeline.metrics.examples import example_metrics
 from blur_pipeline.metrics.general import general_ability
+from blur_pipeline.metrics.halves import half_of_questions, half_of_subjects
 from blur_pipeline.metrics.safety import safety as safety_rates
 from blur_pipeline.metrics.subjects import with_subjects
 from blur_pipeline.statistics.intervals import METRIC_COLUMNS, Resampler
@@ -165,9 +166,17 @@ def answer_forbidden_prompts(model: Any, tokenizer: Any, parameters: Parameters)
     return table
 
 
-def measure(scores: Frames, completions: Frame, gradient_norms: Frame, fluency: Frame, evaluation_set: Frame) -> Frame:
-    """Every metric of every example, and whom the example is about."""
-    return with_subjects(example_metrics(scores, completions, gradient_norms, fluency), evaluation_set)
+def measure(
+    scores: Frames,
+    completions: Frame,
+    gradient_norms: Frame,
+    fluency: Frame,
+    evaluation_set: Frame,
+    parameters: Parameters,
+) -> Frame:
+    """Every metric of every example of ``evaluation.half``, and whom the example is about."""
+    examples = with_subjects(example_metrics(scores, completions, gradient_norms, fluency), evaluation_set)
+    return half_of_subjects(examples, parameters.evaluation.half)
 
 
 def measure_further_retrained(scores_of_further_retrained: Frame) -> Frame:
@@ -193,6 +202,8 @@ def summarise(
     resampler = Resampler(evaluation.bootstrap_samples, parameters.curation.seed)
     others = {"retrained": retrained, "target": target, "further": further}
     table = aggregate(examples, others, reason, resampler, evaluation.equivalence_ratio, published)
+    answers = half_of_questions(answers, ["task", "metric"], evaluation.half)
+    forbidden = half_of_questions(forbidden, ["set"], evaluation.half)
     further = [part for part in (general_ability(answers, resampler), safety_rates(forbidden, resampler)) if len(part)]
     return pd.concat([table, *further], ignore_index=True) if further else table
 

@@ -52,7 +52,10 @@ def _of(name: str) -> Pipeline:
             ),
             Node(
                 nodes.measure,
-                [of("token_scores"), of("completions"), of("gradient_norms"), of("fluency"), "evaluation_set"],
+                [
+                    *(of("token_scores"), of("completions"), of("gradient_norms"), of("fluency")),
+                    *("evaluation_set", "parameters"),
+                ],
                 of("example_metrics"),
                 name="measure_examples",
             ),

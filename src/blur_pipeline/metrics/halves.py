@@ -1,0 +1,46 @@
+"""Two halves of what models are asked: one to choose a method by, the other to report it on.
+
+A setting that was chosen for its luck on some questions is flattered by those, so they are never the ones reported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+import pandas as pd
+
+from blur_pipeline.config.errors import BadInputError
+
+Half = Literal["all", "tuning", "reporting"]
+
+
+def half_of_subjects(examples: pd.DataFrame, half: Half) -> pd.DataFrame:
+    """The examples of one half of the subjects, the same subjects in every set and for every model.
+
+    In the order of a hash of their names, subjects go to the two halves by turns; one of several sets is counted in
+    the first of them. The hash knows nothing of models or seeds.
+
+    Raises:
+        BadInputError: a set would be left without an example.
+    """
+    if half == "all" or examples.empty:
+        return examples
+    first = examples.drop_duplicates("subject")
+    order = first["subject"].astype(str).map(lambda name: hashlib.sha256(name.encode()).hexdigest())
+    ranks = order.groupby(first["set"].to_numpy()).rank(method="first").astype(int)
+    tuning = set(first.loc[ranks % 2 == 1, "subject"])
+    found = examples[examples["subject"].isin(tuning) == (half == "tuning")]
+    if lost := sorted(set(examples["set"]) - set(found["set"])):
+        raise BadInputError(
+            f"Parameter 'evaluation.half' is {half}, but the set '{lost[0]}' has too few subjects to be split by them; "
+            "ask more, or leave half at all."
+        )
+    return found.reset_index(drop=True)
+
+
+def half_of_questions(answers: pd.DataFrame, by: list[str], half: Half) -> pd.DataFrame:
+    """Every other row of each group of ``by``: questions that are about no subject, always in the same order."""
+    if half == "all" or answers.empty:
+        return answers
+    return answers[answers.groupby(by, sort=False).cumcount() % 2 == (half == "reporting")].reset_index(drop=True)
