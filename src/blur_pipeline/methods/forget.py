@@ -14,7 +14,7 @@ from pydantic import Field
 from blur_pipeline.methods.choice import Loss, Outputs
 
 if TYPE_CHECKING:
-    from torch import Tensor, device, dtype
+    from torch import Tensor, device
 
 
 class GradientAscent(Loss):
@@ -93,29 +93,36 @@ class RMU(Loss):
     unit: ClassVar = "positions"
 
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
-        import torch
-
-        hidden = model.hidden(self.layer)  # (P, H)
-        topics, where = model.topics()
-        seeds = [self.direction_seed * 1_000_003 + topic for topic in topics]
-        aims = torch.stack([_direction(s, hidden.shape[-1], hidden.device, hidden.dtype) for s in seeds])
-        aim = self.steering * aims[where]  # (P, H)
-        return (hidden - aim).float().square().mean(dim=-1).sum()
+        hidden = model.hidden(self.layer).float()  # (P, H); bfloat16 would round the aim and what is left to it
+        aim = self.steering * directions(model, self.direction_seed, hidden)
+        return (hidden - aim).square().mean(dim=-1).sum()
 
     def direction(self, topic: int, width: int) -> Tensor:
         """``(width,)`` float32 on the CPU, of length 1, the same on every device and rank."""
         import torch
 
-        return _direction(self.direction_seed * 1_000_003 + topic, width, torch.device("cpu"), torch.float32)
+        return _direction(_seed(self.direction_seed, topic), width, torch.device("cpu"))
+
+
+def directions(model: Outputs, seed: int, hidden: Tensor) -> Tensor:
+    """``(P, H)`` float32: RMU's u at each position of ``hidden``, that of its topic."""
+    import torch
+
+    topics, where = model.topics()
+    return torch.stack([_direction(_seed(seed, t), hidden.shape[-1], hidden.device) for t in topics])[where]
+
+
+def _seed(seed: int, topic: int) -> int:
+    return seed * 1_000_003 + topic
 
 
 @lru_cache(maxsize=64)
-def _direction(seed: int, width: int, device: device, dtype: dtype) -> Tensor:
+def _direction(seed: int, width: int, device: device) -> Tensor:
     """Drawn on the CPU and kept where it is used: bringing it there anew each time would make the host wait."""
     import torch
 
     direction = torch.rand(width, generator=torch.Generator().manual_seed(seed))
-    direction = (direction / direction.norm()).to(dtype)
+    direction = direction / direction.norm()
     if device.type == "cuda":
         direction = direction.pin_memory()
     return direction.to(device, non_blocking=True)

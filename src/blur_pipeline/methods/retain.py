@@ -48,5 +48,5 @@ class ActivationMSE(Loss):
     needs: ClassVar = "reference_model"
 
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
-        gap = model.hidden(self.layer) - reference.hidden(self.layer)  # (P, H)
-        return gap.float().square().mean(dim=-1).sum()
+        gap = model.hidden(self.layer).float() - reference.hidden(self.layer).float()  # (P, H)
+        return gap.square().mean(dim=-1).sum()

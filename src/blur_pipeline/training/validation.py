@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from blur_pipeline.models.examples import Examples, length_buckets
 from blur_pipeline.models.forward import Forward
 from blur_pipeline.training.engine import Engine
+from blur_pipeline.training.objective import autocast
 from blur_pipeline.training.stopping import FORGET, RETAIN, Row
 from blur_pipeline.training.workers import world
 
@@ -39,7 +40,7 @@ class Validation:
         for members in self._batches(examples):
             # Where a rank has no rows left it borrows one: under FSDP2 a forward pass is a collective operation.
             batch = examples.batch(members or [0], layout=self.engine.layout).to(device)
-            with torch.autocast(device.type, torch.bfloat16, enabled=self.engine.precision == "bf16_autocast"):
+            with autocast(self.engine.precision, device):
                 logprob = Forward(model, batch).token_logprobs().double().sum()
             total += logprob if members else 0.0
         return total
