@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import kl_div, logsigmoid
 
 from blur_pipeline.methods.choice import Loss
+from blur_pipeline.methods.forget import RMU
 from blur_pipeline.models.examples import Examples
 
 ROUNDING = {"fp32": 1e-5, "bf16_autocast": 2**-8, "bf16": 2**-8}
@@ -51,7 +52,18 @@ def plain_loss(loss: Loss, model: nn.Module, frozen: nn.Module, examples: Exampl
         gap = loss.beta * (logits0 - logits)[batch.filled]
         total = -2 / loss.beta * logsigmoid(gap).mean(-1).sum()
     elif loss.kind == "activation_mse":
-        total = (hidden[loss.layer] - hidden0[loss.layer]).float().square().mean(-1).sum()
+        total = (hidden[loss.layer].float() - hidden0[loss.layer].float()).square().mean(-1).sum()
+    elif loss.kind == "adaptive_rmu":
+        u = RMU(layer=0).direction(0, hidden[0].shape[-1])
+        aim = loss.scale * hidden0[loss.layer].float().square().sum(-1, keepdim=True).sqrt() * u
+        total = (hidden[loss.layer].float() - aim).square().mean(-1).sum()
+    elif loss.kind == "rr":
+        pairs = [(hidden[layer].float(), hidden0[layer].float()) for layer in loss.layers]
+        cosines = [(h * h0).sum(-1) / (h.square().sum(-1) * h0.square().sum(-1)).sqrt() for h, h0 in pairs]
+        total = sum(cosine.relu().sum() for cosine in cosines) / len(cosines)
+    elif loss.kind == "activation_norm":
+        gaps = [(hidden[layer].float() - hidden0[layer].float()).square().sum(-1).sqrt() for layer in loss.layers]
+        total = sum(gap.sum() for gap in gaps) / len(gaps)
     elif loss.kind == "npo":
         zeros = torch.zeros(batch.size)
         ratio = zeros.index_add(0, batch.sequence, supervised[at_label] - supervised0[at_label])

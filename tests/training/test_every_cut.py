@@ -66,6 +66,40 @@ RECIPES = {
     "wagle_npo": {"forget": {"kind": "npo"}, "scope": {"kind": "wagle", "keep": 0.5, "mu": 1.0}},
     "prune_kl": {"forget": {"kind": "npo"}, "retain": {"kind": "kl"}, "scope": {"kind": "prune", "share": 0.3}},
     "layers": {"forget": {"kind": "npo"}, "scope": {"kind": "layers", "first": 1, "modules": ["mlp.*"]}},
+    "blur_adaptive_rmu": {
+        "forget": [
+            {"kind": "adaptive_rmu", "layer": 1},
+            {"kind": "adaptive_rmu", "layer": 0, "coefficient": "topic", "weight": 0.1},
+        ],
+        "retain": {"kind": "activation_mse", "layer": 1},
+        **BLUR,
+    },
+    "rr": {
+        "forget": [{"kind": "rr", "layers": [0, 1], "weight": 5.0}, {"kind": "ga", "weight": 0.1}],
+        "retain": [{"kind": "activation_norm", "layers": [0, 1], "grows": True}, {"kind": "nll"}],
+    },
+    "lora_rr": {
+        "forget": [{"kind": "rr", "layers": [0, 1]}, {"kind": "rmu", "layer": 1}],
+        "retain": {"kind": "activation_norm", "layers": [0, 1]},
+        "scope": {"kind": "lora", "rank": 2},
+    },
+    "l1": {"forget": {"kind": "none"}, "retain": [{"kind": "nll"}, {"kind": "l1", "weight": 1e-3}]},
+    "lora_l1_alone": {
+        "forget": {"kind": "ga"},
+        "retain": {"kind": "l1", "weight": 0.1, "decays": False},
+        "scope": {"kind": "lora", "rank": 2},
+    },
+    "blur_level_hinge": {
+        "forget": [{"kind": "level_hinge", "level": 30.0}, {"kind": "level_hinge", "level": "row", "per": "token"}],
+        **BLUR,
+    },
+    "level_square": {
+        "forget": [
+            {"kind": "level_square", "level": "row"},
+            {"kind": "level_square", "level": 5.0, "per": "token"},
+            {"kind": "level_square", "level": "measured", "measured_on": "retain"},
+        ],
+    },
     "lora_kl": {"forget": {"kind": "npo_logits"}, "retain": {"kind": "kl"}, "scope": {"kind": "lora", "rank": 2}},
     # Differences of losses and gradients over wide steps, lest their rounding be all that is compared.
     "sam": {"forget": {"kind": "npo"}, "gradient": {"kind": "sam", "rho": 0.1}, **BLUR},
@@ -107,7 +141,8 @@ def with_companions(forget: Examples) -> Examples:
 def cut_run(name: str, engine: Engine = WHOLE, steps: int = 2, lr: float = 1e-3) -> Run:
     """A short training of the tiny model."""
     recipe = Recipe(**{"optimizer": {"kind": "adamw", "lr": lr}, **RECIPES[name]})
-    forget = with_companions(random_examples(7, seed=1).with_reference(torch.linspace(-30, -10, 7)))
+    forget = random_examples(7, seed=1).with_reference(torch.linspace(-30, -10, 7)).with_levels(range(3, 10))
+    forget = with_companions(forget)
     schedule = Schedule(steps=steps, batch_size=5, max_grad_norm=0.5)
     further = {"traces": random_examples(6, seed=6), "cot": random_examples(8, seed=7)}
     further = {name: examples for name, examples in further.items() if name in recipe.sets()}

@@ -151,7 +151,8 @@ COMPARING = {
 def test_away_from_the_frozen_model_each_loss_equals_two_models(kind, scope, precision, retain_examples):
     """Under autocast θ₀ once computed with θ's weights, or θ with θ₀'s: activation_mse was zero, KL twice itself."""
     before = build_tiny_model(layers=4)
-    loss = COMPARING[kind](**({"layer": 2} if "layer" in COMPARING[kind].model_fields else {}))
+    read = {"layer": 2, "layers": (0, 2)}
+    loss = COMPARING[kind](**{name: read[name] for name in COMPARING[kind].model_fields.keys() & read.keys()})
     engine, rows = Engine(precision=precision), [0, 3, 5]
     scores = score_sequences(copy.deepcopy(before), retain_examples, engine, CPU, "Scoring")
     examples = retain_examples.with_reference(scores)

@@ -52,6 +52,9 @@ class Outputs(Protocol):
     def reference_logprobs(self) -> Tensor:
         """``(B,)`` summed log-probability under the target model, scored once before training."""
 
+    def levels(self) -> Tensor:
+        """``(B,)`` the mean token NLL that each sequence would have had it never been seen, where rows bring it."""
+
     def targets(self) -> Tensor:
         """``(N,)`` int64, the supervised tokens."""
 
@@ -77,6 +80,9 @@ class Outputs(Protocol):
     def router(self, layer: int) -> Tensor:
         """``(P, E)`` float32 logits of the router of decoder layer ``layer`` over its E experts, at those positions."""
 
+    def hidden_at(self, layers: Sequence[int]) -> Tensor:
+        """``(L, P, H)`` the same of several layers, of one pass."""
+
     def topics(self) -> tuple[tuple[int, ...], Tensor]:
         """The topics that occur, and ``(P,)`` int64, which of them each of those positions belongs to."""
 
@@ -85,6 +91,21 @@ class Outputs(Protocol):
 
     def moment(self) -> Moment:
         """Which step of how many this is."""
+
+
+class Look(Protocol):
+    """What a scope or a loss may learn of the target model, float32, from the ``forget`` and the ``retain`` set.
+
+    ``singly``: one sequence a batch, so that nothing is padded and a gradient is that of one example.
+    """
+
+    def gradients(
+        self, name: str, parameters: Sequence[Tensor], singly: bool = False
+    ) -> Iterator[tuple[list[Tensor], int]]:
+        """A batch at a time: the gradient of the summed NLL of its supervised tokens, and their number."""
+
+    def passes(self, name: str, singly: bool = False) -> Iterator[Outputs]:
+        """The model's outputs on a batch at a time, computed when asked for."""
 
 
 class Loss(Choice, ABC):
@@ -121,12 +142,26 @@ class Loss(Choice, ABC):
         """Itself, with what the scope found out about the model before the first step."""
         return self
 
+    def looked(self, look: Look) -> Loss:
+        """This loss with what it has to know of the target model beforehand; most know enough."""
+        return self
+
     @abstractmethod
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
         """Sum over the micro-batch, a float32 scalar that carries a gradient.
 
         ``reference`` holds the outputs of the frozen target model where ``needs`` asks for them.
         """
+
+
+class Penalty(Choice, ABC):
+    """A price on the weights that train, which no row has a part in: taken once a step, in float32."""
+
+    weight: float = Field(1.0, ge=0, description="its weight among the losses of its side")
+
+    @abstractmethod
+    def __call__(self, weight: Tensor, moment: Moment) -> Tensor:
+        """Of one weight, or this rank's shard of it, a scalar that carries a gradient; the price is the sum of all."""
 
 
 class Probe(Protocol):

@@ -9,9 +9,12 @@ from pydantic import Field
 from blur_pipeline.methods.companions import CompanionLoss
 from blur_pipeline.methods.distillation import CEU, UNDIAL, Entropy, UGradSL
 from blur_pipeline.methods.forget import NPO, RMU, GradientAscent, NPOLogits, SimNPO
+from blur_pipeline.methods.levels import LevelHinge, LevelSquare
 from blur_pipeline.methods.margins import InvertedHinge, LogitMargin
+from blur_pipeline.methods.representation import ActivationNorm, AdaptiveRMU, RepresentationRerouting
 from blur_pipeline.methods.retain import KL, NLL, ActivationMSE
 from blur_pipeline.methods.router import RouterAnchor
+from blur_pipeline.methods.sparsity import L1
 from blur_pipeline.methods.weighted_likelihood import TNPO, WGA, SatImp
 
 ForgetLoss = Annotated[
@@ -30,12 +33,18 @@ ForgetLoss = Annotated[
     | Entropy
     | UGradSL
     | CompanionLoss
-    | RouterAnchor,
+    | RouterAnchor
+    | AdaptiveRMU
+    | RepresentationRerouting
+    | LevelHinge
+    | LevelSquare,
     Field(discriminator="kind"),
 ]
 RetainLoss = Annotated[
     NLL  # likewise
     | KL
-    | ActivationMSE,
+    | ActivationMSE
+    | ActivationNorm
+    | L1,
     Field(discriminator="kind"),
 ]

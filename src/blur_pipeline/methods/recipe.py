@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer
 
-from blur_pipeline.methods.choice import Choice, Loss
+from blur_pipeline.methods.choice import Choice, Loss, Penalty
 from blur_pipeline.methods.gradient import Backprop, GradientEstimator
 from blur_pipeline.methods.losses import ForgetLoss, RetainLoss
 from blur_pipeline.methods.optimizer import AdamW, OptimizerChoice
@@ -21,10 +21,10 @@ def _several(value: Any) -> Any:
     """One loss may stand without a list; ``{kind: none}``, which can take the place of another in YAML, is none."""
     if value is None or (isinstance(value, dict) and value.get("kind") == "none"):
         return ()
-    return (value,) if isinstance(value, dict | Loss) else value
+    return (value,) if isinstance(value, dict | Loss | Penalty) else value
 
 
-def _plain(losses: tuple[Loss, ...]) -> Any:
+def _plain(losses: tuple[Loss | Penalty, ...]) -> Any:
     return losses[0].model_dump() if len(losses) == 1 else [loss.model_dump() for loss in losses]
 
 
@@ -44,7 +44,12 @@ class Recipe(Choice):
 
     def losses(self) -> list[tuple[str, str, Loss]]:
         """``(side, set, loss)`` of every loss."""
-        return [(side, loss.on or side, loss) for side in SIDES for loss in getattr(self, side)]
+        sides = [(side, loss) for side in SIDES for loss in getattr(self, side)]
+        return [(side, loss.on or side, loss) for side, loss in sides if isinstance(loss, Loss)]
+
+    def penalties(self, side: str) -> list[Penalty]:
+        """The prices on the weights of one side."""
+        return [price for price in getattr(self, side) if isinstance(price, Penalty)]
 
     def sets(self) -> list[str]:
         """The sets that it learns from, each once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from typing import Any
@@ -127,12 +127,25 @@ class Forward:
             raise ValueError("this loss compares with the target model: score the forget set first")
         return self.batch.reference_logprobs
 
+    def levels(self) -> Tensor:
+        if self.batch.levels is None:
+            raise ValueError("this loss aims at each row's own level: the forget set brings none")
+        return self.batch.levels
+
     def position_logits(self) -> Tensor:
         with head_sees(self.model, self.batch.filled):
             return self.run().float()
 
     def hidden(self, layer: int) -> Tensor:
-        return self._hidden_states(layer).flatten(0, 1).index_select(0, self.batch.filled)
+        return self._at_filled(layer)
+
+    def hidden_at(self, layers: Sequence[int]) -> Tensor:
+        self._see(layers)
+        return torch.stack([self._at_filled(layer) for layer in layers])
+
+    def _at_filled(self, layer: int) -> Tensor:
+        self._see([layer])
+        return self._states[layer].flatten(0, 1).index_select(0, self.batch.filled)
 
     def router(self, layer: int) -> Tensor:
         _, block = mixtures(self.model)[layer]
@@ -143,19 +156,30 @@ class Forward:
     def topics(self) -> tuple[tuple[int, ...], Tensor]:
         return self.batch.topics, self.batch.topic_of_filled
 
-    def _hidden_states(self, layer: int) -> Tensor:
-        """``(B, T, H)`` output of decoder layer ``layer``; the layers above it do not run."""
-        if layer not in self._states:
-            layers = list(decoder_layers(self.model))[: layer + 1]
-            with only_up_to(self.model, layer), _calls_to(layers) as calls, _output_of(layers[-1]) as seen:
-                self.run()
-            self._states[layer], self._calls[layer] = seen[0], calls
+    def state(self, layer: int) -> Tensor:
+        """``(B, T, H)`` output of decoder layer ``layer``."""
+        self._see([layer])
         return self._states[layer]
+
+    def _see(self, layers: Sequence[int]) -> None:
+        """One pass, for those not seen yet; the layers above the deepest of them do not run."""
+        missing = sorted(set(layers) - self._states.keys())
+        if not missing:
+            return
+        stack = list(decoder_layers(self.model))[: missing[-1] + 1]
+        with (
+            only_up_to(self.model, missing[-1]),
+            _calls_to(stack) as calls,
+            _outputs_of([stack[layer] for layer in missing]) as seen,
+        ):
+            self.run()
+        self._states |= zip(missing, seen, strict=True)
+        self._calls |= dict.fromkeys(missing, calls)
 
     def calls_of(self, first: int, layer: int) -> list[Call]:
         """How the layers ``first`` to ``layer`` were called on the way to ``hidden(layer)``."""
-        self._hidden_states(layer)
-        return self._calls[layer][first:]
+        self._see([layer])
+        return self._calls[layer][first : layer + 1]
 
 
 @contextmanager
@@ -173,12 +197,17 @@ def _calls_to(modules: list[nn.Module]) -> Iterator[list[Call]]:
 
 
 @contextmanager
-def _output_of(module: nn.Module) -> Iterator[list[Tensor]]:
+def _outputs_of(modules: list[nn.Module]) -> Iterator[list[Tensor]]:
+    """In the order in which they run."""
     seen: list[Tensor] = []
-    handle = module.register_forward_hook(
-        lambda _module, _inputs, output: seen.append(output if isinstance(output, Tensor) else output[0])
-    )
+    handles = [
+        module.register_forward_hook(
+            lambda _module, _inputs, output: seen.append(output if isinstance(output, Tensor) else output[0])
+        )
+        for module in modules
+    ]
     try:
         yield seen
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()

@@ -1,4 +1,4 @@
-"""What a scope may learn of the whole model before it says which weights move."""
+"""What a scope, before it says which weights move, or a loss may learn of the model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOKENS_PER_BATCH = 4096
 
 @dataclass(frozen=True)
 class SetLook:
-    """The ``Look`` (methods/scopes/choice.py) at ``sets`` with ``model``, float32 and in eval mode; all ranks alike."""
+    """The ``Look`` (methods/choice.py) at ``sets`` with ``model``, float32 and in eval mode, all ranks alike."""
 
     model: nn.Module
     sets: Mapping[str, Examples]
@@ -44,6 +44,8 @@ class SetLook:
 
     def passes(self, name: str, singly: bool = False) -> Iterator[Forward]:
         """The model's outputs on a batch at a time, computed when asked for."""
+        if name not in self.sets:
+            raise ValueError(f"a choice of the method looks at the set '{name}', which this run does not have")
         self.model.eval()
         examples, done = self.sets[name], 0
         with ProgressBar(f"Looking at the {name} set", len(examples), start=0) as bar:

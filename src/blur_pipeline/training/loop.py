@@ -187,14 +187,15 @@ def _side(side: Objective | None, probe: StepProbe, recipe: Recipe) -> tuple[Ten
 def _objective(run: Run, side: str, ready: Ready) -> Objective | None:
     """None where the side has no loss, or its set is not there."""
     losses: dict[str, list[Loss]] = {}
-    for of, name, loss in run.recipe.losses():
+    for of, name, loss in ready.recipe.losses():
         if of == side:
             losses.setdefault(name, []).append(loss.told(ready.found))
-    if not losses or (side == "forget" and run.forget is None):
+    penalties = ready.recipe.penalties(side)
+    if not (losses or penalties) or (side == "forget" and run.forget is None):
         return None
     needs = any(loss.needs == "reference_model" for part in losses.values() for loss in part)
     reference = ready.reference if needs else None
-    return Objective(losses, run.sets, ready.model, reference, run.engine, ready.device)
+    return Objective(losses, run.sets, ready.model, reference, run.engine, ready.device, penalties)
 
 
 def _validation(run: Run, model: nn.Module, device: torch.device, progress: Progress) -> Callable[[], Row] | None:

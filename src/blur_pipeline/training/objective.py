@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from blur_pipeline.methods.choice import Loss, Moment
+from blur_pipeline.methods.choice import Loss, Moment, Penalty
 from blur_pipeline.models.examples import Examples, length_buckets
 from blur_pipeline.models.forward import Forward
 from blur_pipeline.training.engine import Engine, Precision
@@ -31,6 +31,8 @@ class Objective:
     reference: Reference | None
     engine: Engine
     device: torch.device
+    penalties: Sequence[Penalty] = ()
+    """Beside the losses; they are no part of ``accumulate`` (training/penalties.py)."""
 
     def accumulate(self, rows: Rows, moment: Moment, backward: bool = True) -> Tensor:
         """This rank's share of the losses' means over ``rows``, a detached float32 scalar; with ``backward`` its

@@ -10,8 +10,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from blur_pipeline.methods.choice import Loss
-from blur_pipeline.methods.recipe import Recipe
+from blur_pipeline.methods.choice import Loss, Penalty
+from blur_pipeline.methods.recipe import SIDES, Recipe
 from blur_pipeline.methods.scopes.choice import Opened
 from blur_pipeline.models.anatomy import base_of, decoder_layers, plain_head
 from blur_pipeline.models.examples import Examples
@@ -27,6 +27,8 @@ class Ready:
     """The model in training mode, and θ₀ where a loss needs more of it than one number per sequence."""
 
     model: nn.Module
+    recipe: Recipe
+    """With what its losses had to learn of the model first."""
     weights: Weights
     reference: Reference | None
     device: torch.device
@@ -89,7 +91,8 @@ def prepare(
     masks = masks and [None if masks.get(name) is None else masks[name].to(device) for name in weights.names]
     if opened.emptied:
         _empty(weights, masks)
-    return Ready(model.train(), weights, reference, device, sharded, masks, opened.found or {})
+    recipe = _looked(recipe, SetLook(model, sets or {}, device))
+    return Ready(model.train(), recipe, weights, reference, device, sharded, masks, opened.found or {})
 
 
 def _open(
@@ -114,6 +117,14 @@ def _empty(weights: Weights, masks: list[Tensor | None]) -> None:
         if mask is not None:
             moved.masked_fill_(~mask, 0.0)
     weights.publish()
+
+
+@torch.no_grad()
+def _looked(recipe: Recipe, look: SetLook) -> Recipe:
+    def look_first(loss: Loss | Penalty) -> Loss | Penalty:
+        return loss.looked(look) if isinstance(loss, Loss) else loss
+
+    return recipe.model_copy(update={side: tuple(map(look_first, getattr(recipe, side))) for side in SIDES})
 
 
 def _require_layers(model: nn.Module, losses: list[Loss]) -> None:

@@ -15,6 +15,7 @@ from blur_pipeline.methods.choice import Moment
 from blur_pipeline.training.dropout import seed_dropout
 from blur_pipeline.training.gradients import Gradient, inner, take_gradient
 from blur_pipeline.training.objective import Objective, Rows
+from blur_pipeline.training.penalties import price
 from blur_pipeline.training.weights import Weights
 from blur_pipeline.training.workers import world
 
@@ -35,12 +36,17 @@ class StepProbe:
         """One pass forward and backward over the step's rows."""
         seed_dropout(self.seed, self.moment.step, self.side)
         loss = self.objective.accumulate(self.rows, self.moment)
-        return _over_ranks(loss), take_gradient(self.weights.parameters, self.sharded)
+        gradient = take_gradient(self.weights.parameters, self.sharded)
+        return _over_ranks(loss + self._price(gradient)), gradient
 
     def loss(self) -> Tensor:
         """One pass forward."""
         seed_dropout(self.seed, self.moment.step, self.side)
-        return _over_ranks(self.objective.accumulate(self.rows, self.moment, backward=False))
+        value = self.objective.accumulate(self.rows, self.moment, backward=False)
+        return _over_ranks(value + self._price())
+
+    def _price(self, gradient: Gradient | None = None) -> Tensor | float:
+        return price(self.objective.penalties, self.weights.moved, self.moment, self.sharded, gradient)
 
     @contextmanager
     def shifted(self, direction: Gradient, scale: float | Tensor) -> Iterator[None]:

@@ -118,14 +118,18 @@ class _FromFirstTrained(Forward):
         super().__init__(reference.model, trained.batch, reference.around)
         self.first, self.trained = reference.first, trained
 
-    def _hidden_states(self, layer: int) -> Tensor:
-        layers = list(decoder_layers(self.model))[self.first : layer + 1]
-        if not layers:  # the read layer lies below every trained one
-            return self.trained._hidden_states(layer).detach()
-        calls = self.trained.calls_of(self.first, layer)
+    def _see(self, layers: Sequence[int]) -> None:
+        missing = sorted(set(layers) - self._states.keys())
+        below = [layer for layer in missing if layer < self.first]  # every trained one, where both models are one
+        self._states |= {layer: self.trained.state(layer).detach() for layer in below}
+        if len(below) == len(missing):
+            return
+        calls = self.trained.calls_of(self.first, missing[-1])
+        modules = list(decoder_layers(self.model))[self.first : missing[-1] + 1]
         hidden = calls[0][0][0]
         with self.around():
-            for module, (inputs, named) in zip(layers, calls, strict=True):
+            for layer, (module, (inputs, named)) in enumerate(zip(modules, calls, strict=True), self.first):
                 output = module(hidden, *inputs[1:], **named)
                 hidden = output if isinstance(output, Tensor) else output[0]
-        return hidden
+                if layer in missing:
+                    self._states[layer] = hidden

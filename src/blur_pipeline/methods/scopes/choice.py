@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from blur_pipeline.methods.choice import Choice, Outputs
+from blur_pipeline.methods.choice import Choice, Look
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
-
-
-class Look(Protocol):
-    """What a scope may learn of the target model, float32, from the ``forget`` and the ``retain`` set.
-
-    ``singly``: one sequence a batch, so that nothing is padded and a gradient is that of one example.
-    """
-
-    def gradients(
-        self, name: str, parameters: Sequence[Tensor], singly: bool = False
-    ) -> Iterator[tuple[list[Tensor], int]]:
-        """A batch at a time: the gradient of the summed NLL of its supervised tokens, and their number."""
-
-    def passes(self, name: str, singly: bool = False) -> Iterator[Outputs]:
-        """The model's outputs on a batch at a time, computed when asked for."""
 
 
 class Opened(NamedTuple):
