@@ -16,7 +16,7 @@ from tests.conftest import PROJECT
 
 ENVIRONMENTS = sorted(p.name for p in (PROJECT / "conf").iterdir() if (p / "globals.yml").exists())
 METHODS = ["ga", "grad_diff", "npo", "simnpo", "rmu", "blur_npo", "blur_ga", "blur_simnpo", "blur_rmu"]
-METHODS += ["dpo", "altpo", "idk", "simdpo", "flat", "r2mu"]
+METHODS += ["dpo", "altpo", "idk", "simdpo", "flat", "r2mu", "whp"]
 
 
 def loader(env: str, **runtime) -> IdentifyingConfigLoader:

@@ -38,9 +38,13 @@ def test_refusals_count_by_what_they_say(project, tmp_path):
 
 
 def test_scores_of_other_answers_are_another_table_and_shared_by_all_who_need_them(project):
-    """IDK compares with no θ₀, NPO scores no other answer; DPO's do not depend on its β or seed."""
-    found = {method: identities(project, method)["reference"] for method in ("npo", "idk", "simdpo", "dpo", "altpo")}
+    """IDK compares with no θ₀, NPO scores no other answer; DPO's do not depend on its β or seed. WHP's table holds its
+    labels, which depend on its α."""
+    methods = ("npo", "idk", "simdpo", "dpo", "altpo", "whp")
+    found = {method: identities(project, method)["reference"] for method in methods}
     assert found["npo"] == found["idk"] == found["simdpo"]
-    assert len({found[method].sha256 for method in ("npo", "dpo", "altpo")}) == 3
+    assert len({found[method].sha256 for method in ("npo", "dpo", "altpo", "whp")}) == 4
+    assert identities(project, "whp", unlearning__methods__whp__forget__alpha=1.0)["reference"] != found["whp"]
+    assert identities(project, "whp", unlearning__methods__whp__optimizer__lr=1.0)["reference"] == found["whp"]
     for key, value in {"unlearning__methods__dpo__forget__beta": 0.5, "unlearning__seed": 3}.items():
         assert identities(project, "dpo", **{key: value})["reference"] == found["dpo"]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 import torch
 
@@ -18,7 +19,7 @@ from blur_pipeline.methods.optimizer import OptimizerChoice
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.methods.scope import Scope
 from blur_pipeline.methods.weighting import Weighting
-from blur_pipeline.models.examples import Examples
+from blur_pipeline.models.examples import IGNORED, Examples
 from blur_pipeline.training.checkpoints import Checkpoints
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.loop import Run, train
@@ -51,6 +52,7 @@ RECIPES = {
     "dpo": {"forget": {"kind": "dpo"}, **BLUR},
     "dpo_alternative_idk": {"forget": [{"kind": "dpo", "answer": "alternative"}, {"kind": "idk", "weight": 0.5}]},
     "simdpo": {"forget": {"kind": "simdpo", "delta": 0.5}},
+    "whp": {"forget": {"kind": "whp"}, "retain": {"kind": "none"}},
     "flat": {"forget": {"kind": "flat"}, "retain": {"kind": "none"}},
     "lora": {"forget": {"kind": "npo"}, "scope": {"kind": "lora", "rank": 2}, **BLUR},
     "wga": {"forget": {"kind": "wga"}},
@@ -135,7 +137,10 @@ def with_companions(forget: Examples) -> Examples:
     """Other answers, shorter and longer than the forget rows themselves."""
     scores = torch.linspace(-10, -40, len(forget))
     answers = {name: random_examples(len(forget), seed) for name, seed in (("refusal", 4), ("alternative", 5))}
-    return replace(forget, companions={name: beside.with_reference(scores) for name, beside in answers.items()})
+    beside = {name: examples.with_reference(scores) for name, examples in answers.items()}
+    others = [np.where(labels == IGNORED, IGNORED, (labels * 7) % 64) for labels in forget.labels]
+    beside["generic"] = Examples.from_columns(forget.input_ids, others)
+    return replace(forget, companions=beside)
 
 
 def cut_run(name: str, engine: Engine = WHOLE, steps: int = 2, lr: float = 1e-3) -> Run:

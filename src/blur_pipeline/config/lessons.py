@@ -6,7 +6,7 @@ from collections.abc import Container
 
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.parameters import Parameters
-from blur_pipeline.corpus.companions import has_companions, require_companions
+from blur_pipeline.corpus.companions import COMPANIONS, has_companions, require_companions
 from blur_pipeline.corpus.sources import HubSource, MixedSource, Source, read_source
 
 
@@ -28,7 +28,7 @@ def require_lessons(parameters: Parameters, made: Container[str]) -> None:
                 f"The method '{unlearning.method}' learns from a set '{name}', which is not there; say where it comes "
                 f"from as 'sources.further.{name}', or use another method."
             )
-    needed = unlearning.recipe.companions()
+    needed = [name for name in unlearning.recipe.companions() if name in COMPANIONS]  # others are made of θ₀
     if needed and not _on_the_hub(sources.forget):  # those are read once, by the run itself
         rows, _ = read_source(sources.forget, "forget")
         require_companions(unlearning.method, needed, rows["row_id"].tolist(), has_companions(rows))

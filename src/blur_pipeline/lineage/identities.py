@@ -14,6 +14,7 @@ from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.lineage.content import Hasher, digest_of
 from blur_pipeline.lineage.inputs import Inputs
 from blur_pipeline.lineage.stages import MEANING, MEASURED, MODELS, decided_by, kind_of
+from blur_pipeline.methods.generic import WHP
 from blur_pipeline.models.sources import FreshModel
 
 SHORT = 8
@@ -143,12 +144,19 @@ def _shared(parameters: Parameters, inputs: Inputs, further: dict[int, str]) -> 
             # Somebody's scores are checked against the rows that are evaluated here.
             add(model, {f"models.{model}": inputs.given(how)}, *(("questions",) if isinstance(how, Scores) else ()))
     said = {n: inputs.plain(v) for n, v in parts["reference"].items()}
-    beside = parameters.unlearning.recipe.companions(scored=True)
-    add("reference", said | ({"companions": beside} if beside else {}), "target", "lessons")
+    add("reference", said | _beside(parameters), "target", "lessons")
     for kinds in (SCORED, ("metrics",)):
         for model in ("retrained", "target"):
             _measure(model, kinds, found, parts, inputs, parameters, further)
     return found
+
+
+def _beside(parameters: Parameters) -> dict[str, Any]:
+    """What else the method wants to know of θ₀; nothing for most."""
+    recipe = parameters.unlearning.recipe
+    scored = recipe.companions(scored=True)
+    generic = [loss.model_dump() for loss in recipe.forget if isinstance(loss, WHP)]
+    return ({"companions": scored} if scored else {}) | ({"generic": generic} if generic else {})
 
 
 def _once(value: Any) -> Any:

@@ -78,7 +78,8 @@ class Batch:
 
 @dataclass(frozen=True)
 class Examples:
-    """Tokenised sequences with their labels; ``labels[i][t]`` is the token itself or ``IGNORED``."""
+    """Tokenised sequences with their labels; ``labels[i][t]`` is what t − 1 is to predict, most often the token itself,
+    or ``IGNORED``."""
 
     input_ids: list[np.ndarray]
     labels: list[np.ndarray]

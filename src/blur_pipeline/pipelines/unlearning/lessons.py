@@ -10,6 +10,8 @@ import pandas as pd
 from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.corpus.companions import require_companions
 from blur_pipeline.corpus.variants import count_of
+from blur_pipeline.methods.generic import GENERIC, WHP
+from blur_pipeline.pipelines.training_run import run_training
 
 if TYPE_CHECKING:
     from blur_pipeline.methods.recipe import Recipe
@@ -36,11 +38,34 @@ def forget_examples(forget: Any, reference: pd.DataFrame, recipe: Recipe, method
     from blur_pipeline.models.examples import Examples
 
     scores = reference.set_index("row_id").loc[list(forget["row_id"])]
-    beside = companions_of(forget, recipe.companions(), method)
+    beside = companions_of(forget, [name for name in recipe.companions() if name != GENERIC], method)
     for name in recipe.companions(scored=True):
         beside[name] = beside[name].with_reference(scores[f"{name}_logprob"])
+    if GENERIC in recipe.companions():
+        beside[GENERIC] = Examples.from_columns(forget["input_ids"], list(scores[GENERIC]))
     examples = Examples.from_columns(forget["input_ids"], forget["labels"], forget["topic"])
     return replace(examples.with_reference(scores["logprob"]), companions=beside)
+
+
+def relabelled(target_model: Any, examples: Examples, parameters: Parameters) -> list[list[int]]:
+    """Generic labels of each forget sequence, by a copy of the target model that is trained further on them."""
+    from copy import deepcopy
+
+    from blur_pipeline.methods.optimizer import AdamW
+    from blur_pipeline.methods.recipe import Recipe
+    from blur_pipeline.models.devices import resolve_device
+    from blur_pipeline.training.generic_labels import generic_labels
+    from blur_pipeline.training.loop import Run
+    from blur_pipeline.training.schedule import Schedule
+
+    loss = next(loss for loss in parameters.unlearning.recipe.forget if isinstance(loss, WHP))
+    how = loss.reinforcement
+    schedule = Schedule(epochs=how.epochs, batch_size=how.batch_size)
+    run = Run(Recipe(optimizer=AdamW(lr=how.lr)), schedule, examples, engine=parameters.training)
+    folder = f"{parameters.checkpoint_folder}/reinforced"
+    reinforced, _ = run_training("Reinforcing", deepcopy(target_model), run, parameters.device, folder)
+    device = resolve_device(parameters.device)
+    return [labels.tolist() for labels in generic_labels(target_model, reinforced, examples, loss.alpha, device)]
 
 
 def ranks_by_gradient(parameters: Parameters) -> bool:

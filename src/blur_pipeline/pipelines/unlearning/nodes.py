@@ -7,12 +7,14 @@ from typing import Any
 import pandas as pd
 
 from blur_pipeline.config.parameters import Parameters
+from blur_pipeline.methods.generic import GENERIC
 from blur_pipeline.pipelines.training_run import run_training
 from blur_pipeline.pipelines.unlearning.lessons import (
     companions_of,
     forget_examples,
     further_examples,
     ranks_by_gradient,
+    relabelled,
     steepest,
 )
 
@@ -21,7 +23,7 @@ def score_reference(target_model: Any, forget: Any, parameters: Parameters) -> p
     """log π_θ₀(y|x) of each forget sequence, in the precision of the training: ``row_id, logprob, tokens``.
 
     And ``NAME_logprob`` of each other answer to its question that the method compares with θ₀; and ``gradient_norm``
-    where ``curation.core_set`` chooses by it.
+    where ``curation.core_set`` chooses by it, and ``generic`` labels where the method learns those.
     """
     from blur_pipeline.models.devices import resolve_device
     from blur_pipeline.models.examples import IGNORED, Examples
@@ -40,6 +42,8 @@ def score_reference(target_model: Any, forget: Any, parameters: Parameters) -> p
     others = {f"{name}_logprob": score(e, f"Scoring the {name} answers") for name, e in beside.items()}
     if ranks_by_gradient(parameters):
         others["gradient_norm"] = whole_gradient_norms(target_model, examples, device, "Ranking the forget set")
+    if GENERIC in unlearning.recipe.companions():
+        others[GENERIC] = relabelled(target_model, examples, parameters)
     return pd.DataFrame({"row_id": forget["row_id"], "logprob": logprobs, "tokens": tokens, **others})
 
 
