@@ -50,10 +50,16 @@ def test_documents_ask_nothing_that_could_be_refused(project, tmp_path):
 
 def test_a_set_that_is_not_there(project, tmp_path):
     said = "'npo' learns from a set 'traces', which is not there; .*'sources.further.traces'"
-    on = {"unlearning__methods__npo__forget": {"kind": "npo", "on": "traces"}}
+    on = {"unlearning__methods__npo__forget": {"kind": "ga", "on": "traces"}}
     refuse(project, tmp_path, said, "npo", sources__further=None, **on)
     source = {"kind": "generated", "set": "retain"}
     preflight(parameters(project, "npo", sources__further={"traces": source}, **on), tmp_path / "data", MADE)
+
+
+@pytest.mark.parametrize("kind", ["npo", "idk", "whp"])
+def test_what_only_forget_rows_have(kind, project, tmp_path):
+    on = {"unlearning__methods__npo__forget": {"kind": kind, "on": "traces"}}
+    refuse(project, tmp_path, f"takes its loss '{kind}' on the set 'traces', but other answers", "npo", **on)
 
 
 def test_refusals_and_further_files_that_are_not_there(project, tmp_path):

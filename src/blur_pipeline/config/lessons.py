@@ -28,6 +28,12 @@ def require_lessons(parameters: Parameters, made: Container[str]) -> None:
                 f"The method '{unlearning.method}' learns from a set '{name}', which is not there; say where it comes "
                 f"from as 'sources.further.{name}', or use another method."
             )
+    for _, name, loss in unlearning.recipe.losses():
+        if name != "forget" and (loss.companions or loss.needs == "reference_logprobs"):
+            raise BadInputError(
+                f"The method '{unlearning.method}' takes its loss '{loss.kind}' on the set '{name}', but other answers and "
+                "the target model's scores are there for the forget set alone; take another loss, or leave 'on' out."
+            )
     needed = [name for name in unlearning.recipe.companions() if name in COMPANIONS]  # others are made of θ₀
     if needed and not _on_the_hub(sources.forget):  # those are read once, by the run itself
         rows, _ = read_source(sources.forget, "forget")
