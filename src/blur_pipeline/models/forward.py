@@ -149,7 +149,7 @@ class Forward:
 
     def router(self, layer: int) -> Tensor:
         _, block = mixtures(self.model)[layer]
-        with only_up_to(self.model, layer), _output_of(block.gate) as seen:
+        with only_up_to(self.model, layer), _outputs_of([block.gate]) as seen:
             self.run()
         return seen[0].index_select(0, self.batch.filled).float()
 
