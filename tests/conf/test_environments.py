@@ -1,6 +1,7 @@
 """Every shipped environment resolves: parameters are valid, every dataset has an entry that can be built."""
 
 import re
+from functools import cache
 
 import pytest
 import yaml
@@ -15,12 +16,17 @@ from blur_pipeline.settings import CONFIG_LOADER_ARGS
 from tests.conftest import PROJECT
 
 ENVIRONMENTS = sorted(p.name for p in (PROJECT / "conf").iterdir() if (p / "globals.yml").exists())
-METHODS = ["ga", "grad_diff", "npo", "simnpo", "rmu", "blur_npo", "blur_ga", "blur_simnpo", "blur_rmu"]
-METHODS += ["dpo", "altpo", "idk", "simdpo", "flat", "r2mu", "whp"]
+METHODS = sorted(p.stem for p in (PROJECT / "conf" / "base" / "parameters" / "methods").glob("*.yml"))
 
 
 def loader(env: str, **runtime) -> IdentifyingConfigLoader:
     return IdentifyingConfigLoader(str(PROJECT / "conf"), env=env, runtime_params=runtime, **CONFIG_LOADER_ARGS)
+
+
+@cache
+def read(env: str) -> dict:
+    """The parameters of ``env``, read once."""
+    return loader(env)["parameters"]
 
 
 def test_the_environments_of_the_plan_are_there():
@@ -30,7 +36,8 @@ def test_the_environments_of_the_plan_are_there():
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 @pytest.mark.parametrize("method", METHODS)
 def test_parameters_resolve_for_every_method(env, method):
-    parameters = check_parameters(loader(env, method=method)["parameters"])
+    raw = read(env)
+    parameters = check_parameters(raw | {"method": method, "unlearning": raw["unlearning"] | {"method": method}})
     assert parameters.benchmark == loader(env)["globals"]["benchmark"]
     recipe = parameters.unlearning.recipe
     assert recipe.weighting.kind == ("bilevel" if method.startswith("blur") else "sum")
@@ -41,10 +48,12 @@ def test_parameters_resolve_for_every_method(env, method):
 @pytest.mark.parametrize("method", METHODS)
 def test_no_setting_of_a_method_is_taken_from_the_embedded_default(env, method):
     """That one is tuned for its own small world. What holds the weights and the length of a training is said again."""
-    said = loader(env)["parameters"]["unlearning"]
+    said = read(env)["unlearning"]
     files = sorted((PROJECT / "conf" / env).glob("parameters_methods*.yml"))
-    own = OmegaConf.merge(*(yaml.safe_load(file.read_text())["unlearning"] for file in files))
-    default = loader("base")["parameters"]["unlearning"]["methods"][method]
+    blocks = [yaml.safe_load(file.read_text())["unlearning"] for file in files]
+    methods = {name: preset for block in blocks for name, preset in block["methods"].items()}
+    own = {"schedule": blocks[0]["schedule"], "methods": methods}
+    default = read("base")["unlearning"]["methods"][method]
     preset = own["methods"][method]
     weights = {"forget", "retain", "gamma"} & default.get("weighting", {}).keys()
     one = {"forget": 1.0, "retain": 1.0}  # what a weight is that nobody names

@@ -31,6 +31,10 @@ METHODS = {
         "retain": {"kind": "activation_mse", "layer": 0},
         "weighting": {"kind": "bilevel", "gamma": 0.1},
     },
+    "looks_first": {
+        "forget": {"kind": "adaptive_rmu", "layer": 0, "coefficient": "topic"},
+        "retain": [{"kind": "nll"}, {"kind": "l1", "weight": 1e-4}],
+    },
     "lora": {**BLUR_NPO, "scope": {"kind": "lora", "rank": 2}},
     "eight_bits": {**BLUR_NPO, "optimizer": {"kind": "adamw_8bit", "lr": 1e-3}},
     "modules": {**BLUR_NPO, "scope": {"kind": "modules", "patterns": ["*.mlp.*"]}},
@@ -125,7 +129,7 @@ def test_the_same_seed_gives_the_same_weights_twice(name, tiny_model, forget_exa
     assert_same(one, other, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("name", ["blur_npo", "lora", "modules", "blur_rmu", "eight_bits"])
+@pytest.mark.parametrize("name", ["blur_npo", "lora", "modules", "blur_rmu", "eight_bits", "looks_first"])
 def test_resuming_equals_not_stopping_bit_for_bit(name, tmp_path, tiny_model, forget_examples, retain_examples):
     def run(folder, *watchers):
         made = run_of(METHODS[name], forget_examples, retain_examples, steps=6)
