@@ -51,7 +51,7 @@ def test_own_data_without_a_retrained_model(done):
     ("damaged", "read_for"),
     [
         ("evaluation_set.parquet", "05_model_input/own_data/questions-*"),
-        ("forget_tokens", "06_models/own_data/blur_npo-*"),
+        ("forget_lessons", "06_models/own_data/blur_npo-*"),
         ("unlearned_model", "07_model_output/own_data/blur_npo-*"),
         ("unlearned.completions", "08_reporting/own_data/blur_npo-*"),
     ],

@@ -31,8 +31,8 @@ def require_lessons(parameters: Parameters, made: Container[str]) -> None:
     for _, name, loss in unlearning.recipe.losses():
         if name != "forget" and (loss.companions or loss.needs == "reference_logprobs"):
             raise BadInputError(
-                f"The method '{unlearning.method}' takes its loss '{loss.kind}' on the set '{name}', but other answers and "
-                "the target model's scores are there for the forget set alone; take another loss, or leave 'on' out."
+                f"The method '{unlearning.method}' takes its loss '{loss.kind}' on the set '{name}', but other answers "
+                "and the target model's scores are there for the forget set alone; take another loss or leave 'on' out."
             )
     needed = [name for name in unlearning.recipe.companions() if name in COMPANIONS]  # others are made of θ₀
     if needed and not _on_the_hub(sources.forget):  # those are read once, by the run itself
