@@ -111,6 +111,10 @@ RECIPES = {
     "two_point": {"forget": {"kind": "npo"}, "gradient": {"kind": "two_point", "epsilon": 0.1, "draws": 2}},
     "coordinate": {"forget": {"kind": "npo"}, "gradient": {"kind": "coordinate", "coordinates": 6, "mu": 2}},
     "hybrid": {"forget": {"kind": "npo"}, "gradient": {"kind": "hybrid", "turn": 1, "zeroth": {"epsilon": 2}}},
+    "pcgrad": {"forget": {"kind": "npo"}, "weighting": {"kind": "pcgrad", "forget": 0.2}},
+    "mgda": {"forget": {"kind": "npo"}, "weighting": {"kind": "mgda"}},
+    "gru": {"forget": {"kind": "npo"}, "weighting": {"kind": "gru"}},
+    "dual": {"forget": {"kind": "npo"}, "weighting": {"kind": "dual", "penalty": 0.5, "bound": 2}},
 }
 UNCUT: dict[str, str] = {"adamw_8bit": "its moments are rounded to eight bits, block by block of whole tensors"}
 """Choices that stand in no recipe above, with the reason."""

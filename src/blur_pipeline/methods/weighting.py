@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from blur_pipeline.methods.choice import Rule, Seen
+from blur_pipeline.methods.conflicts import GRU, MGDA, PCGrad, inverse
+from blur_pipeline.methods.dual import Dual
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,17 +48,10 @@ class Bilevel(Rule):
         import torch
 
         lower = 0 if self.lower == "forget" else 1
-        xi = self.gamma - gram[0, 1] * _inverse(gram[lower, lower])
+        xi = self.gamma - gram[0, 1] * inverse(gram[lower, lower])
         xi = torch.where(gram[lower, lower] > 0, xi, torch.zeros_like(xi))
         pair = (xi, torch.ones_like(xi))
         return torch.stack(pair if lower == 0 else pair[::-1])
 
 
-def _inverse(square: Tensor) -> Tensor:
-    """1/‖g‖²; of a zero it is a number that zero makes harmless."""
-    import torch
-
-    return 1 / square.clamp_min(torch.finfo(square.dtype).tiny)
-
-
-Weighting = Annotated[Sum | Bilevel, Field(discriminator="kind")]
+Weighting = Annotated[Sum | Bilevel | PCGrad | MGDA | GRU | Dual, Field(discriminator="kind")]
