@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from contextlib import contextmanager
 
@@ -12,11 +13,12 @@ from blur_pipeline.methods.choice import Moment
 
 
 class Around:
-    """``function`` around ``at``; ``noises`` are what is drawn; ``passes`` counts those forward and backward."""
+    """``function`` around ``at``; ``noises`` are what is drawn, ``beside`` is what any other loss is; ``passes`` counts
+    those forward and backward."""
 
-    def __init__(self, function: Callable[[Tensor], Tensor], at, noises=(), moment: Moment = Moment()):  # noqa: B008
+    def __init__(self, function: Callable[[Tensor], Tensor], at, noises=(), moment=Moment(), beside=None):  # noqa: B008
         self.function, self.at = function, torch.tensor(at, dtype=torch.float32)
-        self.noises, self.moment = noises, moment
+        self.noises, self.moment, self.beside, self.asked = noises, moment, beside, []
         self.passes = [0, 0]
 
     def gradient(self):
@@ -34,6 +36,12 @@ class Around:
         kept, self.at = self.at, self.at + direction[0] * scale
         yield
         self.at = kept
+
+    def other(self, loss, on, draw):
+        self.asked.append((loss.kind, on, draw))
+        there = copy.copy(self)
+        there.function = self.beside
+        return there
 
     def noise(self, draw):
         return [torch.tensor(self.noises[draw], dtype=torch.float32)]

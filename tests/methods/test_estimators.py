@@ -1,10 +1,14 @@
 """Every gradient estimator against values derived by hand."""
 
+import math
+
 import pytest
 import torch
+from pydantic import ValidationError
 
 from blur_pipeline.methods.choice import Moment
 from blur_pipeline.methods.perturbed import SAM, Curvature, GradientPenalty, Smoothing
+from blur_pipeline.methods.tamper import TamperResistance
 from blur_pipeline.methods.zeroth import Coordinate, Hybrid, TwoPoint
 from tests.methods.around import Around
 
@@ -120,3 +124,57 @@ def test_orders_take_turns_and_the_last_one_is_zeroth():
         passes.append(around.passes)
     zeroth, first = [2, 0], [1, 1]
     assert passes == [zeroth, first, first, zeroth, zeroth]
+
+
+def up(x):
+    return -x.sum()
+
+
+SGD = {"adversary": "sgd", "lrs": [0.5], "tampered": 1, "growth": 0}
+
+
+def test_the_gradient_is_taken_where_the_adversary_has_been():
+    around = Around(bowl, [3.0], beside=up)
+    loss, gradient = TamperResistance(steps=2, every=1, **SGD)(around)
+    assert gradient[0].item() == pytest.approx(3.5 + 4)
+    assert loss.item() == pytest.approx(4.5)  # of θ itself
+    assert around.at.item() == 3
+    assert around.asked == [("nll", "forget", 0), ("nll", "forget", 1)]
+    assert direction(TamperResistance(steps=2, every=2, **SGD), bowl, [3.0], beside=up).item() == pytest.approx(4)
+    assert direction(
+        TamperResistance(steps=2, every=2, untampered=2, **SGD), bowl, [3.0], beside=up
+    ).item() == pytest.approx(10)
+
+
+def test_later_gradients_weigh_more():
+    """As published: 4·exp(0.0625·(i − K + 1)), so the last one 4."""
+    rule = TamperResistance(steps=2, every=1, adversary="sgd", lrs=[0.0])
+    assert direction(rule, bowl, [1.0], beside=up).item() == pytest.approx(4 + 4 * math.exp(-0.0625))
+
+
+def test_an_adversary_that_stands_still_leaves_the_plain_gradient():
+    rule = TamperResistance(steps=4, every=4, adversary="adam", lrs=[0.0], tampered=1)
+    around = Around(quartic, AT, beside=up)
+    torch.testing.assert_close(rule(around)[1][0], around.gradient()[1][0])
+
+
+def test_the_adversary_s_adam_is_torch_s():
+    at = torch.tensor(AT, requires_grad=True)
+    adam = torch.optim.Adam([at], lr=0.1)
+    for _ in range(3):
+        adam.zero_grad()
+        quartic(at).backward()
+        adam.step()
+    found = direction(TamperResistance(steps=3, every=3, lrs=[0.1], tampered=1), bowl, AT, beside=quartic)
+    torch.testing.assert_close(found, at.detach(), rtol=1e-4, atol=1e-5)  # the bowl's gradient is where one is
+
+
+def test_rates_go_by_turns():
+    rule = TamperResistance(steps=1, every=1, **{**SGD, "lrs": [0.5, 1.0]})
+    found = [direction(rule, bowl, [3.0], beside=up, moment=Moment(step, 4)).item() for step in range(3)]
+    assert found == pytest.approx([3.5, 4.0, 3.5])
+
+
+def test_an_adversary_must_be_looked_at():
+    with pytest.raises(ValidationError, match="every is 4, more than the adversary's 3 steps"):
+        TamperResistance(steps=3)

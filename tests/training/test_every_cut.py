@@ -111,6 +111,11 @@ RECIPES = {
     "two_point": {"forget": {"kind": "npo"}, "gradient": {"kind": "two_point", "epsilon": 0.1, "draws": 2}},
     "coordinate": {"forget": {"kind": "npo"}, "gradient": {"kind": "coordinate", "coordinates": 6, "mu": 2}},
     "hybrid": {"forget": {"kind": "npo"}, "gradient": {"kind": "hybrid", "turn": 1, "zeroth": {"epsilon": 2}}},
+    "tamper_resistance": {
+        "forget": {"kind": "npo"},
+        "gradient": {"kind": "tamper_resistance", "steps": 2, "every": 1, "adversary": "sgd", "lrs": [0.1]},
+    },
+    "invariance": {"forget": {"kind": "npo"}, "retain": [{"kind": "nll"}, {"kind": "invariance"}]},
     "pcgrad": {"forget": {"kind": "npo"}, "weighting": {"kind": "pcgrad", "forget": 0.2}},
     "mgda": {"forget": {"kind": "npo"}, "weighting": {"kind": "mgda"}},
     "gru": {"forget": {"kind": "npo"}, "weighting": {"kind": "gru"}},

@@ -92,6 +92,9 @@ class Outputs(Protocol):
     def moment(self) -> Moment:
         """Which step of how many this is."""
 
+    def known(self, loss: Loss) -> Tensor:
+        """The mean over the step that ``loss`` had taken ``beforehand``, a float32 scalar without a gradient."""
+
 
 class Look(Protocol):
     """What a scope or a loss may learn of the target model, float32, from the ``forget`` and the ``retain`` set.
@@ -127,6 +130,8 @@ class Loss(Choice, ABC):
     needs: ClassVar[Literal["nothing", "reference_logprobs", "reference_model"]] = "nothing"
     companions: ClassVar[tuple[str, ...]] = ()
     """Other answers that each example must bring along: ``refusal``, ``alternative``."""
+    foresees: ClassVar[bool] = False
+    """Whether a mean over the whole step must be ``known`` first; a pass without a gradient takes it beforehand."""
 
     @property
     def reads_layer(self) -> int | None:
@@ -152,6 +157,10 @@ class Loss(Choice, ABC):
 
         ``reference`` holds the outputs of the frozen target model where ``needs`` asks for them.
         """
+
+    def beforehand(self, model: Outputs) -> Tensor:
+        """Where it ``foresees``: the mean's numerator, summed over the micro-batch; ``unit`` says what divides it."""
+        raise NotImplementedError
 
 
 class Penalty(Choice, ABC):
@@ -184,6 +193,10 @@ class Probe(Protocol):
     def noise(self, draw: int) -> Gradient:
         """Standard normal numbers for every weight, a function of (seed, step, side, ``draw``), alike on all ranks."""
 
+    def other(self, loss: Loss, on: str, draw: int) -> Probe:
+        """Around the same θ the mean of ``loss`` over as many rows of the set ``on`` as a step has, others for each
+        ``draw``: a function of (seed, step, ``draw``)."""
+
     def coordinates(self, count: int) -> Iterator[Gradient]:
         """Unit vectors along so many different weights, or along all: a function of (seed, step, side)."""
 
@@ -199,6 +212,8 @@ class Estimator(Choice, ABC):
 
     shifts: ClassVar[bool] = False
     """Whether it moves the weights by less than bfloat16 can hold: it then needs ``training.precision`` fp32."""
+    whole_model: ClassVar[bool] = False
+    """Whether it runs the whole model even where the losses of the recipe read a layer."""
 
     @abstractmethod
     def __call__(self, probe: Probe) -> tuple[Tensor, Gradient]:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from blur_pipeline.methods.choice import Estimator, Gradient, Probe
 from blur_pipeline.methods.perturbed import SAM, Curvature, GradientPenalty, Smoothing
+from blur_pipeline.methods.tamper import TamperResistance
 from blur_pipeline.methods.zeroth import Coordinate, Hybrid, TwoPoint
 
 if TYPE_CHECKING:
@@ -25,6 +26,6 @@ class Backprop(Estimator):
 
 
 GradientEstimator = Annotated[
-    Backprop | SAM | Smoothing | GradientPenalty | Curvature | TwoPoint | Coordinate | Hybrid,
+    Backprop | SAM | Smoothing | GradientPenalty | Curvature | TwoPoint | Coordinate | Hybrid | TamperResistance,
     Field(discriminator="kind"),
 ]

@@ -9,6 +9,7 @@ from pydantic import Field
 from blur_pipeline.methods.companions import CompanionLoss
 from blur_pipeline.methods.distillation import CEU, UNDIAL, Entropy, UGradSL
 from blur_pipeline.methods.forget import NPO, RMU, GradientAscent, NPOLogits, SimNPO
+from blur_pipeline.methods.invariance import Invariance
 from blur_pipeline.methods.levels import LevelHinge, LevelSquare
 from blur_pipeline.methods.margins import InvertedHinge, LogitMargin
 from blur_pipeline.methods.representation import ActivationNorm, AdaptiveRMU, RepresentationRerouting
@@ -45,6 +46,7 @@ RetainLoss = Annotated[
     | KL
     | ActivationMSE
     | ActivationNorm
-    | L1,
+    | L1
+    | Invariance,
     Field(discriminator="kind"),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from blur_pipeline.methods.choice import Moment, PerToken
+from blur_pipeline.methods.choice import Loss, Moment, PerToken
 from blur_pipeline.methods.mixture import mixtures
 from blur_pipeline.models.anatomy import decoder_layers, head_sees, only_up_to, plain_head, without_head
 from blur_pipeline.models.chunked_head import by_chunks
@@ -38,9 +38,10 @@ class Forward:
         around: Around = nullcontext,
         logits_chunk: int | None = None,
         moment: Moment = Moment(),  # noqa: B008 (a tuple of two numbers)
+        known: Mapping[Loss, Tensor] | None = None,
     ) -> None:
         self.model, self.batch, self.around, self.logits_chunk = model, batch, around, logits_chunk
-        self._moment = moment
+        self._moment, self._known = moment, known
         self._states: dict[int, Tensor] = {}
         self._calls: dict[int, list[Call]] = {}
         self._companions: dict[str, Forward] = {}
@@ -99,6 +100,9 @@ class Forward:
 
     def moment(self) -> Moment:
         return self._moment
+
+    def known(self, loss: Loss) -> Tensor:
+        return self._known[loss]
 
     def companion(self, name: str) -> Forward:
         if name not in self._companions:

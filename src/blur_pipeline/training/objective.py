@@ -19,6 +19,8 @@ from blur_pipeline.training.workers import world
 
 Rows = Mapping[str, Sequence[int]]
 """The rows of a step on all ranks, by set."""
+Known = dict[Loss, Tensor]
+"""Means over a step that losses had taken beforehand."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,31 @@ class Objective:
     penalties: Sequence[Penalty] = ()
     """Beside the losses; they are no part of ``accumulate`` (training/penalties.py)."""
 
-    def accumulate(self, rows: Rows, moment: Moment, backward: bool = True) -> Tensor:
+    @torch.no_grad()
+    def foresee(self, rows: Rows, moment: Moment) -> dict[str, Known]:
+        """By set the means over ``rows`` that its losses must know first, over all ranks."""
+        found: dict[str, Known] = {}
+        for name, losses in self.losses.items():
+            wanting = list(dict.fromkeys(loss for loss in losses if loss.foresees))  # in one order on all ranks
+            if not wanting:
+                continue
+            examples = self.sets[name]
+            known = {loss: torch.zeros((), device=self.device) for loss in wanting}
+            for members, counts in self._cut(examples, rows[name]):
+                forward = self._forward(wanting, examples, members, moment)
+                with autocast(self.engine.precision, self.device):
+                    for loss in wanting:
+                        known[loss] += loss.beforehand(forward) * float(counts)
+            for loss, mean in known.items():
+                mean /= examples.count(rows[name], loss.unit)
+            if world.size() > 1:
+                world.sum_over_ranks_(list(known.values()))
+            found[name] = known
+        return found
+
+    def accumulate(
+        self, rows: Rows, moment: Moment, backward: bool = True, known: Mapping[str, Known] | None = None
+    ) -> Tensor:
         """This rank's share of the losses' means over ``rows``, a detached float32 scalar; with ``backward`` its
         gradient is added to ``.grad``.
 
@@ -51,7 +77,8 @@ class Objective:
             shares = [loss.weight / examples.counted_by(loss.counted).count(rows[name], loss.unit) for loss in losses]
             for members, counts in micro_batches:
                 with torch.set_grad_enabled(backward):
-                    part = self._sum(losses, shares, examples, members, moment) * float(counts)
+                    forward = self._forward(losses, examples, members, moment, (known or {}).get(name))
+                    part = self._sum(losses, shares, forward) * float(counts)
                 if backward:
                     part.backward()
                 value += part.detach()
@@ -72,19 +99,21 @@ class Objective:
             size = self.engine.micro_batch_size or len(rows)
             yield from (rows[first : first + size] for first in range(0, len(rows), size))
 
-    def _sum(
-        self, losses: list[Loss], shares: list[float], examples: Examples, rows: Sequence[int], moment: Moment
-    ) -> Tensor:
-        beside = sorted({name for loss in losses for name in loss.companions})
-        batch = examples.batch(rows, layout=self.engine.layout, companions=beside).to(self.device)
+    def _sum(self, losses: list[Loss], shares: list[float], forward: Forward) -> Tensor:
         with autocast(self.engine.precision, self.device):
-            forward = Forward(self.model, batch, logits_chunk=self.engine.logits_chunk, moment=moment)
             theirs = self.reference and self.reference.outputs(forward)
             terms = [
                 share * loss(forward, theirs if loss.needs == "reference_model" else None)
                 for loss, share in zip(losses, shares, strict=True)
             ]
         return torch.stack(terms).sum()
+
+    def _forward(
+        self, losses: list[Loss], examples: Examples, rows: Sequence[int], moment: Moment, known: Known | None = None
+    ) -> Forward:
+        beside = sorted({name for loss in losses for name in loss.companions})
+        batch = examples.batch(rows, layout=self.engine.layout, companions=beside).to(self.device)
+        return Forward(self.model, batch, logits_chunk=self.engine.logits_chunk, moment=moment, known=known)
 
 
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager:

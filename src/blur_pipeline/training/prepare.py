@@ -73,7 +73,7 @@ def prepare(
         base_of(model).disable_input_require_grads()
     weights = None if sharded else Weights(model, engine.precision)  # before it is placed: bf16 halves what is moved
     if weights:  # shards are placed as they are cut
-        _place(model, losses, device, validates)
+        _place(model, losses, device, validates or recipe.gradient.whole_model)
         weights.follow()
     adapters_off = recipe.scope.off_is_target
     reference = freeze_reference(model, sharded, adapters_off) if recipe.needs("reference_model") else None

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from blur_pipeline.methods.choice import Moment
+from blur_pipeline.methods.choice import Loss, Moment
+from blur_pipeline.models.examples import stream_rows
 from blur_pipeline.training.dropout import seed_dropout
 from blur_pipeline.training.gradients import Gradient, inner, take_gradient
 from blur_pipeline.training.objective import Objective, Rows
@@ -34,16 +35,26 @@ class StepProbe:
 
     def gradient(self) -> tuple[Tensor, Gradient]:
         """One pass forward and backward over the step's rows."""
-        seed_dropout(self.seed, self.moment.step, self.side)
-        loss = self.objective.accumulate(self.rows, self.moment)
+        loss = self._accumulate()
         gradient = take_gradient(self.weights.parameters, self.sharded)
         return _over_ranks(loss + self._price(gradient)), gradient
 
     def loss(self) -> Tensor:
         """One pass forward."""
+        return _over_ranks(self._accumulate(backward=False) + self._price())
+
+    def _accumulate(self, backward: bool = True) -> Tensor:
         seed_dropout(self.seed, self.moment.step, self.side)
-        value = self.objective.accumulate(self.rows, self.moment, backward=False)
-        return _over_ranks(value + self._price())
+        if known := self.objective.foresee(self.rows, self.moment):
+            seed_dropout(self.seed, self.moment.step, self.side)  # what was foreseen is what comes
+        return self.objective.accumulate(self.rows, self.moment, backward, known)
+
+    def other(self, loss: Loss, on: str, draw: int) -> StepProbe:
+        """Rows of a stream of their own for each draw, wherever the step's are from."""
+        objective = replace(self.objective, losses={on: [loss]}, penalties=(), reference=None)
+        total, size = len(self.objective.sets[on]), len(self.rows[on])
+        rows = stream_rows(total, size, self.seed, self.moment.step, stream=(2, draw))
+        return replace(self, objective=objective, rows={on: rows})
 
     def _price(self, gradient: Gradient | None = None) -> Tensor | float:
         return price(self.objective.penalties, self.weights.moved, self.moment, self.sharded, gradient)
