@@ -116,12 +116,18 @@ RECIPES = {
         "gradient": {"kind": "tamper_resistance", "steps": 2, "every": 1, "adversary": "sgd", "lrs": [0.1]},
     },
     "invariance": {"forget": {"kind": "npo"}, "retain": [{"kind": "nll"}, {"kind": "invariance"}]},
+    "sophia": {"forget": {"kind": "npo"}, "optimizer": {"kind": "sophia", "gamma": 3, "eps": 0.1, "lr": 1e-2}},
+    "schedule_free": {"forget": {"kind": "npo"}, "optimizer": {"kind": "schedule_free", "lr": 1e-2}},
     "pcgrad": {"forget": {"kind": "npo"}, "weighting": {"kind": "pcgrad", "forget": 0.2}},
     "mgda": {"forget": {"kind": "npo"}, "weighting": {"kind": "mgda"}},
     "gru": {"forget": {"kind": "npo"}, "weighting": {"kind": "gru"}},
     "dual": {"forget": {"kind": "npo"}, "weighting": {"kind": "dual", "penalty": 0.5, "bound": 2}},
 }
-UNCUT: dict[str, str] = {"adamw_8bit": "its moments are rounded to eight bits, block by block of whole tensors"}
+UNCUT: dict[str, str] = {
+    "adamw_8bit": "its moments are rounded to eight bits, block by block of whole tensors",
+    "sign": "a sum of another rounding may have another sign; test_memory.py",
+    "n_bit": "a sum of another rounding may be rounded to another number; test_memory.py",
+}
 """Choices that stand in no recipe above, with the reason."""
 CUTS = {
     "micro-batches of one": {"micro_batch_size": 1},

@@ -69,9 +69,11 @@ class Parameters(Block):
         return self
 
     @model_validator(mode="after")
-    def _precise_enough(self) -> Parameters:
+    def _fits_together(self) -> Parameters:
         if refused := self.unlearning.recipe.refuses(self.training.precision):
             raise ValueError(f"method {self.method}: {refused}")
+        if self.unlearning.recipe.optimizer.kind == "schedule_free" and self.unlearning.stopping.kind == "best":
+            raise ValueError("a schedule-free optimizer keeps its last mean; give unlearning.stopping off or fixed")
         return self
 
     @model_validator(mode="before")

@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from blur_pipeline.methods.choice import Choice
+from blur_pipeline.methods.few_bits import NBit, Sign
+from blur_pipeline.methods.schedule_free import ScheduleFree
+from blur_pipeline.methods.sophia import Sophia
+from blur_pipeline.methods.stepper import Stepper
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Optimizer
-
-
-class Average(Choice):
-    """The running mean of the weights over the later steps, which is what is kept in the end (Izmailov et al., arXiv
-    1803.05407; Unlearn-Smooth's "WA", arXiv 2502.05374)."""
-
-    start: float = Field(0.5, ge=0, lt=1, description="share of the training before the first weights are taken")
-    every: int = Field(5, ge=1)
-
-    def takes(self, done: int, steps: int) -> bool:
-        """Whether the weights after ``done`` of ``steps`` steps are one of those."""
-        first = int(self.start * steps) + 1
-        return done >= first and (done - first) % self.every == 0
-
-    def taken(self, done: int, steps: int) -> int:
-        """How many have been taken after ``done`` steps."""
-        return max(0, (done - int(self.start * steps) - 1) // self.every + 1)
-
-
-class Stepper(Choice, ABC):
-    """What every optimizer has; it may take the mean of several weights at the end."""
-
-    lr: float = Field(1e-5, gt=0)
-    weight_decay: float = Field(0.01, ge=0)
-    average: Average | None = None
-
-    @abstractmethod
-    def __call__(self, parameters: list[Tensor]) -> Optimizer:
-        """An optimizer over ``parameters``, float32, with decoupled weight decay alone."""
 
 
 class _Adam(Stepper):
@@ -88,4 +61,4 @@ class AdamW8bit(_Adam):
         return BitsAdamW8bit(parameters, lr=self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay)
 
 
-OptimizerChoice = Annotated[AdamW | AdamW8bit, Field(discriminator="kind")]
+OptimizerChoice = Annotated[AdamW | AdamW8bit | Sophia | Sign | NBit | ScheduleFree, Field(discriminator="kind")]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from blur_pipeline.methods.optimizer import Average
+from blur_pipeline.methods.stepper import Average
 
 NAME = "average"
 
@@ -25,7 +25,8 @@ def take_(average: Average, memory: dict, moved: Sequence[Tensor], done: int, st
 
 
 @torch.no_grad()
-def end_(average: Average, memory: dict, moved: Sequence[Tensor], done: int, steps: int) -> None:
+def end_(average: Average | None, memory: dict, moved: Sequence[Tensor], done: int, steps: int) -> None:
     """The mean becomes the weights, where any were taken."""
-    if average.taken(done, steps):
-        torch._foreach_copy_(list(moved), memory[NAME])
+    if average and average.taken(done, steps):
+        for weight, mean in zip(moved, memory[NAME], strict=True):  # one by one: FSDP2's shards know no other way
+            weight.copy_(mean)

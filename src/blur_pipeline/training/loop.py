@@ -130,7 +130,8 @@ def _train(model: nn.Module, run: Run, device: torch.device, folder: Path | None
 
     if isinstance(run.stopping, Best):
         _return_to_best(run, state, progress)
-    elif recipe.optimizer.average:
+    else:
+        recipe.optimizer.settle(optimizer)
         averaging.end_(recipe.optimizer.average, memory, weights.moved, len(progress.history), run.total_steps)
         weights.publish()
     weights.finish()

@@ -1,0 +1,50 @@
+"""AdamW that needs no learning-rate curve."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, field_validator
+
+from blur_pipeline.methods.stepper import Average, Stepper
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.optim import Optimizer
+
+
+class ScheduleFree(Stepper):
+    """Schedule-free AdamW (Defazio et al., arXiv 2405.15682), TAR's optimizer, by its authors' library.
+
+    Gradients are taken at y, between the steps' end z and their running mean x, which is what is kept in the end. The
+    schedule's curve should be constant, with or without warm-up.
+    """
+
+    kind: Literal["schedule_free"] = "schedule_free"
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = Field(1e-8, gt=0)
+
+    @field_validator("average")
+    @classmethod
+    def _averages_already(cls, value: Average | None) -> None:
+        if value is not None:
+            raise ValueError("a schedule-free optimizer keeps a mean of the weights already; leave it out")
+
+    def __call__(self, parameters: list[Tensor]) -> Optimizer:
+        """An optimizer over ``parameters``."""
+        from schedulefree import AdamWScheduleFree
+
+        optimizer = AdamWScheduleFree(
+            parameters,
+            lr=self.lr,
+            betas=self.betas,
+            eps=self.eps,
+            weight_decay=self.weight_decay,
+            foreach=False,
+        )
+        optimizer.train()
+        return optimizer
+
+    def settle(self, optimizer: Optimizer) -> None:
+        """From y to x."""
+        optimizer.eval()
