@@ -1,12 +1,11 @@
 """Every shipped environment resolves: parameters are valid, every dataset has an entry that can be built."""
 
+import functools
 import re
-from functools import cache
 
 import pytest
 import yaml
 from kedro.io import DataCatalog
-from omegaconf import OmegaConf
 
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.parameters import check_parameters
@@ -23,10 +22,16 @@ def loader(env: str, **runtime) -> IdentifyingConfigLoader:
     return IdentifyingConfigLoader(str(PROJECT / "conf"), env=env, runtime_params=runtime, **CONFIG_LOADER_ARGS)
 
 
-@cache
-def read(env: str) -> dict:
-    """The parameters of ``env``, read once."""
+@functools.cache
+def resolved(env: str) -> dict:
+    """Its parameters; to resolve them anew for each method takes minutes."""
     return loader(env)["parameters"]
+
+
+def parameters_of(env: str, method: str, **training):
+    raw = resolved(env)
+    unlearning = raw["unlearning"] | {"method": method}
+    return check_parameters(raw | {"method": method, "unlearning": unlearning, "training": raw["training"] | training})
 
 
 def test_the_environments_of_the_plan_are_there():
@@ -36,25 +41,33 @@ def test_the_environments_of_the_plan_are_there():
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 @pytest.mark.parametrize("method", METHODS)
 def test_parameters_resolve_for_every_method(env, method):
-    raw = read(env)
-    parameters = check_parameters(raw | {"method": method, "unlearning": raw["unlearning"] | {"method": method}})
-    assert parameters.benchmark == loader(env)["globals"]["benchmark"]
+    parameters = parameters_of(env, method, precision="fp32")
+    assert parameters.benchmark == resolved(env)["benchmark"]
     recipe = parameters.unlearning.recipe
-    assert recipe.weighting.kind == ("bilevel" if method.startswith("blur") else "sum")
+    assert (recipe.weighting.kind == "bilevel") == method.startswith("blur")
     assert parameters.unlearning.schedule_of(method).total_steps(40) > 0
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_a_method_runs_in_the_environment_s_precision_or_asks_for_fp32(env):
+    precision = check_parameters(resolved(env)).training.precision
+    for method in METHODS:
+        if parameters_of(env, method, precision="fp32").unlearning.recipe.refuses(precision):
+            with pytest.raises(BadInputError, match=r"give training\.precision fp32 instead of"):
+                parameters_of(env, method)
+        else:
+            parameters_of(env, method)
 
 
 @pytest.mark.parametrize("env", ["tofu", "muse_news", "muse_books", "wmdp", "smollm2"])
 @pytest.mark.parametrize("method", METHODS)
 def test_no_setting_of_a_method_is_taken_from_the_embedded_default(env, method):
     """That one is tuned for its own small world. What holds the weights and the length of a training is said again."""
-    said = read(env)["unlearning"]
-    files = sorted((PROJECT / "conf" / env).glob("parameters_methods*.yml"))
-    blocks = [yaml.safe_load(file.read_text())["unlearning"] for file in files]
-    methods = {name: preset for block in blocks for name, preset in block["methods"].items()}
-    own = {"schedule": blocks[0]["schedule"], "methods": methods}
-    default = read("base")["unlearning"]["methods"][method]
-    preset = own["methods"][method]
+    said = resolved(env)["unlearning"]
+    files = sorted((PROJECT / "conf" / env).glob("parameters_methods*.yml"))  # the first has the common schedule
+    own, *further = (yaml.safe_load(path.read_text())["unlearning"] for path in files)
+    default = resolved("base")["unlearning"]["methods"][method]
+    preset = next(part["methods"][method] for part in (own, *further) if method in part["methods"])
     weights = {"forget", "retain", "gamma"} & default.get("weighting", {}).keys()
     one = {"forget": 1.0, "retain": 1.0}  # what a weight is that nobody names
     lacking = {key for key in weights if default["weighting"][key] != one.get(key)} - preset.get("weighting", {}).keys()
