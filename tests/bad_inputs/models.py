@@ -32,6 +32,17 @@ def given(name: str, words: str, spoil: Callable[[Path], object]) -> BadModel:
     return BadModel(name, words, spoil, changes)
 
 
+def towards_itself(name: str, words: str) -> BadModel:
+    """The given target is the base model, and the method goes back towards that."""
+    changes = (
+        ("models.base", PRETRAINED),
+        ("models.target", {"kind": "given", "path": "model"}),
+        ("method", "interpolation"),
+        ("unlearning.method", "interpolation"),
+    )
+    return BadModel(name, words, lambda model: None, changes)
+
+
 def chat(name: str, template: str, words: str) -> BadModel:
     """The tokenizer comes with this chat template."""
     changes = (("models.base", PRETRAINED), ("curation.prompt", {"kind": "chat"}))
@@ -149,6 +160,7 @@ ROWS = [
         config(max_position_embeddings=64),
     ),
     given("a given target with weights cut short", r"model\.safetensors: damaged", weights(lambda b: b[:-9])),
+    towards_itself("a way back to where one is", "'interpolation' goes back towards models.base, but"),
     given("a given target without weights", r"no model\.safetensors", without("model.safetensors")),
     given("a given target that is an encoder", "no causal language model", config(architectures=["BertForMaskedLM"])),
     given("a given target that is not there", "no such model folder", lambda model: shutil.rmtree(model)),

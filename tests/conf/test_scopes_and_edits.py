@@ -8,7 +8,7 @@ from blur_pipeline.config.parameters import check_parameters
 from tests.conf.test_environments import loader
 from tests.conftest import PROJECT
 
-PRESETS = ["wagle_npo", "prune_npo", "layers_npo", "loku"]
+PRESETS = ["wagle_npo", "prune_npo", "layers_npo", "loku", "task_vector", "interpolation", "repselect"]
 ENVIRONMENTS = ["tofu", "muse_news", "muse_books", "wmdp", "smollm2", "own_data"]
 
 
@@ -30,3 +30,9 @@ def test_an_environment_says_every_number_itself(env, method):
     default = flatten(presets("base", f"parameters/methods/{method}.yml")[method])
     said = flatten(presets(env)[method])
     assert {key for key in default if not key.endswith("kind")} <= said.keys()
+
+
+def test_seuf_stands_where_mixtures_of_experts_are_published():
+    recipe = check_parameters(loader("wmdp", method="seuf")["parameters"]).unlearning.recipe
+    assert [loss.kind for loss in recipe.forget] == ["npo", "router_anchor"]
+    assert recipe.scope.kind == "seuf"

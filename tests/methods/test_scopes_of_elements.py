@@ -7,12 +7,13 @@ import torch
 from pydantic import ValidationError
 
 from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.methods.mean_gradient import mean_gradient
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.methods.scopes.choice import Opened
 from blur_pipeline.methods.scopes.plain import AllWeights, Layers
 from blur_pipeline.methods.scopes.prune import Prune
 from blur_pipeline.methods.scopes.shares import largest
-from blur_pipeline.methods.scopes.wagle import Wagle, mean_gradient
+from blur_pipeline.methods.scopes.wagle import Wagle
 from blur_pipeline.models.forward import Forward
 from blur_pipeline.training.checkpoints import Checkpoints
 from blur_pipeline.training.engine import Engine

@@ -67,6 +67,7 @@ RECIPES = {
     "loku": {"forget": {"kind": "ga"}, "retain": {"kind": "kl"}, "scope": {"kind": "fila", "rank": 2}},
     "wagle_npo": {"forget": {"kind": "npo"}, "scope": {"kind": "wagle", "keep": 0.5, "mu": 1.0}},
     "prune_kl": {"forget": {"kind": "npo"}, "retain": {"kind": "kl"}, "scope": {"kind": "prune", "share": 0.3}},
+    "sgd": {"forget": {"kind": "npo"}, "optimizer": {"kind": "sgd", "lr": 1e-2, "weight_decay": 0.01}},
     "layers": {"forget": {"kind": "npo"}, "scope": {"kind": "layers", "first": 1, "modules": ["mlp.*"]}},
     "blur_adaptive_rmu": {
         "forget": [

@@ -185,6 +185,7 @@ def _models(parameters: Parameters) -> None:
         raise BadInputError("curation.prompt.kind is 'chat', but a fresh model has no chat template; use kind 'plain'.")
     _layers(parameters)
     _experts(parameters)
+    _base_apart(parameters)
     if isinstance(models.retrained, Scores):
         require_tables(SavedScores(folder=models.retrained.path))
 
@@ -215,4 +216,16 @@ def _experts(parameters: Parameters) -> None:
         raise BadInputError(
             f"The method '{parameters.method}' chooses among the experts of a model, but this one has none; give a "
             "mixture of experts as models.base, or another method."
+        )
+
+
+def _base_apart(parameters: Parameters) -> None:
+    """An edit towards the base model needs a target that is another one."""
+    base, target, edit = parameters.models.base, parameters.models.target, parameters.unlearning.edit
+    if edit is None or not edit.needs_base or not isinstance(target, Given) or not isinstance(base, PretrainedModel):
+        return
+    if (base.path, base.revision) == (target.path, target.revision):
+        raise BadInputError(
+            f"The method '{parameters.method}' goes back towards models.base, but models.target is that very model; "
+            "give as models.base one that has not seen the forget set."
         )

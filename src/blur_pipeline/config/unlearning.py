@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from blur_pipeline.config.block import Block, switched
+from blur_pipeline.methods.edit import EditChoice
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.training.schedule import Schedule
 from blur_pipeline.training.stopping import Best, Fixed, Off, Stopping
@@ -26,6 +27,21 @@ class Preset(Recipe):
     schedule: dict[str, Any] = Field(default_factory=dict)
 
 
+class EditPreset(Block):
+    """An edit under a name, and where the schedule of the training that it begins with differs from the common one."""
+
+    edit: EditChoice
+    schedule: dict[str, Any] = Field(default_factory=dict)
+
+
+def _which(value: Any) -> str:
+    """No names of fields, which would look like keys of the YAML in a sentence about a wrong one."""
+    return "edited" if isinstance(value, EditPreset) or (isinstance(value, dict) and "edit" in value) else "trained"
+
+
+AnyPreset = Annotated[Annotated[Preset, Tag("trained")] | Annotated[EditPreset, Tag("edited")], Discriminator(_which)]
+
+
 class Unlearning(Block):
     """The methods by name, the one to use, and the common schedule."""
 
@@ -34,7 +50,7 @@ class Unlearning(Block):
     seeds: Annotated[list[Seed], BeforeValidator(_spaced)] = Field(
         default_factory=lambda: [0, 1, 2], description="of the pipeline seeds, a child run each; '0 1 2' will do"
     )
-    methods: dict[str, Preset]
+    methods: dict[str, AnyPreset]
     schedule: Schedule = Schedule()
     stopping: Annotated[Stopping, switched(Off, Fixed, Best)] = Off()
 
@@ -48,12 +64,22 @@ class Unlearning(Block):
 
     @property
     def recipe(self) -> Recipe:
-        """The six choices of the method in use."""
+        """The six choices of the method in use; of an edit, those of the training that it begins with."""
+        if self.edit is not None:
+            return self.edit.training() or Recipe()
         return Recipe(**{name: getattr(self.methods[self.method], name) for name in Recipe.model_fields})
+
+    @property
+    def edit(self) -> EditChoice | None:
+        """What the method in use does in place of a training; None for a recipe."""
+        return getattr(self.methods[self.method], "edit", None)
 
     def choices(self) -> dict[str, Any]:
         """All of the method in use but its seed: what sets a configuration apart from others of the same target."""
         schedule = self.schedule_of(self.method)
+        if self.edit is not None:
+            trains = self.edit.training() is not None
+            return {"edit": self.edit.model_dump()} | ({"schedule": schedule.model_dump()} if trains else {})
         return self.recipe.model_dump() | {
             "schedule": schedule.model_dump(),
             "stopping": self.stopping.model_dump(),

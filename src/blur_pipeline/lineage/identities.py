@@ -170,7 +170,9 @@ def _with_unlearned(
     parts, method = decided_by(parameters), parameters.unlearning.method
     found = dict(shared)
     recipe = {"method": method, **parameters.unlearning.choices(), **parameters.training.numerics()}
-    parents = {name: found[name].sha256 for name in ("target", "data", "lessons", "reference")}
+    edit = parameters.unlearning.edit
+    known = ("target", "data", "lessons", "reference", *(("base",) if edit is not None and edit.needs_base else ()))
+    parents = {name: found[name].sha256 for name in known}
     found["unlearned"] = Identity.of("unlearned", method, {**recipe, "seed": parameters.unlearning.seed}, parents)
     configuration = Identity.of("unlearned", method, recipe, parents).sha256
     _measure("unlearned", MEASURED, found, parts, inputs, parameters, further)

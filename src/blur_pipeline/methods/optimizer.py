@@ -61,4 +61,17 @@ class AdamW8bit(_Adam):
         return BitsAdamW8bit(parameters, lr=self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay)
 
 
-OptimizerChoice = Annotated[AdamW | AdamW8bit | Sophia | Sign | NBit | ScheduleFree, Field(discriminator="kind")]
+class SGD(Stepper):
+    """θ ← θ·(1 − lr·λ) − lr·d: without momentum weight decay is decoupled by itself."""
+
+    kind: Literal["sgd"] = "sgd"
+    weight_decay: float = Field(0.0, ge=0)
+
+    def __call__(self, parameters: list[Tensor]) -> Optimizer:
+        """An optimizer over ``parameters``, which remembers nothing."""
+        from torch.optim import SGD as TorchSGD  # noqa: N811
+
+        return TorchSGD(parameters, lr=self.lr, weight_decay=self.weight_decay)
+
+
+OptimizerChoice = Annotated[AdamW | AdamW8bit | SGD | Sophia | Sign | NBit | ScheduleFree, Field(discriminator="kind")]

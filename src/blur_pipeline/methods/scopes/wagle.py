@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from blur_pipeline.methods.mean_gradient import mean_gradient
 from blur_pipeline.methods.scopes.choice import Look, Opened, ScopeChoice
 from blur_pipeline.methods.scopes.shares import largest
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from torch.nn import Module
 
 
@@ -38,15 +38,3 @@ class Wagle(ScopeChoice):
         for t, f, r in zip(theta, forget, retain, strict=True):
             f.mul_(t.detach() - r / self.mu).abs_()
         return Opened(model, dict(zip(named, largest(forget, self.keep), strict=True)))
-
-
-def mean_gradient(look: Look, name: str, parameters: list[Tensor]) -> list[Tensor]:
-    """Of the mean NLL of a set's supervised tokens."""
-    import torch
-
-    total, tokens = [torch.zeros_like(p, requires_grad=False) for p in parameters], 0
-    for gradient, count in look.gradients(name, parameters):
-        torch._foreach_add_(total, gradient)
-        tokens += count
-    torch._foreach_div_(total, max(tokens, 1))
-    return total

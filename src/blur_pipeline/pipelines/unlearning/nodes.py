@@ -9,6 +9,7 @@ import pandas as pd
 from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.methods.generic import GENERIC
 from blur_pipeline.pipelines.training_run import run_training
+from blur_pipeline.pipelines.unlearning.editing import edit_model
 from blur_pipeline.pipelines.unlearning.lessons import (
     companions_of,
     forget_examples,
@@ -48,13 +49,25 @@ def score_reference(target_model: Any, forget: Any, parameters: Parameters) -> p
 
 
 def unlearn(
-    target_model: Any, forget: Any, further: Any, retain: Any, reference: pd.DataFrame, parameters: Parameters
+    target_model: Any,
+    forget: Any,
+    further: Any,
+    retain: Any,
+    reference: pd.DataFrame,
+    tokenizer: Any,
+    parameters: Parameters,
 ) -> tuple[Any, pd.DataFrame]:
-    """The unlearned model, and one row of scalars per step."""
+    """The unlearned model, and one row of scalars per step; of an edit there is one.
+
+    The tokenizer is what a fresh base model is built from, where an edit asks for that.
+    """
     from blur_pipeline.models.examples import Examples
     from blur_pipeline.training.loop import Run
 
-    unlearning, recipe = parameters.unlearning, parameters.unlearning.recipe
+    unlearning = parameters.unlearning
+    if unlearning.edit is not None:
+        return edit_model(target_model, forget, tokenizer, parameters)
+    recipe = unlearning.recipe
     if ranks_by_gradient(parameters):
         forget = steepest(forget, reference, parameters.curation.core_set.share)
     run = Run(

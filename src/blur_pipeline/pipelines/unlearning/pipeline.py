@@ -23,6 +23,7 @@ def create_pipeline() -> Pipeline:
                     "further_lessons",
                     "retain_tokens",
                     "reference_logprobs",
+                    "tokenizer",
                     "parameters",
                 ],
                 ["unlearned_model", "unlearning_log"],

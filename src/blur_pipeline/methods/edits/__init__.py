@@ -1,0 +1,1 @@
+"""Edits in place of a training: one file a choice; ``methods/edit.py`` names them all."""

@@ -1,0 +1,50 @@
+"""What the node ``unlearn`` does where a method is an edit: what it asks for, then new weights at once."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pandas as pd
+
+from blur_pipeline.config.parameters import Parameters
+from blur_pipeline.pipelines.training_run import run_training
+
+
+def edit_model(target_model: Any, forget: Any, tokenizer: Any, parameters: Parameters) -> tuple[Any, pd.DataFrame]:
+    """The edited model, and a single row: how far its weights were moved.
+
+    The training that an edit begins with has checkpoints of its own, so a run that was broken off takes it up again;
+    the edit itself is made anew.
+    """
+    from blur_pipeline.methods.edits.choice import Given
+    from blur_pipeline.models.devices import resolve_device
+    from blur_pipeline.models.examples import Examples
+    from blur_pipeline.training.editing import apply
+    from blur_pipeline.training.look import SetLook
+    from blur_pipeline.training.loop import Run
+
+    unlearning, device = parameters.unlearning, resolve_device(parameters.device)
+    edit, recipe, trained = unlearning.edit, unlearning.edit.training(), None
+    examples = Examples.from_columns(forget["input_ids"], forget["labels"], forget["topic"])
+    if recipe is not None:
+        schedule = unlearning.schedule_of(unlearning.method)
+        run = Run(recipe, schedule, examples, seed=unlearning.seed, engine=parameters.training)
+        folder = f"{parameters.checkpoint_folder}/{unlearning.method}"
+        trained, _ = run_training(
+            "Learning the forget set", copy.deepcopy(target_model), run, parameters.device, folder
+        )
+    given = Given(
+        trained,
+        _base(tokenizer, parameters) if edit.needs_base else None,
+        lambda model: SetLook(model.to(device), {"forget": examples}, device),
+    )
+    return target_model, pd.DataFrame([apply(edit, target_model, given, unlearning.seed)])
+
+
+def _base(tokenizer: Any, parameters: Parameters) -> Any:
+    """As the stage ``base`` has it, to the bit: what it keeps of a pretrained model is an address."""
+    from blur_pipeline.models.sources import FreshModel
+
+    base = parameters.models.base
+    return base.build(tokenizer, parameters.models.seed) if isinstance(base, FreshModel) else base.load()
