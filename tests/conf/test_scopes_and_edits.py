@@ -8,7 +8,7 @@ from blur_pipeline.config.parameters import check_parameters
 from tests.conf.test_environments import loader
 from tests.conftest import PROJECT
 
-PRESETS = ["wagle_npo", "prune_npo", "layers_npo", "loku", "task_vector", "interpolation", "repselect"]
+PRESETS = ["wagle_npo", "prune_npo", "layers_npo", "loku", "input_vector", "task_vector", "interpolation", "repselect"]
 ENVIRONMENTS = ["tofu", "muse_news", "muse_books", "wmdp", "smollm2", "own_data"]
 
 

@@ -24,6 +24,7 @@ CASES = [
     *((model, "blur_npo") for model in MODELS),
     *(("llama", recipe) for recipe in ("blur_rmu", "grad_diff_kl", "lora")),  # θ₀: a layer, a second model, adapters
     ("tied", "lora"),
+    ("tied", "input_vector_kl"),  # it unties them in the end
 ]
 
 
@@ -88,7 +89,9 @@ def test_shards_give_what_one_process_gives(folder, model, recipe):
 @pytest.mark.parametrize(("model", "recipe"), CASES)
 def test_no_rank_holds_or_reads_the_whole_model(folder, model, recipe):
     counts = [torch.load(folder / f"{model}-{recipe}" / f"counts-{rank}.pt") for rank in (0, 1)]
-    times = 2 if recipe in ("grad_diff_kl", "blur_rmu") else 1  # θ₀ is a second model out of the same files
+    times = (
+        2 if recipe in ("grad_diff_kl", "blur_rmu", "input_vector_kl") else 1
+    )  # θ₀ is a second model out of the same files
     every = counts[0][1]
     assert sum(held for held, *_ in counts) == every
     for held, _, read in counts:
