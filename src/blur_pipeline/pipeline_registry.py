@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline
 
-from blur_pipeline.pipelines import comparison, curation, evaluation, reporting, seeds, target, unlearning
+from blur_pipeline.pipelines import campaign, comparison, curation, evaluation, reporting, seeds, target, unlearning
 
 
 def register_pipelines() -> dict[str, Pipeline]:
     """``__default__`` is the whole protocol, of which a run makes what is missing.
 
     ``kedro run``, then ``kedro run --params method=npo`` for each further method, then ``kedro run --pipelines
-    comparison`` ranks them all. ``seeds`` does the protocol once per seed of the unlearning.
+    comparison`` ranks them all. ``seeds`` does the protocol once per seed of the unlearning, ``campaign`` with many
+    settings of many methods.
     """
     parts = {
         "curation": curation.create_pipeline(),
@@ -21,4 +22,5 @@ def register_pipelines() -> dict[str, Pipeline]:
         "reporting": reporting.create_pipeline(),
     }
     extra = {"seeds": seeds.create_pipeline(), "comparison": comparison.create_pipeline()}
+    extra["campaign"] = campaign.create_pipeline()
     return {**parts, **extra, "__default__": sum(parts.values(), Pipeline([]))}

@@ -96,6 +96,8 @@ HARMLESS: dict[str, tuple[str, Any]] = {
     "training.resume": ("training.resume", "never"),
     "evaluation.keep_days": ("evaluation.keep_days", 2),
     "reporting.register_model": ("reporting.register_model", "none"),
+    "campaign.path": ("campaign.path", "conf/campaigns/mine.yml"),
+    "ranges of a preset": ("unlearning.methods.blur_npo.ranges", {"optimizer.lr": {"around": 2.0}}),
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from blur_pipeline.commands.campaign import run_campaign
 from blur_pipeline.commands.last_door import KEPT, sentence_of
 from blur_pipeline.commands.retrained import LOOKING, train_further
 from blur_pipeline.commands.runs import look_ahead
@@ -17,6 +18,7 @@ from blur_pipeline.commands.seeds import require_several, run_each_seed
 from blur_pipeline.config.errors import BadInputError
 
 SEEDS = "seeds"
+CAMPAIGN = "campaign"
 INTERRUPTED = 130
 
 
@@ -31,6 +33,8 @@ def run_plainly(kedro_run: Callable[..., Any], options: dict[str, Any]) -> Any:
     try:
         _known(options)
         asked = set(_asked(options)) or {"__default__"}
+        if CAMPAIGN in asked:
+            return run_campaign(kedro_run, options)
         if not asked & LOOKING:
             return kedro_run(**options)
         parameters, further = look_ahead(options)

@@ -39,21 +39,39 @@ def mlflow_run(name: str, nested: bool = False) -> Iterator[None]:
         mlflow.MlflowClient().set_terminated(run.info.run_id, status)
 
 
-def look_ahead(options: dict[str, Any]) -> tuple[Parameters, dict[str, str]]:
-    """The checked parameters, and by seed where the scores of further retrained models lie.
-
-    kedro-mlflow sets up store and experiment as the context is made.
-    """
+@contextmanager
+def _configuration(options: dict[str, Any]) -> Iterator[Any]:
+    """The configuration loader of a run; kedro-mlflow sets up store and experiment as the context is made."""
     from kedro.framework.session import KedroSession
-
-    from blur_pipeline.config.parameters import check_parameters
 
     where = {"env": options.get("env"), "conf_source": options.get("conf_source")}
     with KedroSession.create(project_path=Path.cwd(), runtime_params=options.get("params"), **where) as session:
-        loader = session.load_context().config_loader
+        yield session.load_context().config_loader
+
+
+def look_ahead(options: dict[str, Any]) -> tuple[Parameters, dict[str, str]]:
+    """The checked parameters, and by seed where the scores of further retrained models lie."""
+    from blur_pipeline.config.parameters import check_parameters
+
+    with _configuration(options) as loader:
         parameters = check_parameters(loader["parameters"])
         several = bool(parameters.models.further_seeds)
         return parameters, loader["catalog"]["scores_of_further_retrained"]["filepaths"] if several else {}
+
+
+def catalog_of(options: dict[str, Any]) -> dict[str, Any]:
+    """The entries of a run's catalog, identities in their paths."""
+    with _configuration(options) as loader:
+        return loader["catalog"]
+
+
+def parameters_and_group(options: dict[str, Any]) -> tuple[dict[str, Any], Parameters, dict[str, str]]:
+    """The parameters as they stand in YAML, the checked ones, and the group of runs that compare with this one."""
+    from blur_pipeline.config.parameters import check_parameters
+
+    with _configuration(options) as loader:
+        raw = loader["parameters"]
+        return raw, check_parameters(raw), loader.identities().group
 
 
 def with_parameter(options: dict[str, Any], name: str, value: Any) -> dict[str, Any]:

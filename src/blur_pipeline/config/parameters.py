@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from blur_pipeline.config.block import Block
+from blur_pipeline.config.campaign import CampaignFile
 from blur_pipeline.config.comparison import Comparison
 from blur_pipeline.config.curation import Curation
 from blur_pipeline.config.errors import BadInputError
@@ -53,6 +54,7 @@ class Parameters(Block):
     comparison: Comparison = Comparison()
     general: General = General()
     safety: Safety = Safety()
+    campaign: CampaignFile = CampaignFile()
 
     @field_validator("checkpoint_folder")
     @classmethod

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from blur_pipeline.config.block import Block, switched
+from blur_pipeline.config.ranges import Range, by_learning_rate
 from blur_pipeline.methods.edit import EditChoice
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.training.schedule import Schedule
@@ -22,9 +23,12 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Preset(Recipe):
-    """A method under a name: its six choices, and where its schedule differs from the common one."""
+    """A method under a name: its six choices, where its schedule differs from the common one, and what may be tried."""
 
     schedule: dict[str, Any] = Field(default_factory=dict)
+    ranges: dict[str, Range | None] = Field(
+        default_factory=by_learning_rate, description="what a campaign varies, by dotted names of the preset"
+    )
 
 
 class EditPreset(Block):
@@ -84,6 +88,10 @@ class Unlearning(Block):
             "schedule": schedule.model_dump(),
             "stopping": self.stopping.model_dump(),
         }
+
+    def of(self, method: str) -> Unlearning:
+        """The same with another method in use."""
+        return self.model_copy(update={"method": method})
 
     def schedule_of(self, method: str) -> Schedule:
         """The common schedule with the method's own entries over it."""

@@ -205,8 +205,8 @@ class Lineage:
         began, clock = self.started[node.name]
         run = mlflow.active_run()
         params = {k: v for k, v in (self.run_params.get("runtime_params") or {}).items() if k != "fresh"}
-        # The whole protocol makes what a part of it needs; seeds and comparison are no parts of it.
-        apart = [n for n in self.run_params.get("pipeline_names") or [] if n in ("seeds", "comparison")]
+        # The whole protocol makes what a part of it needs; seeds, comparison and campaign are no parts of it.
+        apart = [n for n in self.run_params.get("pipeline_names") or [] if n in ("seeds", "comparison", "campaign")]
         whole = {"pipeline_names": apart, "env": self.run_params.get("env")}
         return Made(
             node=node.name,

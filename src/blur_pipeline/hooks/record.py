@@ -178,7 +178,8 @@ class RunRecord:
         parameters, made = self.door.parameters, pipeline.all_outputs()
         if "unlearned_model" not in made:
             seeds = f"seeds: {parameters.method} ×{len(set(parameters.unlearning.seeds))}"
-            known = {"leaderboard": "comparison", "seed_metrics": seeds, "target_model": "target"}
+            known = {"campaign_table": f"campaign {Path(parameters.campaign.path).stem}"}
+            known |= {"leaderboard": "comparison", "seed_metrics": seeds, "target_model": "target"}
             known["retrained_model"] = f"retrained, seed {parameters.models.seed}"
             return next((name for output, name in known.items() if output in made), "evaluation")
         seeds = {parameters.curation.seed, parameters.models.seed, parameters.unlearning.seed}

@@ -68,6 +68,8 @@ class Identities(Mapping[str, Identity]):
     further: dict[int, Identities] = field(default_factory=dict)
     """The stages up to what was measured of the retrained model, for each of ``models.further_seeds``."""
     group: dict[str, str] = field(default_factory=dict)
+    campaign: str = ""
+    """The name of the campaign's file."""
     recipe: str = ""
     """The unlearned model's identity without its seed: one configuration."""
 
@@ -83,8 +85,9 @@ class Identities(Mapping[str, Identity]):
     def folder(self, stage: str) -> str:
         """Where a stage's artefacts lie below a layer of ``data/``: what is measured lies below its model."""
         kind, _, model = stage.partition(".")
-        if stage == "comparison":
-            return f"{self.place}/comparison-{digest_of(self.group)[:SHORT]}"
+        if stage in ("comparison", "campaign"):
+            name = f"{stage}-{self.campaign}" if stage == "campaign" else stage
+            return f"{self.place}/{name}-{digest_of(self.group)[:SHORT]}"
         above = [self[model].name] if model else [self["unlearned"].label] if kind == "seeds" else []
         if kind == "report":
             above = [self["unlearned"].name]
@@ -108,7 +111,8 @@ def identify(parameters: Parameters, hasher: Hasher | None = None) -> Identities
         seeds[seed] = _with_unlearned(alike, inputs, shared, scored)
     parents = {f"metrics.unlearned, seed {seed}": made["metrics.unlearned"].sha256 for seed, made in seeds.items()}
     main.stages["seeds"] = Identity.of("seeds", "seeds", {}, parents)
-    return Identities(main.place, main.stages, seeds, further, main.group, main.recipe)
+    campaign = Path(parameters.campaign.path).stem
+    return Identities(main.place, main.stages, seeds, further, main.group, campaign, main.recipe)
 
 
 def _further(parameters: Parameters, inputs: Inputs, seed: int) -> Identities:

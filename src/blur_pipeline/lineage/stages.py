@@ -116,6 +116,7 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "reporting.limit": ("report",),
     "reporting.register_model": NOTHING,
     "comparison": ("report",),  # its limits decide the outcome; a leaderboard is drawn anew each time
+    "campaign.path": NOTHING,  # and so is what a campaign has found
 }
 
 

@@ -17,6 +17,8 @@ PLACES = {
     "curation_report": "curation report",
     "leaderboard_html": "leaderboard",
     "seed_table": "seed table",
+    "campaign_html": "campaign",
+    "campaign_settings": "settings to copy",
 }
 SEEDS_SHOWN = ["metric", "seeds", "min", "median", "max", "mean", "sd", "low", "high"]
 OVER_SEEDS = "Over the seeds: from three on a mean, with the 95 % interval of seeds and examples"

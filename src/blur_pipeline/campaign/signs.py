@@ -1,0 +1,74 @@
+"""Signs of life: whether the process that works at a setting is still there.
+
+On the same machine a lock that ends with its process, however it ends; on others what the storage hears of it.
+"""
+
+from __future__ import annotations
+
+import socket
+import uuid
+from pathlib import Path
+from threading import Event, Thread
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+if TYPE_CHECKING:
+    from optuna.storages import RDBStorage
+
+FOLDER = Path("data/campaigns/processes")
+
+
+class Process:
+    """This process, as long as it lives; ``address`` is what others need to ask whether it does."""
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = (folder / f"{uuid.uuid4().hex}.lock").resolve()
+        self._lock = FileLock(path, thread_local=False)
+        self._lock.acquire(timeout=0)
+        self.address = f"{socket.gethostname()}:{path}"
+
+    def close(self) -> None:
+        """It works at nothing more."""
+        self._lock.release()
+        Path(self.address.partition(":")[2]).unlink(missing_ok=True)
+
+
+def is_dead(address: str) -> bool:
+    """Whether a process of this machine has ended; of others nothing is known here."""
+    host, _, path = address.partition(":")
+    if host != socket.gethostname():
+        return False
+    if not Path(path).exists():
+        return True
+    lock = FileLock(path, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    lock.release()
+    Path(path).unlink(missing_ok=True)
+    return True
+
+
+class Heartbeat:
+    """Tells the storage every few seconds that a trial is still worked at."""
+
+    def __init__(self, storage: RDBStorage, trial_id: int) -> None:
+        self.storage, self.trial_id, self.stop = storage, trial_id, Event()
+        self.thread = Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> Heartbeat:
+        self.storage.record_heartbeat(self.trial_id)
+        self.thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop.set()
+        self.thread.join()
+
+    def _beat(self) -> None:
+        while not self.stop.wait(self.storage.get_heartbeat_interval()):
+            self.storage.record_heartbeat(self.trial_id)
