@@ -36,6 +36,7 @@ class EditPreset(Block):
 
     edit: EditChoice
     schedule: dict[str, Any] = Field(default_factory=dict)
+    ranges: dict[str, Range | None] = Field(default_factory=dict, description="as of any preset")
 
 
 def _which(value: Any) -> str:
