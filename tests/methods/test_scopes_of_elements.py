@@ -224,6 +224,14 @@ def test_bounds(scope, values):
         scope(**values)
 
 
+@pytest.mark.parametrize("kind", ["wagle", "fila"])
+def test_a_training_without_a_forget_set_cannot_be_looked_at(kind):
+    """As of a target model, or the one that a task vector begins with."""
+    run = Run(Recipe(scope={"kind": kind}), Schedule(steps=1, batch_size=5), RETAIN)
+    with pytest.raises(BadInputError, match="looks at the forget set, which this training does not have"):
+        train(build_tiny_model(), run)
+
+
 def test_a_scope_that_looks_is_refused_where_the_model_is_sharded():
     from blur_pipeline.training.prepare import prepare
 

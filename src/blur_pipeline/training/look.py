@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.models.examples import Examples, length_buckets
 from blur_pipeline.models.forward import Forward
 from blur_pipeline.models.progress import ProgressBar
@@ -43,9 +44,13 @@ class SetLook:
                 parameter.requires_grad_(needed)
 
     def passes(self, name: str, singly: bool = False) -> Iterator[Forward]:
-        """The model's outputs on a batch at a time, computed when asked for."""
+        """The model's outputs on a batch at a time, computed when asked for.
+
+        Raises:
+            BadInputError: this training has no such set, as that of a target model has none to forget.
+        """
         if name not in self.sets:
-            raise ValueError(f"a choice of the method looks at the set '{name}', which this run does not have")
+            raise BadInputError(f"This scope looks at the {name} set, which this training does not have; give another.")
         self.model.eval()
         examples, done = self.sets[name], 0
         with ProgressBar(f"Looking at the {name} set", len(examples), start=0) as bar:
