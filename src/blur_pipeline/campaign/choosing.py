@@ -30,7 +30,8 @@ def planned(plan: Plan, method: str) -> dict[int, Settings]:
 def choose(trial: Trial, ranges: dict[str, Range], slot: int, seed: int) -> Settings:
     """A trial's settings: those it was put on the board with, or those that TPE finds promising now.
 
-    The sampler begins anew at every slot from a seed of its own: a campaign that was killed goes on as it would have.
+    The sampler begins anew at every slot from a seed of its own, so that what it finds is a function of the slot and of
+    what was tried before. (What a dead process worked at is put on the board again last, with the settings it had.)
     """
     from optuna.samplers import TPESampler
 

@@ -101,22 +101,23 @@ class _Cells:
 
     def tune(self, method: str, taken: Taken) -> None:
         """A setting on every seed that chooses."""
+        title = f"{method}, setting {taken.slot + 1} of {self.plan.campaign.settings}"
+        self._try(method, taken, self.plan.campaign.seeds, True, title)
+
+    def report(self, method: str, taken: Taken) -> None:
+        """What was chosen, on one seed that is reported: the slot."""
+        self._try(method, taken, [taken.slot], False, f"{method} as chosen")
+
+    def _try(self, method: str, taken: Taken, seeds: list[int], tuning: bool, title: str) -> None:
         from blur_pipeline.campaign.judging import settle
 
-        campaign, notes = self.plan.campaign, []
-        title = f"{method}, setting {taken.slot + 1} of {campaign.settings}"
-        for seed in campaign.seeds:
-            if (note := self._note(method, taken, seed, True, title)) is None:
+        notes = []
+        for seed in seeds:
+            if (note := self._note(method, taken, seed, tuning, title)) is None:
                 return
             notes.append(note)
         said = settle(notes, self.plan.floor)
         taken.failed(said) if isinstance(said, str) else taken.done(*said)
-
-    def report(self, method: str, taken: Taken) -> None:
-        """What was chosen, on one seed that is reported: the slot."""
-        note = self._note(method, taken, taken.slot, False, f"{method} as chosen")
-        if note is not None:
-            taken.done(note["distance"] if note["distance"] is not None else 1e9, 0.0)
 
     def _note(self, method: str, taken: Taken, seed: int, tuning: bool, title: str) -> Note | None:
         """None where it failed for a reason of the setting's own, which is told to the board."""
@@ -125,7 +126,9 @@ class _Cells:
         try:
             note = self._cell(method, taken.settings, seed, tuning, f"{title}, seed {seed}")
         except Exception as error:
-            if not any(isinstance(part, BadInputError | NonFiniteError) for part in _causes(error)):
+            causes = _causes(error)
+            of_the_setting = any(isinstance(part, BadInputError | NonFiniteError) for part in causes)
+            if not of_the_setting or any(hasattr(part, "damaged_artefact") for part in causes):
                 raise
             sentence = sentence_of(error) or str(error)
             log.warning("%s, seed %d counts as tried, and failed: %s", title, seed, sentence)
