@@ -39,6 +39,13 @@ def changed(raw: dict, key: str, value) -> dict:
         ("unlearning.methods.npo.forget.beta", 0, "beta.*greater than 0, not 0"),
         ("unlearning.methods.npo.forget.betta", 1, "betta' is unknown"),
         ("unlearning.methods.npo.forget.kind", "nop", "forget"),
+        ("unlearning.methods.blur_npo.forget", {"kind": "level_hinge"}, "level"),
+        ("unlearning.methods.blur_npo.forget", {"kind": "level_hinge", "level": "row"}, "level 'row'.* bring none"),
+        (
+            "unlearning.methods.blur_npo.forget",
+            {"kind": "level_square", "level": "measured"},
+            "measured_on 'holdout' is no set of this run, which has forget, retain",
+        ),
         ("unlearning.methods.rmu.schedule", {"epoch": 3}, "unlearning.*epoch"),
         ("unlearning.schedule.batch_size", -1, "unlearning.schedule.batch_size.*greater than 0, not -1"),
         ("device", "gpu", "device"),

@@ -9,7 +9,8 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from blur_pipeline.config.block import Block, switched
 from blur_pipeline.config.ranges import Range, by_learning_rate
 from blur_pipeline.methods.edit import EditChoice
-from blur_pipeline.methods.recipe import Recipe
+from blur_pipeline.methods.levels import LevelHinge, LevelSquare
+from blur_pipeline.methods.recipe import SIDES, Recipe
 from blur_pipeline.training.schedule import Schedule
 from blur_pipeline.training.stopping import Best, Fixed, Off, Stopping
 
@@ -47,6 +48,13 @@ def _which(value: Any) -> str:
 AnyPreset = Annotated[Annotated[Preset, Tag("trained")] | Annotated[EditPreset, Tag("edited")], Discriminator(_which)]
 
 
+def _require_level(loss: LevelHinge | LevelSquare) -> None:
+    if loss.level == "row":
+        raise ValueError("level 'row' needs a level in each row of the forget set, and its rows bring none")
+    if loss.level == "measured" and loss.measured_on not in SIDES:
+        raise ValueError(f"measured_on '{loss.measured_on}' is no set of this run, which has {', '.join(SIDES)}")
+
+
 class Unlearning(Block):
     """The methods by name, the one to use, and the common schedule."""
 
@@ -65,6 +73,9 @@ class Unlearning(Block):
             raise ValueError(f"unknown method '{self.method}'; choose one of {', '.join(sorted(self.methods))}")
         for method in self.methods:
             self.schedule_of(method)
+        for _, _, loss in self.recipe.losses():
+            if isinstance(loss, LevelHinge | LevelSquare):
+                _require_level(loss)
         return self
 
     @property
