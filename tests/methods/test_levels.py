@@ -71,7 +71,7 @@ def test_a_level_is_measured_once_as_the_mean_over_all_tokens_of_a_set(retain_ex
 
 
 def test_a_set_that_is_not_there_is_named(retain_examples):
-    with pytest.raises(ValueError, match="looks at the set 'holdout', which this run does not have"):
+    with pytest.raises(ValueError, match="looks at the holdout set, which this training does not have"):
         prepare(build_tiny_model(), Recipe(forget=LevelHinge(level="measured")), Engine(), CPU,
                 sets={"retain": retain_examples})  # fmt: skip
 
