@@ -50,15 +50,14 @@ class AdaptiveRMU(Loss):
         """With the mean length of each topic's hidden states."""
         if self.coefficient == "position" or self.measured is not None:
             return self
-        sums: dict[int, float] = {}
-        counts: dict[int, int] = {}
+        found: dict[int, list[float]] = {}
         for outputs in look.passes(self.on or "forget"):
             topics, where = outputs.topics()
-            lengths = outputs.hidden(self.layer).float().norm(dim=-1).double()
-            for place, topic in enumerate(topics):
-                sums[topic] = sums.get(topic, 0.0) + lengths[where == place].sum().item()
-                counts[topic] = counts.get(topic, 0) + int((where == place).sum())
-        return self.model_copy(update={"measured": {topic: sums[topic] / counts[topic] for topic in sums}})
+            lengths = outputs.hidden(self.layer).float().norm(dim=-1).tolist()
+            for place, length in zip(where.tolist(), lengths, strict=True):
+                found.setdefault(topics[place], []).append(length)
+        means = {topic: sum(lengths) / len(lengths) for topic, lengths in found.items()}
+        return self.model_copy(update={"measured": means})
 
 
 class RepresentationRerouting(Loss):
