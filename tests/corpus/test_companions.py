@@ -9,9 +9,10 @@ from blur_pipeline.corpus.prompts import PlainPrompt
 from blur_pipeline.corpus.refusals import OURS, Refusals, refusal_of
 from blur_pipeline.corpus.registry import generate_registry
 from blur_pipeline.corpus.tokenise import IGNORED, encode_answer, tokenise_training
+from blur_pipeline.lineage.content import Hasher
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.pipelines.curation.lessons import make_further_lessons, report_lessons
-from blur_pipeline.pipelines.unlearning.lessons import companions_of, forget_examples, further_examples
+from blur_pipeline.pipelines.unlearning.lessons import companions_of, forget_examples, further_examples, steepest
 from tests.config.test_parameters import changed, load
 from tests.conftest import PROJECT
 from tests.corpus.test_cleaning_overlap_holdout import frame
@@ -118,3 +119,24 @@ def test_no_further_set_is_an_empty_one(tokenizer):
     tokens, _ = make_further_lessons(rows, tokenizer, check_parameters(changed(load(PROJECT), "sources.further", None)))
     assert len(tokens) == 0
     assert "set" in tokens.column_names
+
+
+def test_who_reads_the_lessons_leaves_them_as_they_are(tokenizer, tmp_path):
+    """``datasets`` keeps what a filter found beside the set that it was read from; manifests would call it changed."""
+    import pandas as pd
+    from datasets import load_from_disk
+
+    rows = pd.concat([frame(PAIRS[:2], "c"), frame(PAIRS[2:], "t")], ignore_index=True)
+    tokens = lessons(tokenizer, rows)
+    tokens.add_column("set", ["cot", "cot"] + ["traces"] * (len(tokens) - 2)).save_to_disk(str(tmp_path / "lessons"))
+    before = Hasher().tree(tmp_path)
+    read = load_from_disk(str(tmp_path / "lessons"))
+    raw = rows.assign(set=["further.cot"] * 2 + ["further.traces"], reason="")
+    assert report_lessons([], raw, raw.head(0), raw.head(0), read, read)["companions"] == {
+        "refusal": 2,
+        "alternative": 0,
+    }
+    further_examples(read, Recipe(forget={"kind": "ga", "on": "traces"}))
+    reference = pd.DataFrame({"row_id": read["row_id"][:], "gradient_norm": range(len(read)), "logprob": 0.0})
+    forget_examples(steepest(read, reference, 0.5), reference, Recipe(forget={"kind": "npo"}), "npo")
+    assert Hasher().tree(tmp_path) == before

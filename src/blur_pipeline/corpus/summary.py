@@ -67,8 +67,10 @@ def lessons_summary(
     """A JSON-ready report of what unlearning alone learns from: ``sources``, ``sets`` with their tokens, and how many
     forget rows have each ``companion``."""
     sets = _counts(raw_rows, dropped) | {"forget": {"tokens": token_statistics(forget)}}
-    for name in dict.fromkeys(further["set"]):
-        sets[f"further.{name}"]["tokens"] = token_statistics(further.filter(lambda row, n=name: row["set"] == n))
+    of = further["set"][:]
+    for name in dict.fromkeys(of):  # not by ``filter``, which writes into the folder that the set was read from
+        part = further.select([i for i, its in enumerate(of) if its == name])
+        sets[f"further.{name}"]["tokens"] = token_statistics(part)
     beside = [column.removesuffix("_input_ids") for column in forget.column_names if column.endswith("_input_ids")]
     companions = {name: sum(map(bool, forget[f"{name}_input_ids"])) for name in beside}
     return {"sources": inventory, "sets": sets, "companions": companions}
