@@ -51,7 +51,7 @@ class SetLook:
         """
         if name not in self.sets:
             raise BadInputError(
-                f"This method looks at the {name} set, which this training does not have; give another."
+                f"The method looks at the {name} set, which this training does not have; give another."
             )
         self.model.eval()
         examples, done = self.sets[name], 0
