@@ -6,8 +6,10 @@ import os
 import signal
 import time
 from functools import partial
+from threading import Thread
 
 import pytest
+from filelock import FileLock
 
 from blur_pipeline.campaign.boards import reported_boards, tuning_boards
 from blur_pipeline.campaign.choosing import choose
@@ -189,7 +191,7 @@ def lines(log):
 
 
 def test_processes_that_start_at_once_share_the_slots_and_end_with_the_same_table(tmp_path):
-    found, log = started(tmp_path, 3, 0.15)
+    found, log = started(tmp_path, 4, 0.05)
     for each in found:
         each.join(60)
         assert each.exitcode == 0
@@ -197,6 +199,20 @@ def test_processes_that_start_at_once_share_the_slots_and_end_with_the_same_tabl
     assert sorted(slots) == list(range(8))
     assert len({pid for pid, _ in lines(log)}) > 1
     assert len({path.read_text() for path in tmp_path.glob("log.*")}) == 1
+
+
+def test_in_sqlite_one_process_at_a_time_takes_a_setting(storage, process, tmp_path):
+    """It locks no rows: Optuna reads that a trial waits and then writes that it runs, and two can read the same."""
+    shared, taken = board(storage, process), []
+    shared.fill()
+    thread = Thread(target=lambda: taken.append(shared.take()))
+    with FileLock(f"{tmp_path}/campaign.sqlite.lock"):  # another process's turn
+        thread.start()
+        thread.join(0.5)
+        assert thread.is_alive()
+        assert shared.running() == []
+    thread.join(20)
+    assert shared.running() == [taken[0].slot] == [0]
 
 
 def test_after_kill_9_another_process_takes_the_slot_over_at_once(tmp_path):

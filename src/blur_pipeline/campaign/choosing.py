@@ -17,7 +17,7 @@ def planned(plan: Plan, method: str) -> dict[int, Settings]:
     The preset's own come first, where the ranges hold them. The even ones are points of a Sobol sequence, scrambled by
     the sampler's seed: a function of their number alone, so that no two processes differ about them.
     """
-    sampler, count = plan.campaign.sampler, plan.campaign.settings
+    sampler, count = plan.campaign.sampler, plan.budget(method)
     ranges, own = plan.ranges[method], plan.own(method)
     even = _even(ranges, count, sampler.seed)
     fixed = count if sampler.kind == "qmc" else min(sampler.startup, count)

@@ -50,6 +50,10 @@ class Plan:
         said = self.campaign.judge.floor
         return self.parameters.comparison.floor if said is None else said
 
+    def budget(self, method: str) -> int:
+        """How many settings of it are tried; one where nothing varies."""
+        return self.campaign.settings if self.ranges[method] else 1
+
     def own(self, method: str) -> Settings:
         """The preset's own values of what its ranges vary."""
         values = _values(self.parameters.unlearning, method)
@@ -102,9 +106,6 @@ def plan_of(parameters: Parameters, group: dict[str, str]) -> Plan:
             hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(sorted(known))}."
             raise BadInputError(f"{path}: there is no method '{method}'; {hint}")
     ranges = {method: _ranges(campaign, parameters, method) for method in methods}
-    for method in methods:
-        if campaign.settings > 1 and not ranges[method]:
-            raise BadInputError(f"{path}: nothing of '{method}' has a range; give one, or the budget settings: 1.")
     return Plan(campaign, parameters, group, ranges)
 
 

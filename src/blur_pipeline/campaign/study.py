@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +63,7 @@ def open_storage(address: str, silence: int) -> RDBStorage:
         if path is None:
             return _opened(RDBStorage, address, waits, silence)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"):  # two processes would make its tables at once
+        with _turn(address):  # two processes would make its tables at once
             return _opened(RDBStorage, address, waits, silence)
     except (OSError, ValueError, ImportError, RuntimeError, SQLAlchemyError) as error:
         shown = address.rpartition("@")[2]  # without a password
@@ -76,6 +77,11 @@ def _opened(kind: type[RDBStorage], address: str, waits: dict[str, Any], silence
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # heartbeats are called experimental since 2021
         return kind(address, engine_kwargs=waits, heartbeat_interval=max(1, silence // 4), grace_period=silence)
+
+
+def _turn(address: str) -> AbstractContextManager:
+    """One process at a time in SQLite, which locks no rows: two would read that a trial waits, and both take it."""
+    return FileLock(f"{address.removeprefix('sqlite:///')}.lock") if address.startswith("sqlite:///") else nullcontext()
 
 
 class Board:
@@ -97,11 +103,16 @@ class Board:
         import optuna
 
         self.study: Study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
+        self.turn = _turn(storage.url)
         self.storage, self.planned, self.ranges = storage, planned, ranges
         self.choose, self.process = choose, process
 
     def fill(self) -> None:
         """Take what the dead had from them, and put every slot on the board that is not there."""
+        with self.turn:
+            self._fill()
+
+    def _fill(self) -> None:
         import optuna
         from optuna.trial import TrialState
 
@@ -130,6 +141,10 @@ class Board:
 
     def take(self) -> Taken | None:
         """The next slot for this process alone; None where others were quicker."""
+        with self.turn:
+            return self._take()
+
+    def _take(self) -> Taken | None:
         from optuna.trial import TrialState
 
         with warnings.catch_warnings():

@@ -101,7 +101,7 @@ class _Cells:
 
     def tune(self, method: str, taken: Taken) -> None:
         """A setting on every seed that chooses."""
-        title = f"{method}, setting {taken.slot + 1} of {self.plan.campaign.settings}"
+        title = f"{method}, setting {taken.slot + 1} of {self.plan.budget(method)}"
         self._try(method, taken, self.plan.campaign.seeds, True, title)
 
     def report(self, method: str, taken: Taken) -> None:
