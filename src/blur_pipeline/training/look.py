@@ -50,9 +50,7 @@ class SetLook:
             BadInputError: this training has no such set, as that of a target model has none to forget.
         """
         if name not in self.sets:
-            raise BadInputError(
-                f"The method looks at the {name} set, which this training does not have; give another."
-            )
+            raise BadInputError(f"The method looks at the {name} set, which this training does not have; give another.")
         self.model.eval()
         examples, done = self.sets[name], 0
         with ProgressBar(f"Looking at the {name} set", len(examples), start=0) as bar:
