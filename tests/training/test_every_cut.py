@@ -130,6 +130,7 @@ UNCUT: dict[str, str] = {
     "adamw_8bit": "its moments are rounded to eight bits, block by block of whole tensors",
     "sign": "a sum of another rounding may have another sign; test_memory.py",
     "router_anchor": "it needs a mixture of experts; test_experts.py cuts it",
+    "seuf": "likewise",
     "n_bit": "a sum of another rounding may be rounded to another number; test_memory.py",
 }
 """Choices that stand in no recipe above, with the reason."""
