@@ -9,6 +9,7 @@ from tests.end_to_end.conftest import SMALL
 
 def test_the_notebook_compares_both_runs(finished, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(finished / "src"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)  # a store that a test before this one looked at
     notebook = nbformat.read(finished / "notebooks" / "compare_runs.ipynb", as_version=4)
     setting = next(cell for cell in notebook.cells if "\nparams = {}" in cell.source)
     setting.source = setting.source.replace("params = {}", f"params = {_split_params(None, None, SMALL)}")
