@@ -130,8 +130,6 @@ class Loss(Choice, ABC):
     needs: ClassVar[Literal["nothing", "reference_logprobs", "reference_model"]] = "nothing"
     companions: ClassVar[tuple[str, ...]] = ()
     """Other answers that each example must bring along: ``refusal``, ``alternative``."""
-    foresees: ClassVar[bool] = False
-    """Whether a mean over the whole step must be ``known`` first; a pass without a gradient takes it beforehand."""
 
     @property
     def reads_layer(self) -> int | None:
@@ -158,9 +156,13 @@ class Loss(Choice, ABC):
         ``reference`` holds the outputs of the frozen target model where ``needs`` asks for them.
         """
 
+
+class ForeseeingLoss(Loss, ABC):
+    """A loss that must know a mean over the whole step first; a pass without a gradient takes it."""
+
+    @abstractmethod
     def beforehand(self, model: Outputs) -> Tensor:
-        """Where it ``foresees``: the mean's numerator, summed over the micro-batch; ``unit`` says what divides it."""
-        raise NotImplementedError
+        """The mean's numerator, summed over the micro-batch; ``unit`` says what divides it."""
 
 
 class Penalty(Choice, ABC):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from blur_pipeline.methods.choice import Loss, Outputs
+from blur_pipeline.methods.choice import ForeseeingLoss, Outputs
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Invariance(Loss):
+class Invariance(ForeseeingLoss):
     """ILU's penalty ‖∇_{w|w=1} ℓ(w·z)‖² (arXiv 2506.01339; IRMv1, Arjovsky et al., arXiv 1907.02893), w on the logits.
 
     ℓ is the mean token NLL of the step, so that the slope is the mean of s = Σ_v p_v·z_v − z_y, and the penalty its
@@ -21,7 +21,6 @@ class Invariance(Loss):
 
     kind: Literal["invariance"] = "invariance"
     unit: ClassVar = "tokens"
-    foresees: ClassVar = True
 
     def beforehand(self, model: Outputs) -> Tensor:
         """Σ s of the micro-batch, of which the engine takes the mean over the step."""

@@ -5,6 +5,7 @@ h(x) is the output of a decoder layer at a position that is not padding, h₀ th
 
 from __future__ import annotations
 
+from abc import ABC
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -60,7 +61,20 @@ class AdaptiveRMU(Loss):
         return self.model_copy(update={"measured": means})
 
 
-class RepresentationRerouting(Loss):
+class _OfLayers(Loss, ABC):
+    """Compares the outputs of several decoder layers with those of θ₀."""
+
+    layers: Layers
+    unit: ClassVar = "positions"
+    needs: ClassVar = "reference_model"
+
+    @property
+    def reads_layer(self) -> int:
+        """The deepest one."""
+        return max(self.layers)
+
+
+class RepresentationRerouting(_OfLayers):
     """Circuit breakers (RR, Zou et al., arXiv 2406.04313): mean of max(0, cos(h, h₀)) over layers and positions.
 
     The paper's coefficient α·(1 − t/2T) is ``weight`` = α and ``fades``. h = (1, 1), h₀ = (1, 0) give 1/√2; an angle
@@ -70,13 +84,6 @@ class RepresentationRerouting(Loss):
     kind: Literal["rr"] = "rr"
     layers: Layers = Field((10, 20), description="the decoder layers whose outputs are rerouted, from 0")
     fades: bool = Field(True, description="(1 − t/2T): step t of T")
-    unit: ClassVar = "positions"
-    needs: ClassVar = "reference_model"
-
-    @property
-    def reads_layer(self) -> int:
-        """The deepest one."""
-        return max(self.layers)
 
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
         from torch.nn.functional import cosine_similarity
@@ -87,7 +94,7 @@ class RepresentationRerouting(Loss):
         return (1 - step / (2 * steps) if self.fades else 1.0) * kept
 
 
-class ActivationNorm(Loss):
+class ActivationNorm(_OfLayers):
     """The partner of RR: mean of ‖h − h₀‖₂ over layers and positions; the paper's α·t/2T is ``weight`` and ``grows``.
 
     h − h₀ = (3, 4) gives 5. As published over all layers; the embeddings, which adapters never move, are left out.
@@ -96,13 +103,6 @@ class ActivationNorm(Loss):
     kind: Literal["activation_norm"] = "activation_norm"
     layers: Layers = Field(description="the decoder layers whose outputs are kept, from 0")
     grows: bool = Field(False, description="t/2T: step t of T")
-    unit: ClassVar = "positions"
-    needs: ClassVar = "reference_model"
-
-    @property
-    def reads_layer(self) -> int:
-        """The deepest one."""
-        return max(self.layers)
 
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
         gap = model.hidden_at(self.layers).float() - reference.hidden_at(self.layers).float()  # (L, P, H)

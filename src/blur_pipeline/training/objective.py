@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from blur_pipeline.methods.choice import Loss, Moment, Penalty
+from blur_pipeline.methods.choice import ForeseeingLoss, Loss, Moment, Penalty
 from blur_pipeline.models.examples import Examples, length_buckets
 from blur_pipeline.models.forward import Forward
 from blur_pipeline.training.engine import Engine, Precision
@@ -41,7 +41,9 @@ class Objective:
         """By set the means over ``rows`` that its losses must know first, over all ranks."""
         found: dict[str, Known] = {}
         for name, losses in self.losses.items():
-            wanting = list(dict.fromkeys(loss for loss in losses if loss.foresees))  # in one order on all ranks
+            wanting = list(
+                dict.fromkeys(loss for loss in losses if isinstance(loss, ForeseeingLoss))
+            )  # in one order on all ranks
             if not wanting:
                 continue
             examples = self.sets[name]
