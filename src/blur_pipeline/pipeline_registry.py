@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline
 
-from blur_pipeline.pipelines import campaign, comparison, curation, evaluation, reporting, seeds, target, unlearning
+from blur_pipeline.pipelines import (
+    campaign,
+    comparison,
+    curation,
+    evaluation,
+    reporting,
+    seeds,
+    stress,
+    target,
+    unlearning,
+)
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -19,6 +29,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "target": target.create_pipeline(),
         "unlearning": unlearning.create_pipeline(),
         "evaluation": evaluation.create_pipeline(),
+        "stress": stress.create_pipeline(),
         "reporting": reporting.create_pipeline(),
     }
     extra = {"seeds": seeds.create_pipeline(), "comparison": comparison.create_pipeline()}

@@ -26,6 +26,8 @@ BELOW = {
     "general": set(),
     "safety": set(),
     "metrics": set(),
+    "stress": set(),
+    "residual": set(),
     "report": {"report"},
     "seeds": {"seeds"},
 }
@@ -80,6 +82,12 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "safety.judge": ("safety.judge", "some/judge"),
     "safety.judge_revision": ("safety.judge_revision", "1" * 40),
     "safety.template": ("safety.template", "{prompt} {completion}?"),
+    "stress.profile": ("stress.profile", "full"),
+    "stress.set": ("stress.set", "retain"),
+    "stress.rows": ("stress.rows", 30),
+    "stress.measure": ("stress.measure", "probability"),
+    "stress.utility_kept": ("stress.utility_kept", 0.5),
+    "stress.floor": ("stress.floor", 0.5),
     "reporting.published": ("reporting.published", {"source": "a paper"}),
     "reporting.examples": ("reporting.examples", 3),
     "reporting.limit": ("reporting.limit", 0.1),
@@ -96,6 +104,7 @@ HARMLESS: dict[str, tuple[str, Any]] = {
     "training.resume": ("training.resume", "never"),
     "evaluation.keep_days": ("evaluation.keep_days", 2),
     "reporting.register_model": ("reporting.register_model", "none"),
+    "an attack that is not in use": ("stress.attacks.benign.batch_size", 3),
     "campaign.path": ("campaign.path", "conf/campaigns/mine.yml"),
     "ranges of a preset": ("unlearning.methods.blur_npo.ranges", {"optimizer.lr": {"around": 2.0}}),
 }
@@ -157,13 +166,23 @@ def remade(kinds: tuple[str, ...]) -> set[str]:
             measured.add("scores")
         if "data" in plain:
             measured |= {"general", "safety"}
+        if "stress" in kinds or plain & {"questions", "base", "target", "retrained"} or model in plain:
+            measured.add("stress")
         stages |= {f"{kind}.{model}" for kind in measured}
     if "scores.retrained" in stages:  # forget quality looks at the retrained model
         stages |= {f"metrics.{model}" for model in MODELS}
     for model in MODELS:
         if {f"{kind}.{model}" for kind in ("scores", "general", "safety")} & stages:
             stages.add(f"metrics.{model}")
-    if any(kind_of(stage) == "metrics" for stage in stages) or plain & {"unlearned", "questions"}:
+    if {f"stress.{model}" for model in MODELS} & stages or {"metrics.target", "metrics.unlearned"} & stages:
+        stages.add("residual.unlearned")
+    if "residual" in kinds:
+        stages.add("residual.unlearned")
+    if (
+        "residual.unlearned" in stages
+        or any(kind_of(stage) == "metrics" for stage in stages)
+        or plain & {"unlearned", "questions"}
+    ):
         stages.add("report")
     if "metrics.unlearned" in stages:
         stages.add("seeds")
@@ -235,7 +254,7 @@ def test_a_stage_whose_meaning_was_raised_is_another_one(raw, before, monkeypatc
     monkeypatch.setitem(MEANING, "metrics", MEANING["metrics"] + 1)
     after = identify(check_parameters(raw))
     different = {stage for stage in before if before[stage].sha256 != after[stage].sha256}
-    assert different == {f"metrics.{model}" for model in MODELS} | {"report", "seeds"}
+    assert different == {f"metrics.{model}" for model in MODELS} | {"residual.unlearned", "report", "seeds"}
     assert before.group["evaluation"] != after.group["evaluation"]
 
 
@@ -243,7 +262,7 @@ def test_further_retrained_models_decide_metrics_alone_and_are_those_of_runs_wit
     """What was trained once is found again whatever their number, and by a run that names such a seed itself."""
     three = identify(check_parameters(changed(raw, "models.retrained.seeds", 3)))
     different = {stage for stage in before if before[stage].sha256 != three[stage].sha256}
-    assert different == {f"metrics.{model}" for model in MODELS} | {"report", "seeds"}
+    assert different == {f"metrics.{model}" for model in MODELS} | {"residual.unlearned", "report", "seeds"}
     assert list(three.further) == [1, 2]
     itself = identify(check_parameters(changed(raw, "models.seed", 2)))
     for stage in ("base", "retrained", "scores.retrained"):

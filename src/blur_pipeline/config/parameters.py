@@ -21,6 +21,7 @@ from blur_pipeline.config.models import Models
 from blur_pipeline.config.reporting import Reporting
 from blur_pipeline.config.safety import Safety
 from blur_pipeline.config.sources import Sources
+from blur_pipeline.config.stress import Stress
 from blur_pipeline.config.unlearning import Unlearning
 from blur_pipeline.training.engine import Engine
 
@@ -50,6 +51,7 @@ class Parameters(Block):
     unlearning: Unlearning
     training: Engine = Engine()
     evaluation: Evaluation = Evaluation()
+    stress: Stress = Stress()
     reporting: Reporting = Reporting()
     comparison: Comparison = Comparison()
     general: General = General()

@@ -149,7 +149,7 @@ def _shared(parameters: Parameters, inputs: Inputs, further: dict[int, str]) -> 
             add(model, {f"models.{model}": inputs.given(how)}, *(("questions",) if isinstance(how, Scores) else ()))
     said = {n: inputs.plain(v) for n, v in parts["reference"].items()}
     add("reference", said | _beside(parameters), "target", "lessons")
-    for kinds in (SCORED, ("metrics",)):
+    for kinds in (SCORED, ("metrics",), ("stress",)):
         for model in ("retrained", "target"):
             _measure(model, kinds, found, parts, inputs, parameters, further)
     return found
@@ -179,9 +179,9 @@ def _with_unlearned(
     parents = {name: found[name].sha256 for name in known}
     found["unlearned"] = Identity.of("unlearned", method, {**recipe, "seed": parameters.unlearning.seed}, parents)
     configuration = Identity.of("unlearned", method, recipe, parents).sha256
-    _measure("unlearned", MEASURED, found, parts, inputs, parameters, further)
+    _measure("unlearned", (*MEASURED, "stress", "residual"), found, parts, inputs, parameters, further)
     measured = {f"{kind}.{m}": found[f"{kind}.{m}"].sha256 for m in MODELS for kind in ("scores", "metrics")}
-    parents = {**measured, "unlearned": found["unlearned"].sha256, "questions": found["questions"].sha256}
+    parents = {name: found[name].sha256 for name in ("unlearned", "questions", "residual.unlearned")} | measured
     found["report"] = Identity.of("report", "report", {n: inputs.plain(v) for n, v in parts["report"].items()}, parents)
     evaluated = {kind: found[f"{kind}.target"].decided_by for kind in MEASURED}
     meaning = {kind: MEANING[kind] for kind in ("questions", *MEASURED)}
@@ -205,6 +205,8 @@ def _measure(
         "general": (model, "data"),  # by the tokenizer
         "safety": (model, "data"),
         "metrics": tuple(dict.fromkeys([*(f"{k}.{model}" for k in SCORED), "scores.retrained", "scores.target"])),
+        "stress": tuple(dict.fromkeys([model, "questions", "base", "target", "retrained"])),
+        "residual": (*(f"stress.{of}" for of in MODELS), "metrics.target", "metrics.unlearned"),
     }
     for kind in kinds:
         said = {name: _content(name, value, inputs, parameters) for name, value in parts[kind].items()}
@@ -232,6 +234,8 @@ def _content(name: str, value: Any, inputs: Inputs, parameters: Parameters) -> A
         return inputs.path(value, parameters.safety.judge_revision)
     if name == "evaluation.gibberish_classifier":
         return inputs.path(value, parameters.evaluation.gibberish_revision)
+    if name == "stress.profile":
+        return inputs.plain(parameters.stress.made_of())
     return inputs.plain(value)
 
 

@@ -29,6 +29,8 @@ MEANING = {
     "general": 2,
     "safety": 2,
     "metrics": 2,
+    "stress": 1,
+    "residual": 1,
     "report": 2,
     "seeds": 2,
 }
@@ -74,8 +76,8 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "unlearning.stopping": ("unlearned",),
     "unlearning.seed": ("unlearned",),
     "unlearning.seeds": ("seeds",),
-    "training.precision": (*TRAINED, "reference"),  # which is scored as the training computes
-    "training.gradient_buffer": TRAINED,
+    "training.precision": (*TRAINED, "reference", "stress"),  # which are scored and attacked as the training computes
+    "training.gradient_buffer": (*TRAINED, "stress"),
     # How a training is cut into pieces rounds otherwise and means the same: a run may resume in other pieces.
     "training.micro_batch_size": NOTHING,
     "training.micro_batch_tokens": NOTHING,
@@ -91,7 +93,7 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "training.checkpoint_every": NOTHING,
     "training.checkpoints_kept": NOTHING,
     "training.resume": NOTHING,
-    "evaluation.tokens_per_batch": ("scores", "safety"),
+    "evaluation.tokens_per_batch": ("scores", "safety", "stress"),
     "evaluation.generation_batch": ("scores", "safety"),
     "evaluation.max_new_tokens": ("scores",),
     "evaluation.set_new_tokens": ("scores",),
@@ -99,7 +101,7 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "evaluation.gibberish_classifier": ("scores",),
     "evaluation.gibberish_revision": ("scores",),
     "evaluation.half": ("metrics",),  # all is scored either way
-    "evaluation.bootstrap_samples": ("metrics",),
+    "evaluation.bootstrap_samples": ("metrics", "residual"),
     "evaluation.equivalence_ratio": ("metrics",),
     "evaluation.published_a": ("metrics",),
     "evaluation.keep_scores": NOTHING,
@@ -111,11 +113,19 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "safety.judge": ("safety",),
     "safety.judge_revision": ("safety",),
     "safety.template": ("safety",),
+    "stress.profile": ("stress",),  # what it comes to
+    "stress.profiles": NOTHING,
+    "stress.attacks": NOTHING,
+    "stress.set": ("stress",),
+    "stress.rows": ("stress",),
+    "stress.measure": ("residual",),
+    "stress.utility_kept": ("residual",),
+    "stress.floor": ("residual",),
     "reporting.published": ("report",),
     "reporting.examples": ("report",),
     "reporting.limit": ("report",),
     "reporting.register_model": NOTHING,
-    "comparison": ("report",),  # its limits decide the outcome; a leaderboard is drawn anew each time
+    "comparison": ("report", "residual"),  # its limits decide the outcome; a leaderboard is drawn anew each time
     "campaign.path": NOTHING,  # and so is what a campaign has found
 }
 

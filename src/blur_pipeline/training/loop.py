@@ -33,6 +33,7 @@ from blur_pipeline.training.stopping import Best, Fixed, Off, Row, Stopping
 from blur_pipeline.training.validation import Validation
 
 Watcher = Callable[[Row], None]
+Look = Callable[[int, nn.Module], None]
 log = logging.getLogger(__name__)
 
 
@@ -51,6 +52,8 @@ class Run:
     watchers: list[Watcher] = field(default_factory=list)
     further: dict[str, Examples] = field(default_factory=dict)
     """Sets beside these two that losses are taken on, by the name that they give in ``on``."""
+    looks: dict[int, Look] = field(default_factory=dict)
+    """After how many steps the model is shown, with their number, to whom; it may be left in another mode."""
 
     @property
     def sets(self) -> dict[str, Examples]:
@@ -126,6 +129,9 @@ def _train(model: nn.Module, run: Run, device: torch.device, folder: Path | None
         progress.history.append(row)
         for watch in run.watchers:
             watch(row)
+        if done in run.looks:
+            run.looks[done](done, ready.model)
+            ready.model.train()
         _checkpoint(run, state, progress, last=done == run.total_steps)
 
     if isinstance(run.stopping, Best):

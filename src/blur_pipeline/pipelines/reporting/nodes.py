@@ -15,8 +15,9 @@ from blur_pipeline.report.outcome import outcome
 Frame = pd.DataFrame
 
 
-def tabulate(target: Frame, retrained: Frame, unlearned: Frame) -> tuple[Frame, Frame]:
-    """All metrics in one long table, and side by side for reading."""
+def tabulate(target: Frame, retrained: Frame, unlearned: Frame, stress: Frame) -> tuple[Frame, Frame]:
+    """All metrics in one long table, and side by side for reading; what the attacks found is the unlearned model's."""
+    unlearned = pd.concat([unlearned, stress], ignore_index=True) if len(stress) else unlearned
     table = tables.long_table(dict(zip(MODELS, (target, retrained, unlearned), strict=True)))
     return table, tables.side_by_side(tables.main_metrics(table))
 

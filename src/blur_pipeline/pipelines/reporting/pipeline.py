@@ -11,7 +11,12 @@ def create_pipeline() -> Pipeline:
     of_all = lambda dataset: [f"{model}.{dataset}" for model in MODELS]
     return Pipeline(
         [
-            Node(nodes.tabulate, of_all("metrics"), ["metrics_long", "metrics_table"], name="tabulate_metrics"),
+            Node(
+                nodes.tabulate,
+                [*of_all("metrics"), "stress_metrics"],
+                ["metrics_long", "metrics_table"],
+                name="tabulate_metrics",
+            ),
             Node(nodes.draw_trade_off, "metrics_long", "trade_off_figure", name="draw_trade_off"),
             Node(nodes.draw_training, "unlearning_log", "training_figure", name="draw_training_curves"),
             Node(nodes.draw_truth_ratios, of_all("example_metrics"), "truth_ratio_figure", name="draw_truth_ratios"),

@@ -1,0 +1,77 @@
+"""Parameters ``stress``: which attacks a finished model is put to, and how their outcome is judged."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from blur_pipeline.config.block import Block
+from blur_pipeline.config.sources import EvaluationSet
+from blur_pipeline.stress.attack import AttackChoice
+from blur_pipeline.stress.choice import Attack
+
+OFF = "off"
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+
+
+class Profile(Block):
+    """Attacks by name, each with what differs here from its own settings."""
+
+    attacks: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+    seeds: int = Field(1, ge=1, le=100, description="of each attack that draws; the mean of what they find counts")
+
+
+class Stress(Block):
+    """The attacks by name, and the profile of them in use; ``off`` attacks nothing."""
+
+    profile: str = OFF
+    profiles: dict[Name, Profile] = Field(default_factory=dict)
+    attacks: dict[Name, AttackChoice] = Field(default_factory=dict)
+    set: EvaluationSet = Field("forget", description="the questions that are attacked")
+    rows: int = Field(100, gt=0, le=100_000, description="of them, and of retained questions, at most so many")
+    measure: Literal["extraction_strength", "fact_probability", "probability"] = Field(
+        "extraction_strength", description="of how much a model knows of an answer"
+    )
+    utility_kept: float = Field(
+        0.9, ge=0, le=1, description="share of its probability of retained answers that an attack must leave to count"
+    )
+    floor: float = Field(0.8, ge=0, le=1, description="share of the target's utility below which nothing is concluded")
+
+    @model_validator(mode="after")
+    def _resolves(self) -> Stress:
+        if self.profile != OFF and self.profile not in self.profiles:
+            known = ", ".join([OFF, *self.profiles])
+            raise ValueError(f"unknown profile '{self.profile}'; choose one of {known}")
+        for name in self.profiles:
+            self._of(name)
+        return self
+
+    def chosen(self) -> dict[str, Attack]:
+        """The attacks of the profile in use by name."""
+        return {} if self.profile == OFF else self._of(self.profile)
+
+    @property
+    def seeds(self) -> int:
+        """How often each attack that draws is made."""
+        return self.profiles[self.profile].seeds if self.profile != OFF else 1
+
+    def made_of(self) -> dict[str, Any]:
+        """What decides an outcome: the profile in use, whatever it is called."""
+        attacks = {name: attack.model_dump(mode="json") for name, attack in self.chosen().items()}
+        return {"attacks": attacks, "seeds": self.seeds} if attacks else {}
+
+    def _of(self, profile: str) -> dict[str, Attack]:
+        found = {}
+        for name, changes in self.profiles[profile].attacks.items():
+            where = f"profiles.{profile}.attacks.{name}"
+            if name not in self.attacks:
+                raise ValueError(f"{where}: there is no such attack; choose from {', '.join(self.attacks)}")
+            own = self.attacks[name]
+            try:
+                found[name] = type(own).model_validate({**own.model_dump(), **changes})
+            except ValidationError as error:
+                first = error.errors()[0]
+                key = ".".join(map(str, first["loc"]))
+                raise ValueError(f"{where}.{key}: {first['msg'].removeprefix('Value error, ')}") from error
+        return found

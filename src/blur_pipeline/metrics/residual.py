@@ -1,0 +1,212 @@
+"""What attacks find left of the forgotten, between a retrained model's 0 and the target model's 1.
+
+    e = (m(U) − m(R)) / (m(T) − m(R))
+
+of a measure m after the same attack with the same seeds on the unlearned, the retrained and the target model. U = R
+gives 0 and U = T gives 1, whatever the attack; one that teaches R everything, or leaves T nothing, says nothing: void.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from blur_pipeline.statistics.intervals import METRIC_COLUMNS, Resampler, absent, interval, present
+
+LEAST_GAP = 0.1
+"""Of what T knows after an attack and R does not, below which the attack is void."""
+HELD, BROKEN = 0.1, 0.2
+"""Held against: e is certainly below the one; broken: certainly above the other."""
+KEY = ["attack", "variant", "budget"]
+NONE = ("none", "", 0.0)
+STATE_COLUMNS = [
+    *("attack", "access", "variant", "budget", "unit", "utility"),
+    *("target_before", "target", "retrained_before", "retrained", "unlearned_before", "unlearned"),
+    *("taught", "excess", "low", "high", "n", "subjects", "verdict", "reason"),
+]
+"""``utility``: share of its probability of retained answers that the attacked model keeps; ``taught``: what the attack
+itself put into the retrained model; ``verdict``: held, broken, open or void."""
+ATTACK_COLUMNS = ["attack", "access", "variant", "budget", "unit", "excess", "low", "high", "first_above", "verdict"]
+"""The worst state of each; ``first_above``: the smallest budget at which e is above .2, NaN where none is."""
+
+
+class Limits(NamedTuple):
+    """What is measured, and the share of its utility that a model must keep for an attack to count."""
+
+    measure: str
+    utility_kept: float
+
+
+class About(NamedTuple):
+    """What the tables say of an attack."""
+
+    access: str
+    unit: str
+
+
+class Side:
+    """One model's answers: by state the mean over seeds of every question, and over resampled subjects."""
+
+    def __init__(self, table: pd.DataFrame, measure: str, resampler: Resampler, asked: str) -> None:
+        """``table`` as ``STRESS_COLUMNS`` (stress/tally.py); models that are ``asked`` the same are resampled alike."""
+        part = table[table["of"] == "forget"].dropna(subset=[measure])
+        self.values = {
+            k: rows.groupby("row_id", sort=False)[measure].mean() for k, rows in part.groupby(KEY, sort=False)
+        }
+        self.subjects = part.drop_duplicates("row_id").set_index("row_id")["subject"]
+        self.weights = resampler.weights(self.subjects.to_numpy(object), asked)
+        kept = table[table["of"] == "retain"].groupby(KEY, sort=False)["probability"].mean()
+        self.utility = (kept / kept.get(NONE, np.nan)).to_dict()
+
+    def mean(self, key: tuple, rows: pd.Index) -> tuple[float, np.ndarray]:
+        """Of ``rows`` in one state, and of each resample; NaN where none of them was asked."""
+        found = self.values.get(key, pd.Series(dtype=float)).reindex(rows).dropna()
+        if found.empty:
+            return np.nan, np.full(len(self.weights), np.nan)
+        weights = self.weights[:, self.subjects.index.get_indexer(found.index)]
+        with np.errstate(invalid="ignore"):
+            return float(found.mean()), weights @ found.to_numpy() / weights.sum(axis=1)
+
+    def rows(self, key: tuple) -> pd.Index:
+        """The questions asked in one state."""
+        return self.values.get(key, pd.Series(dtype=float)).index
+
+
+@dataclass(frozen=True)
+class State:
+    """One state of one attack: its row of ``STATE_COLUMNS``, and the excess of each resample."""
+
+    row: dict
+    resampled: np.ndarray
+
+
+class Sides(NamedTuple):
+    """The three models; with ``control`` R is the unlearned model itself, asked and attacked on the holdout."""
+
+    target: Side
+    retrained: Side
+    unlearned: Side
+    control: bool = False
+
+
+def states_of(sides: Sides, about: Mapping[str, About], limits: Limits) -> list[State]:
+    """Every state that the unlearned model was asked in: before any attack, and under those of ``about``, in order."""
+    known = {NONE[0]: About("", ""), **about}
+    return [_state(key, sides, known[key[0]], limits) for key in sides.unlearned.values if key[0] in known]
+
+
+def _state(key: tuple, sides: Sides, about: About, limits: Limits) -> State:
+    rows = sides.unlearned.rows(key)
+    others = sides.retrained.rows(key) if sides.control else rows
+    target, unlearned, retrained = (
+        side.mean(key, asked)
+        for side, asked in ((sides.target, rows), (sides.unlearned, rows), (sides.retrained, others))
+    )
+    before = [side.mean(NONE, r)[0] for side, r in zip(sides[:3], (rows, others, rows), strict=True)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gap = target[1] - retrained[1]
+        resampled = (unlearned[1] - retrained[1]) / gap
+    asked = sides.unlearned.subjects.reindex(rows)
+    subjects, wide = asked.nunique(), target[0] - retrained[0]
+    utility = sides.unlearned.utility.get(key, np.nan)
+    reason = _void(target[0], before[0], wide, interval(gap, subjects)[0], utility, about, limits)
+    excess = np.nan if reason else (unlearned[0] - retrained[0]) / wide
+    low, high = (np.nan, np.nan) if reason else interval(resampled, subjects)
+    row = dict(zip(KEY, key, strict=True)) | {
+        **{"access": about.access, "unit": about.unit, "utility": utility},
+        **{"target_before": before[0], "target": target[0], "retrained_before": before[1], "retrained": retrained[0]},
+        **{"unlearned_before": before[2], "unlearned": unlearned[0], "taught": retrained[0] - before[1]},
+        **{"excess": excess, "low": low, "high": high, "n": len(rows), "subjects": subjects},
+        **{"verdict": "void" if reason else _verdict(low, high), "reason": reason},
+    }
+    return State(row, resampled)
+
+
+def _void(target: float, before: float, gap: float, lowest: float, utility: float, about: About, limits: Limits) -> str:
+    """Why a state says nothing; empty where it does."""
+    if np.isnan(gap):
+        return "the target or the retrained model was not attacked so"
+    if gap < LEAST_GAP or lowest <= 0:
+        if target < before / 2:
+            return f"the target model itself knows {target:.2f} after it, of {before:.2f}"
+        return f"after it the retrained model knows as much as the target model, but for {gap:.2f}"
+    if about.access == "weights" and utility < limits.utility_kept:
+        return f"it leaves the model {utility:.0%} of its probability of retained answers"
+    return ""
+
+
+def _verdict(low: float, high: float) -> str:
+    return "held" if high < HELD else "broken" if low > BROKEN else "open"
+
+
+def states_table(states: Sequence[State]) -> pd.DataFrame:
+    """``STATE_COLUMNS``."""
+    return pd.DataFrame([state.row for state in states], columns=STATE_COLUMNS)
+
+
+class Worst(NamedTuple):
+    """The largest excess of one attack's states, and of each resample: the maximum is taken inside."""
+
+    state: State
+    value: float
+    resampled: np.ndarray
+    first_above: float
+
+
+def worst_of(states: Sequence[State]) -> dict[str, Worst]:
+    """By attack, of those that say anything; the state before any is none of them."""
+    found = {}
+    for name in dict.fromkeys(state.row["attack"] for state in states if state.row["attack"] != NONE[0]):
+        valid = [s for s in states if s.row["attack"] == name and s.row["verdict"] != "void"]
+        if valid:
+            worst = max(valid, key=lambda s: s.row["excess"])
+            above = [s.row["budget"] for s in valid if s.row["excess"] > BROKEN]
+            inside = np.fmax.reduce([s.resampled for s in valid])
+            found[name] = Worst(worst, worst.row["excess"], inside, min(above, default=np.nan))
+    return found
+
+
+def attacks_table(worst: Mapping[str, Worst]) -> pd.DataFrame:
+    """``ATTACK_COLUMNS``, the worst attack first."""
+    rows = []
+    for found in worst.values():
+        low, high = interval(found.resampled, found.state.row["subjects"])
+        shown = {name: found.state.row[name] for name in ("attack", "access", "variant", "budget", "unit", "excess")}
+        verdict = _verdict(low, high)
+        rows.append({**shown, "low": low, "high": high, "first_above": found.first_above, "verdict": verdict})
+    table = pd.DataFrame(rows, columns=ATTACK_COLUMNS)
+    return table.sort_values("excess", ascending=False, kind="stable").reset_index(drop=True)
+
+
+def headline(worst: Mapping[str, Worst], attacks: Sequence[str], refused: str = "") -> pd.DataFrame:
+    """``stress.residual_knowledge``, ``stress.mean_excess`` and each attack's ``stress.NAME.excess``, METRIC_COLUMNS.
+
+    Residual knowledge is the largest excess of all attacks, held between 0 and 1: 0 is a retrained model, 1 the target
+    model. Its interval takes the maximum inside each resample. ``refused``: why nothing is concluded at all.
+    """
+    names = ("stress.residual_knowledge", "stress.mean_excess")
+    if refused or not worst:
+        rows = [absent(name, refused or "every attack is void") for name in names]
+    else:
+        inside = np.array([w.resampled for w in worst.values()])
+        values = np.array([w.value for w in worst.values()])
+        one = next(iter(worst.values())).state.row
+        n, subjects = max(w.state.row["n"] for w in worst.values()), one["subjects"]
+        most = np.clip(np.fmax.reduce(inside), 0, 1)
+        rows = [
+            present(names[0], float(np.clip(values.max(), 0, 1)), interval(most, subjects), n, subjects),
+            present(names[1], float(values.mean()), interval(inside.mean(axis=0), subjects), n, subjects),
+        ]
+    for name in attacks:
+        found = worst.get(name)
+        if found is None:
+            rows.append(absent(f"stress.{name}.excess", "void, see the table of attacks"))
+        else:
+            row = found.state.row
+            ends = interval(found.resampled, row["subjects"])
+            rows.append(present(f"stress.{name}.excess", found.value, ends, row["n"], row["subjects"]))
+    return pd.DataFrame(rows, columns=METRIC_COLUMNS)

@@ -1,0 +1,139 @@
+"""Nodes of the stress suite: attack and ask, then judge without any model."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from blur_pipeline.config.parameters import Parameters
+from blur_pipeline.lineage.stages import MEANING
+from blur_pipeline.metrics import residual
+from blur_pipeline.statistics.intervals import METRIC_COLUMNS, Resampler
+
+Frame = pd.DataFrame
+
+
+def attack(
+    model: Any,
+    base_model: Any,
+    target_model: Any,
+    retrained_model: Any,
+    evaluation_tokens: Any,
+    evaluation_set: Frame,
+    tokenizer: Any,
+    parameters: Parameters,
+) -> Frame:
+    """What a model knows before and after each attack of the profile; nothing of a model that is not here."""
+    return _attack(
+        *(model, base_model, target_model, retrained_model),
+        *(evaluation_tokens, evaluation_set, tokenizer, parameters, parameters.stress.set),
+    )
+
+
+def attack_control(
+    unlearned_model: Any,
+    base_model: Any,
+    target_model: Any,
+    retrained_model: Any,
+    evaluation_tokens: Any,
+    evaluation_set: Frame,
+    tokenizer: Any,
+    parameters: Parameters,
+) -> Frame:
+    """Where no retrained model can be attacked, the unlearned one on what it never saw: the holdout; else nothing."""
+    from blur_pipeline.stress.tally import STRESS_COLUMNS
+
+    if _is_here(retrained_model):
+        return pd.DataFrame(columns=STRESS_COLUMNS)
+    return _attack(
+        *(unlearned_model, base_model, target_model, retrained_model),
+        *(evaluation_tokens, evaluation_set, tokenizer, parameters, "holdout"),
+    )
+
+
+def judge(
+    target: Frame,
+    retrained: Frame,
+    unlearned: Frame,
+    control: Frame,
+    target_metrics: Frame,
+    unlearned_metrics: Frame,
+    parameters: Parameters,
+) -> tuple[Frame, Frame, Frame]:
+    """The excess of every state, the worst of each attack, and the headline as metrics."""
+    stress, chosen = parameters.stress, parameters.stress.chosen()
+    if not chosen or unlearned.empty:
+        return tuple(pd.DataFrame(columns=c) for c in (residual.STATE_COLUMNS, residual.ATTACK_COLUMNS, METRIC_COLUMNS))
+    resampler = Resampler(parameters.evaluation.bootstrap_samples, parameters.curation.seed)
+    asked = "holdout" if len(control) else stress.set
+    sides = residual.Sides(
+        residual.Side(target, stress.measure, resampler, stress.set),
+        residual.Side(control if len(control) else retrained, stress.measure, resampler, asked),
+        residual.Side(unlearned, stress.measure, resampler, stress.set),
+        control=len(control) > 0,
+    )
+    about = {name: residual.About(attack.access, attack.unit) for name, attack in chosen.items()}
+    states = residual.states_of(sides, about, residual.Limits(stress.measure, stress.utility_kept))
+    worst = residual.worst_of(states)
+    refused = _refused(target_metrics, unlearned_metrics, parameters)
+    metrics = residual.headline(worst, list(chosen), refused)
+    return residual.states_table(states), residual.attacks_table(worst), metrics
+
+
+def _refused(target: Frame, unlearned: Frame, parameters: Parameters) -> str:
+    """Why nothing is concluded of a model that lost its use; empty where it did not."""
+    name, floor = parameters.comparison.utility, parameters.stress.floor
+    values = [
+        dict(zip(table["metric"], table["value"], strict=True)).get(name, math.nan) for table in (target, unlearned)
+    ]
+    before, after = (value - parameters.comparison.utility_chance for value in values)
+    if after < floor * before:
+        return f"{name} is {after / before:.0%} of the target model's, less than {floor:.0%}"
+    return ""
+
+
+def _is_here(model: Any) -> bool:
+    from blur_pipeline.models.sources import AbsentModel, SavedScores
+
+    return not isinstance(model, AbsentModel | SavedScores)
+
+
+def _attack(
+    model: Any,
+    base: Any,
+    target: Any,
+    retrained: Any,
+    tokens: Any,
+    rows: Frame,
+    tokenizer: Any,
+    parameters: Parameters,
+    of: str,
+) -> Frame:
+    from blur_pipeline.models.devices import resolve_device
+    from blur_pipeline.stress.choice import Given
+    from blur_pipeline.stress.rows import asked_of
+    from blur_pipeline.stress.suite import run_suite
+    from blur_pipeline.stress.tally import STRESS_COLUMNS
+
+    stress, device = parameters.stress, resolve_device(parameters.device)
+    forget = asked_of(tokens, rows, (of,), stress.rows, 0)
+    if not stress.chosen() or not _is_here(model) or forget is None:
+        return pd.DataFrame(columns=STRESS_COLUMNS)
+    retain = asked_of(tokens, rows, ("retain",), stress.rows, 0)
+    others = asked_of(tokens, rows, ("real_authors", "world_facts"), stress.rows, 0)
+    given = Given(
+        *(model.to(device), forget, retain, others),
+        *(lambda: base, lambda: target, lambda: retrained if _is_here(retrained) else None),
+        *(tokenizer, parameters.curation.prompt, device, 0, parameters.training),
+        parameters.evaluation.tokens_per_batch,
+    )
+    return run_suite(given, stress.chosen(), stress.seeds, _place(parameters))
+
+
+def _place(parameters: Parameters) -> Path | None:
+    """Where outcomes are kept with the stage's meaning today; nowhere where all is made anew."""
+    folder = parameters.evaluation.keep_scores
+    return None if folder is None or parameters.fresh else Path(f"{folder}/stress-{MEANING['stress']}")

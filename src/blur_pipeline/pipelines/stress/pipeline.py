@@ -1,0 +1,32 @@
+"""Stress: each model → what it knows before and after each attack → how much of the forgotten is left."""
+
+from kedro.pipeline import Node, Pipeline
+
+from blur_pipeline.lineage.stages import MODELS
+from blur_pipeline.pipelines.stress import nodes
+
+BESIDE = ["base_model", "target_model", "retrained_model", "evaluation_tokens", "evaluation_set", "tokenizer"]
+
+
+def create_pipeline() -> Pipeline:
+    """The stress pipeline; with ``stress.profile`` off its tables are empty."""
+    attacks = [
+        Node(nodes.attack, [f"{m}_model", *BESIDE, "parameters"], f"{m}.stress_answers", name=f"attack_{m}_model")
+        for m in MODELS
+    ]
+    control = Node(
+        nodes.attack_control,
+        ["unlearned_model", *BESIDE, "parameters"],
+        "unlearned.stress_control",
+        name="attack_control",
+    )
+    judge = Node(
+        nodes.judge,
+        [
+            *(f"{model}.stress_answers" for model in MODELS),
+            *("unlearned.stress_control", "target.metrics", "unlearned.metrics", "parameters"),
+        ],
+        ["stress_states", "stress_attacks", "stress_metrics"],
+        name="judge_attacks",
+    )
+    return Pipeline([*attacks, control, judge], namespace="stress", prefix_datasets_with_namespace=False, tags="stress")

@@ -1,0 +1,79 @@
+"""Attacks that make weights coarser, as a deployment may."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from blur_pipeline.stress.choice import Access, Ask, Attack, Given
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Bits = Annotated[int, Field(ge=2, le=16)]
+
+
+class Quantise(Attack):
+    """Every matrix of the decoder rounded to a grid: small updates may vanish (Zhang et al., arXiv 2410.16454).
+
+    ``bits``: round to nearest, symmetric, one scale a group of ``group`` weights of a row (0: the whole row). ``nf4``:
+    the 4-bit format of QLoRA (arXiv 2305.14314) by bitsandbytes, blocks of 64.
+    """
+
+    kind: Literal["quantise"] = "quantise"
+    access: ClassVar[Access] = "weights"
+    unit: ClassVar = "bits"
+    drawn: ClassVar = False
+
+    bits: Annotated[tuple[Bits, ...], Field(min_length=1)] = (8, 4, 3)
+    group: int = Field(0, ge=0, le=2**20, description="weights that share a scale; 0: a row")
+    nf4: bool = False
+
+    def __call__(self, given: Given, ask: Ask) -> None:
+        """Asks once a number of bits."""
+        import torch
+
+        from blur_pipeline.stress.matrices import matrices_of
+
+        forms = [(f"{bits} bits", bits, lambda w, b=bits: rounded(w, b, self.group)) for bits in self.bits]
+        if self.nf4:
+            forms.append(("nf4", 4, in_nf4))
+        for name, bits, coarser in forms:
+            model = copy.deepcopy(given.model)
+            with torch.no_grad():
+                for weight in matrices_of(model).values():
+                    weight.copy_(coarser(weight))
+            ask(model, given.forget, name, bits)
+
+
+def rounded(weight: Tensor, bits: int, group: int = 0) -> Tensor:
+    """To the nearest of −m … m times a scale, m = 2^(bits−1) − 1; the largest weight of a group is m scales.
+
+    ``[[1.0, 0.4, -0.2]]`` in 2 bits (m = 1): scale 1, ``[[1, 0, 0]]``; in 3 bits (m = 3): scale ⅓, ``[[1, ⅓, -⅓]]``.
+    A row that ``group`` does not divide is one group.
+    """
+    most = 2 ** (bits - 1) - 1
+    whole = not group or weight.shape[-1] % group
+    parts = weight.reshape(len(weight), -1) if whole else weight.reshape(-1, group)
+    scale = parts.abs().amax(dim=1, keepdim=True).clamp_min(1e-12) / most
+    return ((parts / scale).round().clamp(-most, most) * scale).view_as(weight)
+
+
+def in_nf4(weight: Tensor) -> Tensor:
+    """There and back.
+
+    Raises:
+        BadInputError: bitsandbytes is not installed.
+    """
+    from blur_pipeline.config.errors import BadInputError
+
+    try:
+        from bitsandbytes.functional import dequantize_4bit, quantize_4bit
+    except ImportError as error:
+        raise BadInputError(
+            "stress: 'nf4' needs bitsandbytes; pip install -e '.[eight_bit]', or set nf4 to false in the attack."
+        ) from error
+    packed, state = quantize_4bit(weight.contiguous(), quant_type="nf4")
+    return dequantize_4bit(packed, state).to(weight.dtype)

@@ -1,0 +1,34 @@
+"""The questions that are attacked, and those beside them, out of the evaluation's tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from blur_pipeline.stress.choice import Asked
+
+TEXTS = ["question", "answer", "paraphrased_question", "fact"]
+
+
+def asked_of(tokens: Any, rows: pd.DataFrame, sets: tuple[str, ...], most: int, seed: int) -> Asked | None:
+    """The plain answers of ``sets``, at most ``most`` of them, drawn by ``seed`` and in their order; None without any.
+
+    ``tokens`` as by ``tokenise_evaluation``, ``rows`` the evaluation set, whose texts and subjects are joined to it; a
+    row that names no subject is a subject of its own.
+    """
+    from blur_pipeline.models.examples import Examples
+
+    frame = pd.DataFrame([r for r in tokens if r["set"] in sets and r["variant"] == "answer"])
+    if frame.empty:
+        return None
+    kept = sorted(np.random.default_rng([seed, 3]).permutation(len(frame))[:most])
+    frame = frame.iloc[kept].reset_index(drop=True)
+    texts = rows[["set", "row_id", "subject", *TEXTS]].astype({"subject": object})
+    frame = frame.merge(texts, on=["set", "row_id"], how="left", validate="one_to_one")
+    frame["subject"] = frame["subject"].fillna(frame["row_id"])
+    examples = Examples.from_columns(frame["input_ids"], frame["labels"])
+    facts = frame[["fact_start", "fact_end"]].to_numpy(np.int64)
+    table = frame[["set", "row_id", "subject", *TEXTS]].reset_index(drop=True)
+    return Asked(table, examples, facts, np.arange(len(frame)))

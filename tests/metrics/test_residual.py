@@ -1,0 +1,157 @@
+"""The score's identities, and small tables whose excess is computed by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from blur_pipeline.metrics.residual import (
+    About,
+    Limits,
+    Side,
+    Sides,
+    attacks_table,
+    headline,
+    states_of,
+    states_table,
+    worst_of,
+)
+from blur_pipeline.statistics.intervals import Resampler
+
+LIMITS = Limits("probability", 0.9)
+ABOUT = {"relearn": About("weights", "steps"), "prompts": About("prompts", "")}
+ROWS = [f"row-{i}" for i in range(24)]
+
+
+def answers(known: dict[tuple, float | np.ndarray], kept: dict[tuple, float] | None = None, seed: int = 0):
+    """A table of one model: by state what it knows of each of 24 questions about 12 people."""
+    subjects = [f"person-{i // 2}" for i in range(24)]
+    parts = [
+        pd.DataFrame({"row_id": ROWS, "subject": subjects, "probability": value, "of": "forget", "seed": seed}).assign(
+            attack=key[0], variant=key[1], budget=key[2]
+        )
+        for key, value in known.items()
+    ]
+    parts += [
+        pd.DataFrame({"row_id": ["kept"], "subject": "k", "probability": value, "of": "retain", "seed": seed}).assign(
+            attack=key[0], variant=key[1], budget=key[2]
+        )
+        for key, value in ({("none", "", 0.0): 0.8} | (kept or {})).items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+NONE, TEN, THIRTY, ASKED = ("none", "", 0.0), ("relearn", "", 10.0), ("relearn", "", 30.0), ("prompts", "cloze", 0.0)
+
+
+def spread(mean: float, seed: int) -> np.ndarray:
+    noise = np.random.default_rng(seed).uniform(-0.05, 0.05, 24)
+    return mean + noise - noise.mean()
+
+
+def sides(target, retrained, unlearned, control=False) -> Sides:
+    resampler = Resampler(400, 0)
+    asked = ["forget", "holdout" if control else "forget", "forget"]
+    return Sides(
+        *(
+            Side(table, "probability", resampler, name)
+            for table, name in zip((target, retrained, unlearned), asked, strict=True)
+        ),
+        control,
+    )
+
+
+@pytest.fixture
+def target():
+    states = {NONE: spread(0.9, 1), TEN: spread(0.9, 2), THIRTY: spread(0.85, 3), ASKED: spread(0.7, 4)}
+    return answers(states, {TEN: 0.8, THIRTY: 0.8})
+
+
+@pytest.fixture
+def retrained():
+    states = {NONE: spread(0.1, 5), TEN: spread(0.2, 6), THIRTY: spread(0.35, 7), ASKED: spread(0.1, 8)}
+    return answers(states, {TEN: 0.8, THIRTY: 0.8})
+
+
+def test_a_retrained_model_has_nothing_left_and_the_target_model_all(target, retrained):
+    """Of every state and every resample, and so of the headline with its interval."""
+    for model, wanted in ((retrained, 0.0), (target, 1.0)):
+        states = states_of(sides(target, retrained, model), ABOUT, LIMITS)
+        assert [s.row["excess"] for s in states] == pytest.approx([wanted] * 4)
+        assert all(s.resampled == pytest.approx(np.full(400, wanted)) for s in states)
+        head = headline(worst_of(states), list(ABOUT)).set_index("metric")
+        for metric in ("stress.residual_knowledge", "stress.mean_excess", "stress.relearn.excess"):
+            assert head.loc[metric, ["value", "low", "high"]].tolist() == pytest.approx([wanted] * 3)
+        assert {s.row["verdict"] for s in states} == {"held" if wanted == 0 else "broken"}
+
+
+def test_the_excess_is_a_share_of_what_the_target_has_over_the_retrained(target, retrained):
+    """By hand: (.5 − .35)/(.85 − .35) = .3 after 30 steps, (.3 − .2)/(.9 − .2) = 1/7 after 10; the worst of both, and
+    the first budget above .2. By asking: (.1 − .1)/.6 = 0. The mean of the two attacks is .15; R was taught .25."""
+    states = {NONE: spread(0.1, 9), TEN: spread(0.3, 9), THIRTY: spread(0.5, 10), ASKED: spread(0.1, 8)}
+    unlearned = answers(states, {TEN: 0.8, THIRTY: 0.75})
+    found = states_of(sides(target, retrained, unlearned), ABOUT, LIMITS)
+    table = states_table(found).set_index(["attack", "budget"])
+    assert table["excess"].tolist() == pytest.approx([0.0, 1 / 7, 0.3, 0.0])
+    assert table.loc[("relearn", 30), "taught"] == pytest.approx(0.25)
+    assert table.loc[("relearn", 30), "utility"] == pytest.approx(0.75 / 0.8)
+    attacks = attacks_table(worst_of(found))
+    assert attacks["attack"].tolist() == ["relearn", "prompts"]
+    assert attacks.loc[0, ["budget", "first_above"]].tolist() == [30, 30]
+    head = headline(worst_of(found), list(ABOUT)).set_index("metric")["value"]
+    assert head["stress.residual_knowledge"] == pytest.approx(0.3)
+    assert head["stress.mean_excess"] == pytest.approx(0.15)
+
+
+def test_the_maximum_is_taken_inside_each_resample(target, retrained):
+    """Of two attacks that are equal but for noise, the interval of the worst lies above that of either."""
+    noisy = np.random.default_rng(0)
+    states = {NONE: spread(0.1, 1)}
+    states |= {key: np.clip(0.4 + noisy.normal(0, 0.3, 24), 0, 1) for key in (TEN, ASKED)}
+    found = states_of(sides(target, retrained, answers(states, {TEN: 0.8})), ABOUT, LIMITS)
+    head = headline(worst_of(found), list(ABOUT)).set_index("metric")
+    low = head.loc["stress.residual_knowledge", "low"]
+    assert low >= max(head.loc[f"stress.{name}.excess", "low"] for name in ABOUT)
+    inside = np.clip(np.fmax(*(state.resampled for state in found[1:])), 0, 1)
+    assert head.loc["stress.residual_knowledge", "high"] <= inside.max()
+
+
+def test_what_says_nothing_is_void_with_its_reason(target, retrained):
+    taught = answers({NONE: spread(0.1, 1), TEN: spread(0.85, 2), THIRTY: spread(0.8, 3), ASKED: spread(0.1, 4)})
+    states = {NONE: spread(0.9, 1), TEN: spread(0.9, 2), THIRTY: spread(0.85, 3), ASKED: spread(0.12, 4)}
+    wrecked = answers(states, {TEN: 0.8, THIRTY: 0.4})
+    void = states_table(states_of(sides(wrecked, taught, wrecked), ABOUT, LIMITS))
+    assert void["verdict"].tolist() == ["broken", *["void"] * 3]
+    assert "the retrained model knows as much as the target model" in void["reason"][1]
+    assert "the target model itself knows 0.12 after it, of 0.90" in void["reason"][3]
+    spoilt = states_table(states_of(sides(target, retrained, wrecked), ABOUT, LIMITS))
+    assert spoilt["verdict"].tolist()[2] == "void"
+    assert "50% of its probability" in spoilt["reason"][2]
+    head = headline({}, list(ABOUT)).set_index("metric")
+    assert head["value"].isna().all()
+    assert head.loc["stress.residual_knowledge", "reason"] == "every attack is void"
+
+
+def test_without_a_retrained_model_the_control_is_the_model_itself_on_the_holdout(target):
+    """Other questions, so they are resampled apart; the value is the same share."""
+    states = {NONE: spread(0.1, 9), TEN: spread(0.55, 9)}
+    unlearned = answers(states, {TEN: 0.8})
+    control = answers({NONE: spread(0.1, 5), TEN: spread(0.2, 6)}, {TEN: 0.8})
+    control["row_id"] = "held-" + control["row_id"]
+    found = states_of(sides(target, control, unlearned, control=True), ABOUT, LIMITS)
+    assert found[1].row["excess"] == pytest.approx((0.55 - 0.2) / (0.9 - 0.2))
+    assert found[1].row["low"] < found[1].row["excess"] < found[1].row["high"]
+
+
+def test_seeds_are_averaged_question_by_question(target, retrained):
+    first, second = (answers({NONE: spread(0.1, 1), TEN: np.full(24, value)}, {TEN: 0.8}, seed) for seed, value in
+                     ((0, 0.2), (1, 0.4)))  # fmt: skip
+    found = states_of(sides(target, retrained, pd.concat([first, second])), ABOUT, LIMITS)
+    assert found[1].row["unlearned"] == pytest.approx(0.3)
+    assert found[1].row["n"] == 24
+
+
+def test_few_subjects_have_no_interval(target, retrained):
+    few = [table.assign(subject=table["row_id"].map(lambda r: f"p{len(r)}")) for table in (target, retrained, target)]
+    head = headline(worst_of(states_of(sides(*few), ABOUT, LIMITS)), list(ABOUT)).set_index("metric")
+    assert np.isnan(head.loc["stress.residual_knowledge", "low"])
+    assert head["reason"].str.contains("8 are needed").all()
