@@ -23,7 +23,7 @@ SMALL = (
     "sources.further.traces.people=8,sources.further.traces.forget_people=2,sources.further.traces.holdout_people=1,"
     "models.base.hidden_size=32,models.base.intermediate_size=64,"
     "models.target.schedule.epochs=2,models.retrained.schedule.epochs=2,unlearning.schedule.epochs=2,"
-    "training.checkpoint_every=2,"
+    "training.checkpoint_every=2,stress.profile=off,"
     "evaluation.max_new_tokens=12,evaluation.bootstrap_samples=100,curation.evaluation_rows=20"
 )
 

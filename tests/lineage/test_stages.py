@@ -84,6 +84,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "safety.template": ("safety.template", "{prompt} {completion}?"),
     "stress.profile": ("stress.profile", "full"),
     "stress.set": ("stress.set", "retain"),
+    "stress.kept": ("stress.kept", "forget"),
     "stress.rows": ("stress.rows", 30),
     "stress.measure": ("stress.measure", "probability"),
     "stress.utility_kept": ("stress.utility_kept", 0.5),

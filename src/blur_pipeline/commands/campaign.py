@@ -142,6 +142,8 @@ class _Cells:
         from blur_pipeline.campaign.judging import judge
 
         options, began = self._with(self.plan.changes(method, settings, seed, tuning)), time.monotonic()
+        if tuning:  # what chooses is the distance; attacks wait for what was chosen
+            options = with_parameter(options, "stress.profile", "off")
         found = self._metrics(options, MODELS)
         log.info("%s; %s. By hand: %s", title, self._time_left(), by_hand(options))
         if found is None:

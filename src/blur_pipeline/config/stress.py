@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from blur_pipeline.config.block import Block
 from blur_pipeline.config.sources import EvaluationSet
@@ -13,6 +13,11 @@ from blur_pipeline.stress.choice import Attack
 
 OFF = "off"
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+
+
+def _no_switch(value: Any) -> Any:
+    """YAML reads a bare ``off`` as false."""
+    return OFF if value is False else value
 
 
 class Profile(Block):
@@ -25,11 +30,12 @@ class Profile(Block):
 class Stress(Block):
     """The attacks by name, and the profile of them in use; ``off`` attacks nothing."""
 
-    profile: str = OFF
+    profile: Annotated[str, BeforeValidator(_no_switch)] = Field(OFF, description="off, or one of profiles")
     profiles: dict[Name, Profile] = Field(default_factory=dict)
     attacks: dict[Name, AttackChoice] = Field(default_factory=dict)
     set: EvaluationSet = Field("forget", description="the questions that are attacked")
-    rows: int = Field(100, gt=0, le=100_000, description="of them, and of retained questions, at most so many")
+    kept: EvaluationSet = Field("retain", description="the questions that show what an attacked model keeps")
+    rows: int = Field(100, gt=0, le=100_000, description="of either, at most so many")
     measure: Literal["extraction_strength", "fact_probability", "probability"] = Field(
         "extraction_strength", description="of how much a model knows of an answer"
     )

@@ -117,6 +117,7 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "stress.profiles": NOTHING,
     "stress.attacks": NOTHING,
     "stress.set": ("stress",),
+    "stress.kept": ("stress",),
     "stress.rows": ("stress",),
     "stress.measure": ("residual",),
     "stress.utility_kept": ("residual",),

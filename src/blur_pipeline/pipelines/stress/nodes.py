@@ -79,6 +79,8 @@ def judge(
     states = residual.states_of(sides, about, residual.Limits(stress.measure, stress.utility_kept))
     worst = residual.worst_of(states)
     refused = _refused(target_metrics, unlearned_metrics, parameters)
+    if retrained.empty and control.empty:
+        refused = "there is neither a retrained model that could be attacked nor a holdout to compare with"
     metrics = residual.headline(worst, list(chosen), refused)
     return residual.states_table(states), residual.attacks_table(worst), metrics
 
@@ -122,12 +124,13 @@ def _attack(
     forget = asked_of(tokens, rows, (of,), stress.rows, 0)
     if not stress.chosen() or not _is_here(model) or forget is None:
         return pd.DataFrame(columns=STRESS_COLUMNS)
-    retain = asked_of(tokens, rows, ("retain",), stress.rows, 0)
+    prompt = parameters.curation.set_prompts.get(of, parameters.curation.prompt)
+    retain = asked_of(tokens, rows, (stress.kept,), stress.rows, 0)
     others = asked_of(tokens, rows, ("real_authors", "world_facts"), stress.rows, 0)
     given = Given(
         *(model.to(device), forget, retain, others),
         *(lambda: base, lambda: target, lambda: retrained if _is_here(retrained) else None),
-        *(tokenizer, parameters.curation.prompt, device, 0, parameters.training),
+        *(tokenizer, prompt, device, 0, parameters.training),
         parameters.evaluation.tokens_per_batch,
     )
     return run_suite(given, stress.chosen(), stress.seeds, _place(parameters))
