@@ -13,7 +13,7 @@ import click
 from blur_pipeline.commands.campaign import run_campaign
 from blur_pipeline.commands.last_door import KEPT, sentence_of
 from blur_pipeline.commands.retrained import LOOKING, train_further
-from blur_pipeline.commands.runs import look_ahead
+from blur_pipeline.commands.runs import forget_what_was_seen, look_ahead
 from blur_pipeline.commands.seeds import require_several, run_each_seed
 from blur_pipeline.config.errors import BadInputError
 
@@ -52,6 +52,8 @@ def run_plainly(kedro_run: Callable[..., Any], options: dict[str, Any]) -> Any:
         if sentence is None:
             raise
         raise click.ClickException(sentence) from error
+    finally:
+        forget_what_was_seen()
 
 
 def _of_kedro(error: Exception) -> str | None:

@@ -44,17 +44,25 @@ def _configuration(options: dict[str, Any]) -> Iterator[Any]:
     """The configuration loader of a run; kedro-mlflow sets up store and experiment as the context is made."""
     from kedro.framework.session import KedroSession
 
+    from blur_pipeline.hooks.config_loader import IdentifyingConfigLoader
+
     where = {"env": options.get("env"), "conf_source": options.get("conf_source")}
     with KedroSession.create(project_path=Path.cwd(), runtime_params=options.get("params"), **where) as session:
-        yield session.load_context().config_loader
+        IdentifyingConfigLoader.ahead = session.load_context().config_loader
+        yield IdentifyingConfigLoader.ahead
+
+
+def forget_what_was_seen() -> None:
+    """The command is done: the next one in this process reads the files again."""
+    from blur_pipeline.hooks.config_loader import IdentifyingConfigLoader
+
+    IdentifyingConfigLoader.ahead = None
 
 
 def look_ahead(options: dict[str, Any]) -> tuple[Parameters, dict[str, str]]:
     """The checked parameters, and by seed where the scores of further retrained models lie."""
-    from blur_pipeline.config.parameters import check_parameters
-
     with _configuration(options) as loader:
-        parameters = check_parameters(loader["parameters"])
+        parameters = loader.checked()
         several = bool(parameters.models.further_seeds)
         return parameters, loader["catalog"]["scores_of_further_retrained"]["filepaths"] if several else {}
 
@@ -67,11 +75,8 @@ def catalog_of(options: dict[str, Any]) -> dict[str, Any]:
 
 def parameters_and_group(options: dict[str, Any]) -> tuple[dict[str, Any], Parameters, dict[str, str]]:
     """The parameters as they stand in YAML, the checked ones, and the group of runs that compare with this one."""
-    from blur_pipeline.config.parameters import check_parameters
-
     with _configuration(options) as loader:
-        raw = loader["parameters"]
-        return raw, check_parameters(raw), loader.identities().group
+        return loader["parameters"], loader.checked(), loader.identities().group
 
 
 def with_parameter(options: dict[str, Any], name: str, value: Any) -> dict[str, Any]:

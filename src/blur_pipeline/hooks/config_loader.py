@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kedro.config import MissingConfigException, OmegaConfigLoader
 from omegaconf import OmegaConf
@@ -17,6 +18,9 @@ from blur_pipeline.config.parameters import check_parameters
 from blur_pipeline.config.yaml_files import what_is_wrong, where_kinds_differ
 from blur_pipeline.lineage.identities import Identities, identify
 
+if TYPE_CHECKING:
+    from blur_pipeline.config.parameters import Parameters
+
 KEPT = ("parameters", "globals")
 """What is written into MLflow, manifests and reports."""
 
@@ -28,9 +32,22 @@ class IdentifyingConfigLoader(OmegaConfigLoader):
     ``identities`` raises when a run asks for them. What is wrong with the files of conf/ is said in one sentence.
     """
 
+    ahead: ClassVar[IdentifyingConfigLoader | None] = None
+    """With which the command looked ahead that is being done: its run need not resolve the same again."""
     _identities: Identities | BadInputError | None = None
+    _checked: Parameters | None = None
 
     def __getitem__(self, key: str) -> dict[str, Any]:
+        """What Kedro's loader gives, resolved once: a run asks for its parameters six times, at 0.4 s each."""
+        if key not in self:
+            self[key] = self.ahead[key] if key in KEPT and self._asks_as_ahead() else self._resolved(key)
+        return deepcopy(super().__getitem__(key))  # whoever asks may change what he is given
+
+    def _asks_as_ahead(self) -> bool:
+        asked = [(x.conf_source, x.env, x.runtime_params) for x in (self, self.ahead) if x is not None]
+        return len(asked) == 2 and asked[0] == asked[1] and self is not self.ahead
+
+    def _resolved(self, key: str) -> dict[str, Any]:
         if key == "catalog":
             OmegaConf.register_resolver("place", self._place, replace=True)
             OmegaConf.register_resolver("places_of_seeds", self._places_of_seeds, replace=True)
@@ -85,11 +102,17 @@ class IdentifyingConfigLoader(OmegaConfigLoader):
                 )
         return None
 
+    def checked(self) -> Parameters:
+        """The parameters as one typed block; raises BadInputError for what they must not be."""
+        if self._checked is None:
+            self._checked = check_parameters(self["parameters"])
+        return self._checked
+
     def identities(self) -> Identities:
         """What every stage of a run with these parameters is; raises BadInputError where that cannot be known."""
         if self._identities is None:
             try:
-                self._identities = identify(check_parameters(self["parameters"]))
+                self._identities = identify(self.checked())
             except BadInputError as error:
                 self._identities = error
         if isinstance(self._identities, BadInputError):
@@ -104,7 +127,7 @@ class IdentifyingConfigLoader(OmegaConfigLoader):
 
     def _trusted(self, model: str) -> bool:
         """Whether ``models.base``, ``target`` or ``retrained`` may run code of its own."""
-        return getattr(getattr(check_parameters(self["parameters"]).models, model), "trust_remote_code", False)
+        return getattr(getattr(self.checked().models, model), "trust_remote_code", False)
 
     def _places_of_seeds(self, stage: str, layer: str, name: str) -> dict[str, str]:
         """``data/LAYER/PLACE/NAME`` of a stage for each of ``unlearning.seeds``."""

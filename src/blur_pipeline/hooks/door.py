@@ -30,11 +30,9 @@ class DoorCheck:
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
         """Check every parameter at once, misspelt top-level keys included."""
-        from blur_pipeline.config.parameters import check_parameters
-
         self.project = Path(context.project_path)
         self.config_loader = context.config_loader
-        self.parameters = check_parameters(context.config_loader["parameters"])
+        self.parameters = self.config_loader.checked()
         _require_store(context.config_loader)
 
     @hook_impl
