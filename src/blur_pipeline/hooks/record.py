@@ -15,6 +15,7 @@ from blur_pipeline.hooks.lineage import STAGES_SHOWN
 
 if TYPE_CHECKING:
     import pandas as pd
+    from kedro.framework.context import KedroContext
     from kedro.io import DataCatalog
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
@@ -31,6 +32,16 @@ class RunRecord:
 
     def __init__(self, door: DoorCheck, lineage: Lineage) -> None:
         self.door, self.lineage = door, lineage  # both are called before this hook
+
+    @hook_impl(trylast=True)
+    def after_context_created(self, context: KedroContext) -> None:
+        """Let kedro-mlflow not open the run once more before each node: it does so for threads, and there are none.
+
+        Within a run that is open already it must: the names that it knows its own run by are those of the outermost.
+        """
+        import mlflow
+
+        context.mlflow.tracking.run.nested = mlflow.active_run() is not None
 
     @hook_impl
     def after_catalog_created(self, catalog: DataCatalog) -> None:
