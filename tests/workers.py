@@ -1,4 +1,4 @@
-"""Processes for tests: forked from a server that has imported torch once, so that each starts in a moment."""
+"""Processes for tests: forked from a server that has imported all once, so that each starts in a moment."""
 
 from __future__ import annotations
 
@@ -12,14 +12,7 @@ import torch
 import torch.distributed as dist
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(
-    [
-        *("torch", "transformers", "peft", "datasets", "pandas", "plotly.graph_objects", "mlflow", "mlflow.pyfunc"),
-        *("kedro_datasets.pandas", "kedro_datasets.plotly", "mlflow.store.tracking.sqlalchemy_store"),
-        *("kedro.framework.cli", "kedro_mlflow.framework.hooks", "kedro_viz.integrations.kedro.run_hooks"),
-        *("blur_pipeline.training.loop", "blur_pipeline.config.door", "tests.conftest"),
-    ]
-)
+_CONTEXT.set_forkserver_preload(["tests.preloaded"])
 
 
 def start(function: Callable, *arguments: Any) -> BaseProcess:
