@@ -137,13 +137,34 @@ OPTIONS = [
     BadInput(
         "one seed of several", "at least two different", params="unlearning.seeds=3", options=("--pipelines", "seeds")
     ),
+    BadInput("an environment that is not there", r"no environment 'nosuch'; there are muse_.*own_data", env="nosuch"),
+    BadInput("an environment misspelt", r"no environment 'own_dat'; did you mean 'own_data'\?", env="own_dat"),
     BadInput(
-        "an environment that is not there", r"--env nosuch: there is no folder .*; there are .*own_data", env="nosuch"
+        "a benchmark whose files nobody has given",
+        r"data/01_raw/tofu: no such folder; .*source_folder=.*, or data_from=hub",
+        env="tofu",
+    ),
+    BadInput(
+        "a benchmark's folder that is not there",
+        r"nowhere: no such folder; .*source_folder=.*, or data_from=hub",
+        env="muse_news",
+        params="source_folder=nowhere",
+    ),
+    BadInput(
+        "files that no hub has",
+        r"data/01_raw/tofu: no such folder; .*--params source_folder=[^,]*\.$",
+        env="smollm2",
     ),
     BadInput("a pipeline misspelt", "no pipeline 'unlerning'; did you mean", options=("--pipelines", "unlerning")),
-    BadInput("a node that is not there", r"nodes named \['nosuch'\]", options=("--nodes", "nosuch")),
+    BadInput("a node that is not there", "no node 'nosuch'; see `kedro registry", options=("--nodes", "nosuch")),
+    BadInput(
+        "a node misspelt",
+        "no node 'unlearning.unlern'; did you mean 'unlearning.unlearn'",
+        options=("--from-nodes", "unlearning.unlern"),
+    ),
     BadInput("an output that is not there", "nosuch", options=("--to-outputs", "nosuch")),
-    BadInput("a tag that no node has", "contains no nodes", options=("--tags", "nosuch")),
+    BadInput("a tag that no node has", "no tag 'nosuch'; there are .*unlearning", options=("--tags", "nosuch")),
+    BadInput("a tag beside one that there is", "no tag 'nosuch'", options=("--tags", "unlearning,nosuch")),
     BadInput("a runner of threads", "leave --runner out", options=("--runner", "ThreadRunner")),
     BadInput(
         "a version that was never made",

@@ -64,8 +64,8 @@ def test_a_version_that_is_asked_for_is_read(project):
     [
         (("--runner", "ThreadRunner"), "Nodes of this project run one after the other"),
         (("--pipelines", "unlerning"), "There is no pipeline 'unlerning'; did you mean 'unlearning'?"),
-        (("--from-nodes", "nosuch"), "Pipeline does not contain nodes named ['nosuch']"),
-        (("--tags", "nosuch"), "Pipeline contains no nodes"),
+        (("--from-nodes", "nosuch"), "There is no node 'nosuch'"),
+        (("--tags", "nosuch"), "There is no tag 'nosuch'"),
     ],
 )
 def test_a_wrong_option_is_one_sentence(options, message, project):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 from blur_pipeline.config.campaign import Campaign, read_campaign
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.flat import flatten
+from blur_pipeline.config.names import instead
 from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.config.ranges import Range, Value
 from blur_pipeline.config.unlearning import Unlearning
@@ -102,9 +102,7 @@ def plan_of(parameters: Parameters, group: dict[str, str]) -> Plan:
     methods = sorted(known) if campaign.methods == "all" else campaign.methods
     for method in (*methods, *campaign.ranges):
         if method not in known:
-            near = get_close_matches(method, known)
-            hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(sorted(known))}."
-            raise BadInputError(f"{path}: there is no method '{method}'; {hint}")
+            raise BadInputError(f"{path}: there is no method '{method}'; {instead(method, list(known))}")
     ranges = {method: _ranges(campaign, parameters, method) for method in methods}
     return Plan(campaign, parameters, group, ranges)
 

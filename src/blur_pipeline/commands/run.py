@@ -5,17 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from difflib import get_close_matches
 from typing import Any
 
 import click
 
 from blur_pipeline.commands.campaign import run_campaign
 from blur_pipeline.commands.last_door import KEPT, sentence_of
+from blur_pipeline.commands.named import known_pipelines
 from blur_pipeline.commands.retrained import LOOKING, train_further
 from blur_pipeline.commands.runs import forget_what_was_seen, look_ahead
 from blur_pipeline.commands.seeds import require_several, run_each_seed
-from blur_pipeline.config.errors import BadInputError
 
 SEEDS = "seeds"
 CAMPAIGN = "campaign"
@@ -31,8 +30,7 @@ def run_plainly(kedro_run: Callable[..., Any], options: dict[str, Any]) -> Any:
     """
     options = {**options, "only_missing_outputs": True}
     try:
-        _known(options)
-        asked = set(_asked(options)) or {"__default__"}
+        asked = known_pipelines(options)
         if CAMPAIGN in asked:
             return run_campaign(kedro_run, options)
         if not asked & LOOKING:
@@ -57,26 +55,11 @@ def run_plainly(kedro_run: Callable[..., Any], options: dict[str, Any]) -> Any:
 
 
 def _of_kedro(error: Exception) -> str | None:
-    """How Kedro says that --nodes, --from-nodes, --to-outputs … name something that is not there."""
+    """How Kedro says that options which exist each leave nothing together, or name a dataset that is not there."""
     unknown = isinstance(error, ValueError) and str(error).startswith(
         ("Pipeline does not contain", "Pipeline contains no nodes")
     )
     return f"{error} See `kedro registry describe`." if unknown else None
-
-
-def _asked(options: dict[str, Any]) -> list[str]:
-    """The pipelines by name; Kedro has an option for one beside that for several."""
-    return [*(options.get("pipelines") or []), *([options["pipeline"]] if options.get("pipeline") else [])]
-
-
-def _known(options: dict[str, Any]) -> None:
-    from kedro.framework.project import pipelines
-
-    for name in _asked(options):
-        if name not in pipelines:
-            near = get_close_matches(name, pipelines.keys())
-            hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(sorted(pipelines.keys()))}."
-            raise BadInputError(f"There is no pipeline '{name}'; {hint}")
 
 
 def _close_runs(status: str) -> None:

@@ -15,6 +15,7 @@ from blur_pipeline.config.lessons import require_lessons
 from blur_pipeline.config.models import Given, Scores, Training
 from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.config.safety import ForbiddenPrompts
+from blur_pipeline.config.source_folder import require_source_folder
 from blur_pipeline.config.time_limit import time_limit
 from blur_pipeline.corpus import punkt
 from blur_pipeline.corpus.chat import ChatPrompt
@@ -42,6 +43,7 @@ def preflight(parameters: Parameters, data_folder: Path, made: Container[str]) -
         BadInputError: the first thing that is missing, and how to mend it.
     """
     _writable(data_folder)
+    require_source_folder(parameters)
     require_lessons(parameters, made)
     for output, sources in (("raw_rows", parameters.sources.of_training()),
                             ("raw_questions", parameters.sources.of_evaluation()),

@@ -12,9 +12,11 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from omegaconf.resolvers import oc
 
-from blur_pipeline.config.environment import Variables
+from blur_pipeline.config.environments import environments
 from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.config.names import instead
 from blur_pipeline.config.parameters import check_parameters
+from blur_pipeline.config.variables import Variables
 from blur_pipeline.config.yaml_files import what_is_wrong, where_kinds_differ
 from blur_pipeline.lineage.identities import Identities, identify
 
@@ -71,8 +73,7 @@ class IdentifyingConfigLoader(OmegaConfigLoader):
         if isinstance(error, MissingConfigException):
             env = self.env or self.default_run_env
             if not Path(self.conf_source, env).is_dir():
-                there = sorted(p.name for p in Path(self.conf_source).glob("*/") if not p.name.startswith("."))
-                return f"--env {env}: there is no folder {self.conf_source}/{env}; there are {', '.join(there)}."
+                return f"There is no environment '{env}'; {instead(env, environments(Path(self.conf_source)))}"
             return None
         folders = [Path(self.conf_source, name) for name in (self.base_env, self.env or self.default_run_env) if name]
         patterns = self.config_patterns.get(key, ())
