@@ -7,6 +7,7 @@ import mlflow
 import pandas as pd
 import pytest
 
+from blur_pipeline.statistics.possible import possible
 from tests.end_to_end.commands import kedro
 from tests.end_to_end.conftest import SMALL, newest
 
@@ -46,6 +47,10 @@ def test_the_seed_table_holds_the_seeds_spread_and_the_examples_noise(compared):
     assert row["sd"] == pytest.approx(ours["value"].std())
     assert row["above"] == pytest.approx((ours["high"] - ours["value"]).median())
     assert row["low"] < row["seed_low"] < row["mean"] < row["seed_high"] < row["high"]
+    for metric, row in table.iterrows():
+        least, most = possible(metric)
+        ends = row[["min", "max", "low", "high"]].dropna()
+        assert ends.between(least, most).all(), metric
     quality = values[values["metric"] == "forget_quality"]["value"]
     assert table.loc["forget_quality", ["min", "max"]].tolist() == [quality.min(), quality.max()]
     assert pd.isna(table.loc["forget_quality", "mean"])

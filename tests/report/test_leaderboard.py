@@ -70,9 +70,9 @@ def test_every_row_says_what_its_interval_holds(table):
     assert rows.loc["simnpo", ["distance.low", "distance.high"]].isna().all()
     shown = readable(table, ["forget_quality"]).set_index("method")
     assert shown["interval of"].to_dict() == {
-        "npo": "seeds + examples", "blur_npo": "examples", "simnpo": "none: both values", "ga": "examples"
+        "npo": "none: range of the seeds", "blur_npo": "examples", "simnpo": "none: both values", "ga": "examples"
     }  # fmt: skip
-    assert shown.loc["npo", "distance"] == "0.300 [0.047, 0.553]"
+    assert shown.loc["npo", "distance"] == "0.300 (0.200 to 0.400)"
     assert shown.loc["simnpo", "utility kept"] == "0.840, 0.840"
 
 
@@ -82,6 +82,17 @@ def test_p_values_are_neither_averaged_nor_tested(runs, table):
     assert shown.to_dict() == said
     both = runs_of(runs, with_distance(runs_of(*(one("rmu", s, 0.3, 0.5, quality=0.5) for s in range(3))), COMPARISON))
     assert set(paired_tests(both, ["forget_quality", "distance"])["metric"]) == {"distance"}
+
+
+def test_from_five_seeds_on_the_interval_is_shown():
+    """0.2 to 0.6 off by tenths: mean 0.4, sd 0.158, half-width √((2.7764·0.158/√5)² + 0.05²) = 0.2026."""
+    found = with_distance(runs_of(*(one("npo", s, 0.4 + 0.1 * s, 0.45) for s in range(5))), COMPARISON)
+    table = leaderboard(found, [], 0.8)
+    row = readable(table, []).iloc[0]
+    assert row["interval of"] == "seeds + examples"
+    assert row["distance"] == "0.400 [0.197, 0.603]"
+    bars = {trace.text[0]: trace.error_x for trace in pareto_plot(found, table, 0.8).data if trace.text}["1 npo"]
+    assert [bars.arrayminus[0], bars.array[0]] == pytest.approx([0.2026, 0.2026], abs=1e-4)
 
 
 def test_a_distance_does_not_reach_below_nothing():
@@ -148,6 +159,7 @@ def test_the_plot_greys_what_is_wrecked_and_hollows_what_has_few_seeds(runs, tab
     points = {trace.text[0]: trace for trace in figure.data if trace.text}
     assert points["ga"].marker.color == "#b8bdc4" != points["1 npo"].marker.color
     assert points["1 npo"].marker.symbol == "circle"
+    assert points["1 npo"].error_x.array[0] == pytest.approx(0.1)  # of three seeds the range, 0.2 to 0.4
     assert points["(1) blur_npo"].marker.symbol == "circle-open"
     assert points["target"].x[0] == pytest.approx(0.8)
     assert points["retrained"].x[0] == 0

@@ -29,6 +29,27 @@ def test_seeds_that_agree_leave_the_noise_of_the_examples():
     assert row[["low", "high"]].tolist() == pytest.approx([0.3, 0.6])
 
 
+@pytest.mark.parametrize(
+    ("metric", "values", "least", "most"),
+    [
+        ("forget.probability", [0.01, 0.02, 0.15], 0, 1),  # 0.06 ± 0.19
+        ("membership.min_k", [0.99, 0.95, 0.7], 0, 1),
+        ("model_utility", [0.99, 0.95, 0.7], 0, 1),
+        ("verbmem", [1.0, 2.0, 9.0], 0, 100),
+        ("distance", [0.02, 0.04, 0.18], 0, np.inf),
+        ("gap.forget.rouge", [0.02, 0.04, 0.18], 0, np.inf),
+        ("privacy_leakage", [-99.0, -90.0, -70.0], -100, np.inf),
+        ("difference.nll", [-0.1, 0.0, 0.1], -np.inf, np.inf),
+    ],
+)
+def test_an_interval_holds_no_value_that_cannot_be(metric, values, least, most):
+    row = table_of(metric, values, below=0.0, above=0.0)
+    half = 4.3027 * np.std(values, ddof=1) / np.sqrt(3)
+    wanted = [max(np.mean(values) - half, least), min(np.mean(values) + half, most)]
+    assert row[["low", "high"]].tolist() == pytest.approx(wanted, rel=1e-4)
+    assert row[["seed_low", "seed_high"]].tolist() == pytest.approx(wanted, rel=1e-4)
+
+
 @pytest.mark.parametrize("values", [[5.0], [1.0, 2.0]])
 def test_below_three_seeds_there_are_values_and_no_mean(values):
     row = table_of("a", values)
@@ -68,7 +89,7 @@ def test_the_combined_interval_covers_where_that_of_the_seeds_does_not():
     """
     rng = np.random.default_rng(0)
     value = (rng.normal(0, 1, (2000, 1)) + rng.normal(0, 0.5, (2000, 3))).ravel()
-    frame = pd.DataFrame({"metric": np.repeat(np.arange(2000), 3), "value": value})
+    frame = pd.DataFrame({"metric": np.repeat(np.arange(2000).astype(str), 3), "value": value})
     table = over_seeds(frame.assign(low=value - 1.96, high=value + 1.96))
     seeds_alone = ((table["seed_low"] < 0) & (table["seed_high"] > 0)).mean()
     combined = ((table["low"] < 0) & (table["high"] > 0)).mean()

@@ -11,7 +11,7 @@ from blur_pipeline.report.distance import DISTANCE, GAP, UTILITY
 from blur_pipeline.report.tables import interval_text
 from blur_pipeline.statistics.paired import benjamini_hochberg, holm, paired_test
 from blur_pipeline.statistics.pareto import dominated, hypervolume
-from blur_pipeline.statistics.seeds import ENOUGH, P_VALUED, over_seeds
+from blur_pipeline.statistics.seeds import ENOUGH, P_VALUED, TELLING, over_seeds
 
 LABELS = ["method", "settings"]
 RUN_COLUMNS = ["run_id", *LABELS, "seed", "configuration", "target", "model", "metric", "value", "low", "high"]
@@ -53,7 +53,6 @@ def leaderboard(runs: pd.DataFrame, shown: list[str], floor: float) -> pd.DataFr
         row |= {"farthest": gaps.idxmax().removeprefix(GAP) if gaps.notna().any() else ""}
         rows.append(row | _numbers(part[part["metric"].isin(names)], names))
     table = pd.DataFrame(rows)
-    table[f"{DISTANCE}.low"] = table[f"{DISTANCE}.low"].clip(lower=0)  # the t-interval of a mean near 0 reaches below
     table["standing"] = [_standing(row, floor) for _, row in table.iterrows()]
     return _ranked(table)[["standing", "rank", *LABELS, "seeds", *table.columns[3:-1], "dominated"]]
 
@@ -111,7 +110,7 @@ def readable(table: pd.DataFrame, shown: list[str]) -> pd.DataFrame:
         if name == DISTANCE:
             cells["farthest in"] = table["farthest"].tolist()
     trade = np.where(table["dominated"], "dominated", np.where(table["standing"].isin([RANKED, FEW]), "best", "–"))
-    holds = {1: "examples", 2: "none: both values"}
+    holds = {1: "examples", 2: "none: both values", **dict.fromkeys(range(ENOUGH, TELLING), "none: range of the seeds")}
     return pd.DataFrame(
         {
             "rank": [place(row) for _, row in table.iterrows()],
@@ -127,7 +126,7 @@ def _cell(row: pd.Series, name: str) -> str:
     number = lambda x: interval_text(x, np.nan, np.nan)
     if row[f"{name}.n"] == 2:
         return f"{number(row[f'{name}.min'])}, {number(row[f'{name}.max'])}"
-    if name in P_VALUED and row[f"{name}.n"] >= ENOUGH:
+    if row[f"{name}.n"] >= ENOUGH and (name in P_VALUED or row[f"{name}.n"] < TELLING):
         return f"{number(row[name])} ({number(row[f'{name}.min'])} to {number(row[f'{name}.max'])})"
     return interval_text(*row[[name, f"{name}.low", f"{name}.high"]])
 

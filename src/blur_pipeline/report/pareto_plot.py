@@ -10,6 +10,7 @@ import pandas as pd
 from blur_pipeline.report.distance import DISTANCE, UTILITY, of_model
 from blur_pipeline.report.figures import COLOURS, LAYOUT
 from blur_pipeline.report.leaderboard import FEW, NOT_RANKED, RANKED, WRECKED, place
+from blur_pipeline.statistics.seeds import TELLING
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -72,5 +73,7 @@ def _add_point(figure: Figure, row: pd.Series, where: str) -> None:
 
 
 def _bars(row: pd.Series, name: str) -> dict:
-    up, down = row[f"{name}.high"] - row[name], row[name] - row[f"{name}.low"]
+    """The interval, or with few seeds the range of their values."""
+    ends = ("min", "max") if 1 < row[f"{name}.n"] < TELLING else ("low", "high")
+    down, up = row[name] - row[f"{name}.{ends[0]}"], row[f"{name}.{ends[1]}"] - row[name]
     return {"type": "data", "symmetric": False, "array": [up], "arrayminus": [down], "thickness": 0.8, "width": 2}

@@ -5,8 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from blur_pipeline.statistics.possible import possible
+
 ENOUGH = 3
 """Seeds from which on a mean has an interval and a test is made; below it the values themselves are shown."""
+TELLING = 5
+"""Seeds from which on that interval is shown. Student's reaches 2.5 standard deviations to each side of three seeds, 1.2
+of five; below five the range of the values says more."""
 _IN_NATS = ("log_truth_ratio", "nll", "fact_nll")
 P_VALUED = frozenset(
     {"forget_quality", "equivalence"}
@@ -39,6 +44,8 @@ def over_seeds(values: pd.DataFrame) -> pd.DataFrame:
         doi:10.1002/sim.3095). Where a question's difficulty depends on the seed, that part counts twice and the
         interval is somewhat too wide. NaN where either part is.
 
+    Neither interval reaches beyond what the metric can be (``possible``): what is cut off holds no value.
+
     Values 1, 2, 3, each with [−½, +1] over the examples: 2 ± 1; t = 4.303 at two degrees of freedom gives the seeds'
     [−0.484, 4.484], and both parts together [2 − √(2.484² + ½²), 2 + √(2.484² + 1²)] = [−0.534, 4.678].
     """
@@ -62,9 +69,10 @@ def over_seeds(values: pd.DataFrame) -> pd.DataFrame:
     table.loc[p_valued, ["below", "above"]] = np.nan
     # A percentile bootstrap of a skewed metric may leave out the value itself: that side then reaches nowhere.
     half = t.ppf(0.975, (table["seeds"] - 1).clip(lower=1)) * table["sd"] / np.sqrt(table["seeds"])
+    least, most = np.array([possible(metric) for metric in table["metric"]]).reshape(-1, 2).T
     return table.assign(
-        seed_low=table["mean"] - half,
-        seed_high=table["mean"] + half,
-        low=table["mean"] - np.hypot(half, table["below"].clip(lower=0)),
-        high=table["mean"] + np.hypot(half, table["above"].clip(lower=0)),
+        seed_low=np.maximum(table["mean"] - half, least),
+        seed_high=np.minimum(table["mean"] + half, most),
+        low=np.maximum(table["mean"] - np.hypot(half, table["below"].clip(lower=0)), least),
+        high=np.minimum(table["mean"] + np.hypot(half, table["above"].clip(lower=0)), most),
     )[SEED_COLUMNS]
