@@ -36,13 +36,15 @@ def test_forgotten_and_kept_names_the_worst_measure():
         ({"forget.rouge": 0.0}, "damaged", "away from the target model's 0.900"),
         ({"model_utility": 0.4}, "damaged", "67% of the target model's, less than 80%"),
         ({"forget.extraction_strength": 0.5}, "not forgotten", "forget.extraction_strength"),
+        ({"forget.exact_memorisation": 0.75}, "not forgotten", "forget.exact_memorisation: 0.750 where 0.500"),
         ({"forget.rouge": math.nan}, "not decidable here", "no value of forget.rouge"),
     ],
 )
 def test_one_measure_decides(change, state, word):
-    wanted = RETRAINED | {"forget.extraction_strength": 0.05}
-    target = TARGET | {"forget.extraction_strength": 0.9}
-    found = of({**LIKE, "forget.extraction_strength": 0.06, **change}, target, wanted)
+    wanted = RETRAINED | {"forget.extraction_strength": 0.05, "forget.exact_memorisation": 0.5}
+    target = TARGET | {"forget.extraction_strength": 0.9, "forget.exact_memorisation": 1.0}
+    like = LIKE | {"forget.extraction_strength": 0.06, "forget.exact_memorisation": 0.52}
+    found = of({**like, **change}, target, wanted)
     assert found.state == state
     assert word in found.reason
 

@@ -11,7 +11,7 @@ from blur_pipeline.config.comparison import Comparison, Yardstick
 from blur_pipeline.report.distance import of_model, reference, yardsticks
 
 State = Literal["forgotten and kept", "not forgotten", "damaged", "not decidable here"]
-EXTRACTION = Yardstick(metric="forget.extraction_strength", optional=True)
+BY_HEART = [Yardstick(metric=f"forget.{name}", optional=True) for name in ("extraction_strength", "exact_memorisation")]
 
 
 class Outcome(NamedTuple):
@@ -27,8 +27,9 @@ class Outcome(NamedTuple):
 def outcome(metrics: pd.DataFrame, comparison: Comparison, limit: float) -> Outcome:
     """From ``model, metric, value, low, high`` of the target, the retrained and the unlearned model.
 
-    ``forgotten and kept``  every gap |value − reference| / scale of ``comparison.distance``, of the membership attacks
-                            and of extraction is at most ``limit``, and utility is above ``comparison.floor``.
+    ``forgotten and kept``  every gap |value − reference| / scale of ``comparison.distance``, of the membership attacks,
+                            of extraction and of memorisation is at most ``limit``, and utility is above
+                            ``comparison.floor``.
     ``not forgotten``       the worst gap is larger, on the target's side of the reference.
     ``damaged``             utility is below the floor; or the worst gap is larger on the other side: it overshot, and
                             shows that something was taken out.
@@ -38,7 +39,7 @@ def outcome(metrics: pd.DataFrame, comparison: Comparison, limit: float) -> Outc
     lacking = [s.metric for s in comparison.distance if not s.optional and math.isnan(_of(runs, s))]
     if lacking:
         return Outcome("not decidable here", f"there is no value of {', '.join(lacking)}.")
-    sticks = [s for s in (*yardsticks(runs, comparison), EXTRACTION) if not math.isnan(_of(runs, s))]
+    sticks = [s for s in (*yardsticks(runs, comparison), *BY_HEART) if not math.isnan(_of(runs, s))]
     unknown = [s.metric for s in sticks if _unknown(runs, s)]
     if unknown:
         return Outcome(

@@ -6,6 +6,7 @@ import math
 
 import pandas as pd
 
+from blur_pipeline.report.giveaways import strongest_attack
 from blur_pipeline.statistics.intervals import METRIC_COLUMNS
 
 HEADLINES = ["model_utility", "forget_quality", "privacy_leakage"]
@@ -30,9 +31,12 @@ def long_table(metrics: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def main_metrics(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows that a reader looks at first; the rest stands below them."""
+    """The rows that a reader looks at first, the strongest attack among them; the rest stands below them."""
     names = table["metric"]
-    return table[names.isin(MAIN) | names.str.endswith(MAIN_MEANS) | names.str.startswith(("general.", "safety."))]
+    strongest = strongest_attack(table) if "model" in table else None
+    return table[
+        names.isin([*MAIN, strongest]) | names.str.endswith(MAIN_MEANS) | names.str.startswith(("general.", "safety."))
+    ]
 
 
 def side_by_side(table: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from blur_pipeline.report.giveaways import giveaways
+
 IN_NATS = {"log_truth_ratio": "log truth ratio", "nll": "NLL", "fact_nll": "NLL of the fact"}
 """What models are compared in, example by example, as the metrics name it and in words."""
 
@@ -35,6 +37,7 @@ def verdict(metrics: pd.DataFrame) -> list[str]:
     said += _likeness(get)
     if sentence := _among_retrained(get):
         said.append(sentence)
+    said += giveaways(metrics)
     if sentence := _unfair_attack(metrics):
         said.append(sentence)
     kept, had = get("model_utility", "unlearned"), get("model_utility", "target")

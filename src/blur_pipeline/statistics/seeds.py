@@ -10,8 +10,8 @@ from blur_pipeline.statistics.possible import possible
 ENOUGH = 3
 """Seeds from which on a mean has an interval and a test is made; below it the values themselves are shown."""
 TELLING = 5
-"""Seeds from which on that interval is shown. Student's reaches 2.5 standard deviations to each side of three seeds, 1.2
-of five; below five the range of the values says more."""
+"""Seeds from which on that interval is shown. Student's reaches 2.5 standard deviations each way from three seeds, 1.2
+from five; below five the range of the values says more."""
 _IN_NATS = ("log_truth_ratio", "nll", "fact_nll")
 P_VALUED = frozenset(
     {"forget_quality", "equivalence"}
