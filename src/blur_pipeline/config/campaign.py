@@ -29,7 +29,7 @@ class Sampler(Block):
     """How settings are chosen: ``tpe`` learns from those before, ``qmc`` spreads evenly over the ranges."""
 
     kind: Literal["tpe", "qmc"] = "tpe"
-    seed: int = Field(0, ge=0, lt=2**32)
+    seed: int = Field(0, ge=0, lt=2**32, description="of the choice of settings")
     startup: int = Field(4, ge=1, le=10_000, description="first settings that are spread evenly, before tpe learns")
 
 
@@ -49,7 +49,7 @@ class Judge(Block):
 class Campaign(Block):
     """Everything a campaign file can say."""
 
-    methods: Literal["all"] | list[str] = "all"
+    methods: Literal["all"] | list[str] = Field("all", description="presets to try, or all")
     settings: int = Field(
         8, ge=1, le=10_000, description="the budget: settings of each method; the preset's is the first"
     )

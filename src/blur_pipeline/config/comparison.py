@@ -10,7 +10,7 @@ from blur_pipeline.config.block import Block
 class Yardstick(Block):
     """A metric of forgetting, and where it should come to lie: its gap is \\|value − reference\\| / scale."""
 
-    metric: str
+    metric: str = Field(description="the metric's name, as in the report")
     to: float | None = Field(
         None, allow_inf_nan=False, description="the reference, such as chance; null: the retrained model's value"
     )

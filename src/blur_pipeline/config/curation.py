@@ -26,7 +26,7 @@ class Overlap(Block):
     which was to be seen by no model.
     """
 
-    policy: Policy = "error"
+    policy: Policy = Field("error", description="refuse to run, drop the retain and holdout rows, or only report them")
     threshold: float = Field(0.9, gt=0, le=1, description="Jaccard similarity of the words of a near-duplicate")
 
 
@@ -41,10 +41,12 @@ class Curation(Block):
     """From raw rows to tokenised sets."""
 
     seed: int = Field(0, ge=0, lt=2**32, description="of generated sets and of what is drawn; default: seed")
-    unicode: Normalisation = "NFC"
+    unicode: Normalisation = Field("NFC", description="normal form of all text")
     max_length: int = Field(512, gt=8, le=2**20, description="tokens of a sequence, and of a document's blocks")
     too_long: TooLong = Field("drop", description="questions over it; of the forget set they are refused either way")
-    prompt: SomePrompt = PlainPrompt()
+    prompt: SomePrompt = Field(
+        PlainPrompt(), description="how a question is put to a model, in training and evaluation alike"
+    )
     set_prompts: dict[EvaluationSet, SomePrompt] = Field(
         default_factory=dict, description="evaluation sets that are asked in another way"
     )

@@ -16,14 +16,16 @@ NewTokens = Annotated[int, Field(gt=0, le=32_768)]
 class Evaluation(Block):
     """How models are scored."""
 
-    tokens_per_batch: int = Field(4096, gt=0, le=2**24)
-    generation_batch: int = Field(64, gt=0, le=2**16)
-    max_new_tokens: NewTokens = 200
+    tokens_per_batch: int = Field(
+        4096, gt=0, le=2**24, description="tokens, padding among them, that are scored at once"
+    )
+    generation_batch: int = Field(64, gt=0, le=2**16, description="questions that are answered at once")
+    max_new_tokens: NewTokens = Field(200, description="tokens of an answer at most")
     set_new_tokens: dict[EvaluationSet, NewTokens] = Field(
         default_factory=dict, description="sets with another limit; VerbMem's references are cut to it too"
     )
     half: Half = Field("all", description="of the subjects: a campaign chooses by tuning and reports on reporting")
-    bootstrap_samples: int = Field(1000, ge=100, le=100_000)
+    bootstrap_samples: int = Field(1000, ge=100, le=100_000, description="draws behind every interval")
     equivalence_ratio: float = Field(
         1.25,
         gt=1,

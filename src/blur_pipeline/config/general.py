@@ -18,5 +18,5 @@ class GeneralTask(Block):
 class General(Block):
     """General ability, for every model; no task, no measurement."""
 
-    batch_size: int = Field(8, gt=0, le=2**16)
-    tasks: dict[str, GeneralTask] = Field(default_factory=dict)
+    batch_size: int = Field(8, gt=0, le=2**16, description="questions at once")
+    tasks: dict[str, GeneralTask] = Field(default_factory=dict, description="tasks by the harness's names")

@@ -19,8 +19,8 @@ class Training(Block):
 
     kind: Literal["train"] = "train"
     schedule: Schedule = Schedule()
-    scope: Scope = AllWeights()
-    optimizer: OptimizerChoice = AdamW()
+    scope: Scope = Field(AllWeights(), description="which weights are trained")
+    optimizer: OptimizerChoice = Field(AdamW(), description="the step taken along the gradient")
 
     def recipe(self) -> Recipe:
         """The six slots of plain training."""
@@ -43,9 +43,9 @@ class Given(Block):
     """A model that exists already, in a folder or on the hub."""
 
     kind: Literal["given"] = "given"
-    path: str
-    revision: str | None = None
-    trust_remote_code: bool = False
+    path: str = Field(description="a folder, or a hub id such as meta-llama/Llama-3.2-1B-Instruct")
+    revision: str | None = Field(None, description="a commit of the hub, so that the model cannot change")
+    trust_remote_code: bool = Field(False, description="run code that comes with the model")
 
     def source(self) -> PretrainedModel:
         """Where it is."""
@@ -56,7 +56,9 @@ class Absent(Block):
     """No such model; the metrics that need it are absent too."""
 
     kind: Literal["absent"] = "absent"
-    reason: str = "no retrained model was given or trained"
+    reason: str = Field(
+        "no retrained model was given or trained", description="said wherever something is absent for the lack of it"
+    )
 
 
 class Scores(Block):
@@ -77,9 +79,13 @@ class Models(Block):
     """The base model, and how the two models to compare with are obtained from it."""
 
     seed: int = Field(0, ge=0, lt=2**32, description="of fresh weights and of both trainings; default: seed")
-    base: Annotated[ModelSource, switched(FreshModel, PretrainedModel)]
-    target: Target = Training()
-    retrained: Retrained = Retraining()
+    base: Annotated[ModelSource, switched(FreshModel, PretrainedModel)] = Field(
+        description="the model that target and retrained model are trained from, and whose tokenizer all share"
+    )
+    target: Target = Field(Training(), description="the model that is to unlearn")
+    retrained: Retrained = Field(
+        Retraining(), description="the model that never saw the forget set: what unlearning should come to"
+    )
 
     @property
     def further_seeds(self) -> list[int]:

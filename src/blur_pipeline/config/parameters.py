@@ -34,9 +34,11 @@ class Parameters(Block):
     """Everything a run can be told."""
 
     benchmark: str = Field(pattern=NAME, description="names folders in data/ and the MLflow experiment")
-    method: str
+    method: str = Field(description="the preset to unlearn by, one of unlearning.methods (`kedro methods`)")
     seed: int = Field(0, ge=0, lt=2**32, description="of data, target and unlearning, where those give none")
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="where models are trained and scored; auto: the GPU where there is one"
+    )
     fresh: bool = Field(False, description="make everything anew, as a new version, whatever is there already")
     checkpoint_folder: str = Field(description="inside data/: what lies there is cleared when a training is done")
     # Places for an environment's files to hang its own choices on, as ${runtime_params:variant,…}.

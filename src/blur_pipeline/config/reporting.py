@@ -12,7 +12,7 @@ from blur_pipeline.config.block import Block
 class Published(Block):
     """Numbers from the literature, shown beside ours and never mixed with them."""
 
-    source: str = ""
+    source: str = Field("", description="where the numbers stand")
     values: dict[str, dict[str, float]] = Field(default_factory=dict, description="row → metric → value")
 
 
@@ -27,4 +27,7 @@ class Reporting(Block):
     limit: float = Field(
         0.2, gt=0, le=1, description="of the largest gap (comparison.distance) up to which a model counts as forgotten"
     )
-    register_model: Literal["copy", "reference", "none"] = "copy"
+    register_model: Literal["copy", "reference", "none"] = Field(
+        "copy",
+        description="in MLflow's registry the unlearned model with a copy of its weights, its address, or nothing",
+    )

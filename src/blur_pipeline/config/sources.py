@@ -22,11 +22,19 @@ class Sources(Block):
     nothing. An evaluation set that is left out is taken from the training set of its name.
     """
 
-    forget: SomeSource
-    retain: SomeSource
-    holdout: SomeSource | None = None
-    background: dict[str, SomeSource] | None = None
-    evaluation: dict[EvaluationSet, SomeSource | None] = Field(default_factory=dict)
+    forget: SomeSource = Field(description="what is to be forgotten")
+    retain: SomeSource = Field(description="what is to be kept, and what the retrained model is trained on")
+    holdout: SomeSource | None = Field(
+        None, description="what no model sees: membership attacks tell the forget set from it"
+    )
+    background: dict[str, SomeSource] | None = Field(
+        None,
+        description="what models trained from nothing know beside the forget and the retain set, by name",
+    )
+    evaluation: dict[EvaluationSet, SomeSource | None] = Field(
+        default_factory=dict,
+        description="what models are asked, by set; a set that is left out is taken from the training set of its name",
+    )
     further: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")], SomeSource | None] | None = Field(
         None, description="sets beside these that a method's losses name in 'on', by that name"
     )

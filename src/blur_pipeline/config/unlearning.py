@@ -26,7 +26,9 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 class Preset(Recipe):
     """A method under a name: its six choices, where its schedule differs from the common one, and what may be tried."""
 
-    schedule: dict[str, Any] = Field(default_factory=dict)
+    schedule: dict[str, Any] = Field(
+        default_factory=dict, description="what differs from unlearning.schedule for this method"
+    )
     ranges: dict[str, Range | None] = Field(
         default_factory=by_learning_rate, description="what a campaign varies, by dotted names of the preset"
     )
@@ -35,8 +37,10 @@ class Preset(Recipe):
 class EditPreset(Block):
     """An edit under a name, and where the schedule of the training that it begins with differs from the common one."""
 
-    edit: EditChoice
-    schedule: dict[str, Any] = Field(default_factory=dict)
+    edit: EditChoice = Field(description="what is done to the weights in place of a training")
+    schedule: dict[str, Any] = Field(
+        default_factory=dict, description="what differs from unlearning.schedule, where the edit begins with a training"
+    )
     ranges: dict[str, Range | None] = Field(default_factory=dict, description="as of any preset")
 
 
@@ -58,14 +62,16 @@ def _require_level(loss: LevelHinge | LevelSquare) -> None:
 class Unlearning(Block):
     """The methods by name, the one to use, and the common schedule."""
 
-    method: str
+    method: str = Field(description="the preset in use; give `method` alone, which sets both")
     seed: Seed = Field(0, description="default: seed")
     seeds: Annotated[list[Seed], BeforeValidator(_spaced)] = Field(
         default_factory=lambda: [0, 1, 2], description="of the pipeline seeds, a child run each; '0 1 2' will do"
     )
-    methods: dict[str, AnyPreset]
+    methods: dict[str, AnyPreset] = Field(description="the presets by name")
     schedule: Schedule = Schedule()
-    stopping: Annotated[Stopping, switched(Off, Fixed, Best)] = Off()
+    stopping: Annotated[Stopping, switched(Off, Fixed, Best)] = Field(
+        Off(), description="when to stop, and which weights to keep"
+    )
 
     @model_validator(mode="after")
     def _known(self) -> Unlearning:

@@ -40,7 +40,7 @@ class ChatPrompt(BaseModel):
     template_arguments: dict[ArgumentName, ArgumentValue] = Field(
         default_factory=dict, max_length=16, description="further names that the template reads"
     )
-    answer_prefix: str = ""
+    answer_prefix: str = Field("", description="text before the answer, which belongs to it")
 
     @field_validator("template_arguments")
     @classmethod

@@ -20,9 +20,9 @@ class PlainPrompt(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["plain"] = "plain"
-    question_prefix: str = "Question: "
-    question_suffix: str = "\nAnswer:"
-    answer_prefix: str = " "
+    question_prefix: str = Field("Question: ", description="text before the question")
+    question_suffix: str = Field("\nAnswer:", description="text after the question")
+    answer_prefix: str = Field(" ", description="text before the answer, which belongs to it")
     context: TabularChoice | None = Field(None, description="questions with answers that stand before, in order")
     context_suffix: str = Field("\n\n", description="what follows each of them")
 

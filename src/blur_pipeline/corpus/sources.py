@@ -36,15 +36,19 @@ class Columns(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    question: str = "question"
-    answer: str = "answer"
-    paraphrased_question: str = "paraphrased_question"
-    paraphrased_answer: str = "paraphrased_answer"
-    alternative_answer: str = "alternative_answer"
-    perturbed_answer: str = "perturbed_answer"
-    subject: str = "subject"
-    fact: str = "fact"
-    text: str = "text"
+    question: str = Field("question", description="column of the question")
+    answer: str = Field("answer", description="column of the right answer")
+    paraphrased_question: str = Field("paraphrased_question", description="column of the question in other words")
+    paraphrased_answer: str = Field(
+        "paraphrased_answer", description="column of the answer in other words, which a truth ratio needs"
+    )
+    alternative_answer: str = Field("alternative_answer", description="column of a plausible answer that is not true")
+    perturbed_answer: str = Field(
+        "perturbed_answer", description="column of a list of wrong answers, which a truth ratio needs"
+    )
+    subject: str = Field("subject", description="column of the subject; rows of one subject are resampled together")
+    fact: str = Field("fact", description="column of the span of the answer that holds what is asked for")
+    text: str = Field("text", description="column of a document's text")
 
 
 class TabularSource(BaseModel):
@@ -52,7 +56,9 @@ class TabularSource(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rows: Literal["questions", "documents"] = "questions"
+    rows: Literal["questions", "documents"] = Field(
+        "questions", description="questions with answers, or documents of text alone"
+    )
     columns: Columns = Columns()
     first: int = Field(0, ge=0, description="rows to leave out at the start")
     limit: int | None = Field(None, gt=0, description="rows to take from there; default: all")
@@ -70,9 +76,13 @@ class FileSource(TabularSource):
     """A file, or every file of a folder in the order of their names."""
 
     kind: Literal["files"] = "files"
-    path: str
-    format: Literal["auto", "jsonl", "csv", "parquet", "text"] = "auto"
-    encoding: str = "utf-8"
+    path: str = Field(
+        description="a file, or a folder whose files are read in the order of their names; from the project's folder"
+    )
+    format: Literal["auto", "jsonl", "csv", "parquet", "text"] = Field(
+        "auto", description="of the files; auto: by the end of their names"
+    )
+    encoding: str = Field("utf-8", description="of the files' text, as Python calls it")
 
     def files(self) -> list[Path]:
         """The files to read.
@@ -114,9 +124,9 @@ class HubSource(TabularSource):
     """A data set of the Hugging Face hub, at a revision that cannot move."""
 
     kind: Literal["hub"] = "hub"
-    name: str
+    name: str = Field(description="the data set's id on the hub, such as locuslab/TOFU")
     revision: str = Field(description="a commit of 40 hexadecimal digits, so that the data cannot change")
-    config: str | None = None
+    config: str | None = Field(None, description="the data set's configuration; default: its own")
     split: str = Field("train", description="a split, or CONFIG/SPLIT")
 
     @field_validator("revision")
@@ -160,14 +170,16 @@ class GeneratedSource(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["generated"] = "generated"
-    set: Literal["forget", "retain", "holdout", "real_authors", "world_facts", "traces", "cot"]
-    people: int = Field(48, ge=3, le=900)
-    forget_people: int = Field(8, ge=1)
-    holdout_people: int = Field(8, ge=0)
-    seed: int = Field(0, ge=0, lt=2**32)
-    first: int = Field(0, ge=0)
-    limit: int | None = Field(None, gt=0)
-    rows: Literal["questions"] = "questions"
+    set: Literal["forget", "retain", "holdout", "real_authors", "world_facts", "traces", "cot"] = Field(
+        description="which set of the registry"
+    )
+    people: int = Field(48, ge=3, le=900, description="people in the registry")
+    forget_people: int = Field(8, ge=1, description="of whom so many are to be forgotten")
+    holdout_people: int = Field(8, ge=0, description="and so many held out, seen by no model")
+    seed: int = Field(0, ge=0, lt=2**32, description="of the people and their lives; default: curation.seed")
+    first: int = Field(0, ge=0, description="rows to leave out at the start")
+    limit: int | None = Field(None, gt=0, description="rows to take from there; default: all")
+    rows: Literal["questions"] = Field("questions", description="a registry gives questions alone")
     columns: Columns = Columns()
 
     @model_validator(mode="after")
@@ -194,7 +206,7 @@ class MixedSource(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["mixed"] = "mixed"
-    parts: dict[str, TabularChoice] = Field(min_length=1)
+    parts: dict[str, TabularChoice] = Field(min_length=1, description="the source of each topic, by its name")
 
     def files(self) -> list[Path]:
         """The files of all parts that are files; BadInputError where one is missing."""

@@ -51,7 +51,9 @@ class Rewritten(BaseModel):
 
     kind: Literal["rewritten"] = "rewritten"
     share: float = Field(1.0, gt=0, le=1, description="of the rows, rounded up")
-    column: Literal["paraphrased_answer", "alternative_answer"] = "paraphrased_answer"
+    column: Literal["paraphrased_answer", "alternative_answer"] = Field(
+        "paraphrased_answer", description="where the other words stand"
+    )
 
     def __call__(self, rows: pd.DataFrame, seed: int) -> pd.DataFrame:
         """The same rows, those drawn with other answers.

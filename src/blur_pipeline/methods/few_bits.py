@@ -37,8 +37,8 @@ class NBit(Stepper):
 
     kind: Literal["n_bit"] = "n_bit"
     bits: int = Field(4, ge=1, le=16, description="N")
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = Field(1e-8, gt=0)
+    betas: tuple[float, float] = Field((0.9, 0.999), description="β₁, β₂: decay of the two moments")
+    eps: float = Field(1e-8, gt=0, description="ε, which keeps the division from zero")
 
     def __call__(self, parameters: list[Tensor]) -> Optimizer:
         """An optimizer over ``parameters``."""

@@ -18,9 +18,9 @@ GENERIC = "generic"
 class Reinforcement(Choice):
     """How θ₀ is trained further on the forget set, so as to see which tokens that makes likelier."""
 
-    epochs: float = Field(3, gt=0, le=1000)
-    lr: float = Field(3e-6, gt=0)
-    batch_size: int = Field(128, gt=0)
+    epochs: float = Field(3, gt=0, le=1000, description="passes over the forget set")
+    lr: float = Field(3e-6, gt=0, description="learning rate")
+    batch_size: int = Field(128, gt=0, description="sequences in a step")
 
 
 class WHP(Loss):

@@ -21,7 +21,7 @@ class _Level(Loss):
         description="nats per token: a number, each row's own, or the mean of a set under the target model"
     )
     measured_on: str = Field("holdout", description="that set")
-    per: Literal["sequence", "token"] = "sequence"
+    per: Literal["sequence", "token"] = Field("sequence", description="a mean over sequences, or over tokens")
 
     @property
     def unit(self) -> str:

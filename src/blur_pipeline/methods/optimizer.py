@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 class _Adam(Stepper):
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = Field(1e-8, gt=0)
+    betas: tuple[float, float] = Field((0.9, 0.999), description="β₁, β₂: decay of the two moments")
+    eps: float = Field(1e-8, gt=0, description="ε, which keeps the division from zero")
 
 
 class AdamW(_Adam):
@@ -65,7 +65,7 @@ class SGD(Stepper):
     """θ ← θ·(1 − lr·λ) − lr·d: without momentum weight decay is decoupled by itself."""
 
     kind: Literal["sgd"] = "sgd"
-    weight_decay: float = Field(0.0, ge=0)
+    weight_decay: float = Field(0.0, ge=0, description="λ, decoupled: θ shrinks by lr·λ a step")
 
     def __call__(self, parameters: list[Tensor]) -> Optimizer:
         """An optimizer over ``parameters``, which remembers nothing."""

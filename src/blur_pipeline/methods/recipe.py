@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer
 
 from blur_pipeline.methods.choice import Choice, Loss, Penalty
 from blur_pipeline.methods.gradient import Backprop, GradientEstimator
@@ -35,12 +35,16 @@ class Recipe(Choice):
     """Six slots. A side is the weighted sum of its losses, or empty: without ``forget`` it is plain training, as for
     target and retrained models; without ``retain`` nothing holds the model."""
 
-    forget: Annotated[tuple[ForgetLoss, ...], *_ONE_OR_MORE] = ()
-    retain: Annotated[tuple[RetainLoss, ...], *_ONE_OR_MORE] = (NLL(),)
-    gradient: GradientEstimator = Backprop()
-    weighting: Weighting = Sum()
-    scope: Scope = AllWeights()
-    optimizer: OptimizerChoice = AdamW()
+    forget: Annotated[tuple[ForgetLoss, ...], *_ONE_OR_MORE] = Field(
+        (), description="the loss lowered on the forget set, or several with weights"
+    )
+    retain: Annotated[tuple[RetainLoss, ...], *_ONE_OR_MORE] = Field(
+        (NLL(),), description="the loss that keeps the model useful, or several with weights; {kind: none} for none"
+    )
+    gradient: GradientEstimator = Field(Backprop(), description="how the forget gradient is taken")
+    weighting: Weighting = Field(Sum(), description="how the two gradients become one direction")
+    scope: Scope = Field(AllWeights(), description="which weights may move")
+    optimizer: OptimizerChoice = Field(AdamW(), description="the step taken along the direction")
 
     def losses(self) -> list[tuple[str, str, Loss]]:
         """``(side, set, loss)`` of every loss."""

@@ -29,9 +29,11 @@ class AdaptiveRMU(Loss):
     kind: Literal["adaptive_rmu"] = "adaptive_rmu"
     layer: int = Field(7, ge=0, description="L, the decoder layer whose output is read, from 0")
     scale: float = Field(5.0, gt=0, description="β")
-    coefficient: Literal["position", "topic"] = "position"
+    coefficient: Literal["position", "topic"] = Field(
+        "position", description="β·‖h₀‖ of each position, or one number per topic"
+    )
     measured: dict[int, float] | None = Field(None, description="the mean ‖h₀‖ by topic; default: measured first")
-    direction_seed: int = Field(0, ge=0, lt=2**32)
+    direction_seed: int = Field(0, ge=0, lt=2**32, description="of u")
     unit: ClassVar = "positions"
     needs: ClassVar = "reference_model"
 

@@ -24,7 +24,7 @@ class RouterAnchor(Loss):
     kind: Literal["router_anchor"] = "router_anchor"
     layer: int | None = Field(None, ge=0, description="default: that of the expert which the scope seuf found")
     expert: int | None = Field(None, ge=0, description="e; default: likewise")
-    mean_over_experts: bool = False
+    mean_over_experts: bool = Field(False, description="divide by the number of experts, as the published code does")
     unit: ClassVar = "positions"
 
     @property

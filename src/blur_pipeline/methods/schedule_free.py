@@ -21,8 +21,8 @@ class ScheduleFree(Stepper):
     """
 
     kind: Literal["schedule_free"] = "schedule_free"
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = Field(1e-8, gt=0)
+    betas: tuple[float, float] = Field((0.9, 0.999), description="β₁, β₂: weight of z in y, decay of the second moment")
+    eps: float = Field(1e-8, gt=0, description="ε, which keeps the division from zero")
 
     @field_validator("average")
     @classmethod

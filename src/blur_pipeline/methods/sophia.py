@@ -27,7 +27,7 @@ class Sophia(Stepper):
     gamma: float = Field(204.8, gt=0, description="γ·B; 0.04 × 5120 in SOUL's code")
     eps: float = Field(1e-12, gt=0, description="ε")
     every: int = Field(10, ge=1, description="k, steps from one h to the next")
-    form: Literal["paper", "soul"] = "paper"
+    form: Literal["paper", "soul"] = Field("paper", description="as the paper has it, or as SOUL's code does")
 
     def __call__(self, parameters: list[Tensor]) -> Optimizer:
         """An optimizer over ``parameters``."""

@@ -19,7 +19,7 @@ class Average(Choice):
     1803.05407; Unlearn-Smooth's "WA", arXiv 2502.05374)."""
 
     start: float = Field(0.5, ge=0, lt=1, description="share of the training before the first weights are taken")
-    every: int = Field(5, ge=1)
+    every: int = Field(5, ge=1, description="steps from one taking of the weights to the next")
 
     def takes(self, done: int, steps: int) -> bool:
         """Whether the weights after ``done`` of ``steps`` steps are one of those."""
@@ -34,9 +34,11 @@ class Average(Choice):
 class Stepper(Choice, ABC):
     """What every optimizer has; it may take the mean of several weights at the end."""
 
-    lr: float = Field(1e-5, gt=0)
-    weight_decay: float = Field(0.01, ge=0)
-    average: Average | None = None
+    lr: float = Field(1e-5, gt=0, description="learning rate at the height of the curve")
+    weight_decay: float = Field(0.01, ge=0, description="λ, decoupled: θ shrinks by lr·λ a step")
+    average: Average | None = Field(
+        None, description="keep the running mean of the later weights; default: the last weights"
+    )
 
     @abstractmethod
     def __call__(self, parameters: list[Tensor]) -> Optimizer:

@@ -26,7 +26,7 @@ class TamperResistance(Estimator):
     kind: Literal["tamper_resistance"] = "tamper_resistance"
     steps: int = Field(64, ge=1, le=1000, description="K, a pass forward and backward each")
     every: int = Field(4, ge=1, description="the adversary's steps from one gradient of the forget loss to the next")
-    adversary: Literal["adam", "sgd"] = "adam"
+    adversary: Literal["adam", "sgd"] = Field("adam", description="the adversary's optimizer")
     lrs: tuple[float, ...] = Field((2e-6, 2e-5, 4e-5), min_length=1, description="the adversary's rates, by turns")
     on: str = Field("forget", description="the set that the adversary learns")
     tampered: float = Field(4.0, ge=0, description="w, the weight of the last gradient")

@@ -41,7 +41,7 @@ class Bilevel(Rule):
 
     kind: Literal["bilevel"] = "bilevel"
     gamma: float = Field(1.0, gt=0, description="γ, the pull of the lower level")
-    lower: Literal["forget", "retain"] = "forget"
+    lower: Literal["forget", "retain"] = Field("forget", description="whose solutions the other one moves among")
 
     def __call__(self, gram: Tensor, seen: Seen) -> Tensor:
         """(ξ, 1), or (1, ξ) where the retain level is the lower one."""

@@ -75,7 +75,7 @@ class Hybrid(Estimator):
 
     kind: Literal["hybrid"] = "hybrid"
     turn: int = Field(20, ge=1, description="N, steps of each order")
-    zeroth: TwoPoint = TwoPoint(sphere=True)
+    zeroth: TwoPoint = Field(TwoPoint(sphere=True), description="how the zeroth-order steps estimate the gradient")
     shifts: ClassVar = True
 
     def __call__(self, probe: Probe) -> tuple[Tensor, Gradient]:

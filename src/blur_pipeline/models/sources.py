@@ -24,12 +24,12 @@ class FreshModel(_Strict):
     """A small Llama with random weights and a tokenizer trained on the sets: the embedded default."""
 
     kind: Literal["fresh"] = "fresh"
-    hidden_size: int = Field(128, gt=0, le=2**14)
-    intermediate_size: int = Field(384, gt=0, le=2**16)
-    layers: int = Field(2, gt=0, le=256)
-    heads: int = Field(4, gt=0, le=256)
-    vocab_size: int = Field(1500, ge=300, le=2**20)
-    context: int = Field(256, gt=8, le=2**20)
+    hidden_size: int = Field(128, gt=0, le=2**14, description="width of the residual stream")
+    intermediate_size: int = Field(384, gt=0, le=2**16, description="width of the MLPs")
+    layers: int = Field(2, gt=0, le=256, description="decoder layers")
+    heads: int = Field(4, gt=0, le=256, description="attention heads")
+    vocab_size: int = Field(1500, ge=300, le=2**20, description="tokens of the tokenizer that is trained for it")
+    context: int = Field(256, gt=8, le=2**20, description="tokens that the model sees at once")
 
     @model_validator(mode="after")
     def _can_be_built(self) -> FreshModel:

@@ -20,13 +20,18 @@ class Engine(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    precision: Precision = "fp32"
+    precision: Precision = Field(
+        "fp32",
+        description="bf16_autocast: bfloat16 where autocast takes it; bf16: throughout, with float32 masters",
+    )
     micro_batch_size: int | None = Field(None, gt=0, description="sequences in memory at once; default: all of a step")
     micro_batch_tokens: int | None = Field(
         None, gt=0, description="tokens, padding among them, in memory at once; instead of micro_batch_size"
     )
     layout: Layout = Field("right", description="side of the padding, or packed: one row without any")
-    gradient_checkpointing: bool = False
+    gradient_checkpointing: bool = Field(
+        False, description="compute activations again in the backward pass, to save their memory"
+    )
     compiled: bool = Field(False, description="torch.compile of each decoder layer")
     gradient_buffer: Literal["full", "bf16", "host"] = Field(
         "full", description="how the forget gradient waits: as it is, rounded, or in the host's memory"
@@ -40,8 +45,12 @@ class Engine(BaseModel):
     restarts: int = Field(2, ge=0, le=1000, description="how often workers start again after one of them died")
 
     checkpoint_every: int = Field(50, gt=0, description="steps between checkpoints")
-    checkpoints_kept: int = Field(2, ge=1, le=1000)
-    resume: Literal["auto", "never"] = "auto"
+    checkpoints_kept: int = Field(
+        2, ge=1, le=1000, description="older checkpoints that stay, for the day the newest proves damaged"
+    )
+    resume: Literal["auto", "never"] = Field(
+        "auto", description="go on from the checkpoint of the same training, or never"
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Engine:

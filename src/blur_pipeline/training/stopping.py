@@ -29,7 +29,7 @@ class Fixed(_Validating):
     """The first ``steps`` of the schedule, whose learning-rate curve stays that of the whole; validated."""
 
     kind: Literal["fixed"] = "fixed"
-    steps: int = Field(gt=0)
+    steps: int = Field(gt=0, description="steps to take")
 
 
 class Best(_Validating):
@@ -42,7 +42,7 @@ class Best(_Validating):
     kind: Literal["best"] = "best"
     retain_bound: float = Field(0.1, gt=0, description="nats per token that the retain loss may rise")
     collapse: float = Field(1.0, gt=0, description="nats per token of a retain loss beyond hope")
-    patience: int = Field(2, ge=1)
+    patience: int = Field(2, ge=1, description="validations in a row beyond hope that end the training")
 
     def best_step(self, start: Row, history: list[Row]) -> int:
         """Steps done at the best validation: retain losses 1.0 (start), 1.05, 1.3 with forget losses 2, 5 give 1.

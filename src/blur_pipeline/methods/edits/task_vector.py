@@ -25,8 +25,8 @@ class TaskVector(Edit):
 
     kind: Literal["task_vector"] = "task_vector"
     strength: float = Field(5.0, ge=0, description="a")
-    scope: Scope = AllWeights()
-    optimizer: OptimizerChoice = AdamW()
+    scope: Scope = Field(AllWeights(), description="which weights the training on the forget set moves")
+    optimizer: OptimizerChoice = Field(AdamW(), description="of that training")
 
     def training(self) -> Recipe:
         """θ_ft's."""

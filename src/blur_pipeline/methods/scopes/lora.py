@@ -16,9 +16,11 @@ class Adapters(ScopeChoice):
     """What every kind of them has."""
 
     rank: int = Field(8, ge=1, le=2**14, description="r")
-    alpha: float = Field(16, gt=0)
-    dropout: float = Field(0.0, ge=0, lt=1)
-    target_modules: list[str] | Literal["all-linear"] = "all-linear"
+    alpha: float = Field(16, gt=0, description="α: the adapters count α/r times")
+    dropout: float = Field(0.0, ge=0, lt=1, description="of what goes into the adapters, while they train")
+    target_modules: list[str] | Literal["all-linear"] = Field(
+        "all-linear", description="names of the modules that get adapters"
+    )
 
     def wrap(self, model: Module) -> Module:
         """The model wrapped by peft, adapters alone trainable.

@@ -32,7 +32,7 @@ class Modules(ScopeChoice):
     """The parameters whose full name matches one of the shell patterns, such as ``*.layers.[567].mlp.*``."""
 
     kind: Literal["modules"] = "modules"
-    patterns: list[str] = Field(min_length=1)
+    patterns: list[str] = Field(min_length=1, description="shell patterns of the parameters' full names")
 
     def open(self, model: Module, look: Look | None = None) -> Opened:
         """The model with only the matching parameters trainable.
