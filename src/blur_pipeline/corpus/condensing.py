@@ -12,8 +12,8 @@ class Condensed(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    first: int = Field(gt=0, description="words")
-    last: int = Field(gt=0, description="words")
+    first: int = Field(gt=0, description="words that stay at the beginning")
+    last: int = Field(gt=0, description="words that stay at the end")
 
     def __call__(self, text: str) -> str:
         """``text`` itself where it is no longer than that."""

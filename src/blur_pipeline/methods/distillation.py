@@ -83,7 +83,7 @@ class Entropy(Loss):
     """
 
     kind: Literal["entropy"] = "entropy"
-    share: float = Field(0.7, gt=0, le=1, description="s, of log V")
+    share: float = Field(0.7, gt=0, le=1, description="s, the share of log V up to which entropy is raised")
     prompt: bool = Field(True, description="at every position, as published, or just the answers")
 
     @property

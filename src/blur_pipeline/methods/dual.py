@@ -27,9 +27,9 @@ class Dual(Rule):
     relative: bool = Field(False, description="ε is in units of the first step's retain loss")
     multiplier: float = Field(1.0, ge=0, description="λ before the first step")
     dual_lr: float = Field(1.0, ge=0, description="η, how fast λ moves")
-    penalty: float = Field(0.0, ge=0, description="ρ")
+    penalty: float = Field(0.0, ge=0, description="ρ, the price of each unit above the bound")
     warmup: float = Field(0.0, ge=0, le=1, description="share of the training in which λ does not move")
-    floor: float = Field(0.0, ge=0, description="λ_min")
+    floor: float = Field(0.0, ge=0, description="λ_min, below which λ does not fall")
     shrink: float = Field(1.0, ge=0, le=1, description="η is this much of itself where the bound is kept")
 
     def memory(self, moved: Sequence[Tensor], device: object) -> dict[str, Tensor | list[Tensor]]:

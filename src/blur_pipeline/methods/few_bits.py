@@ -20,7 +20,7 @@ class Sign(Stepper):
     """
 
     kind: Literal["sign"] = "sign"
-    momentum: float = Field(0.9, ge=0, lt=1, description="β")
+    momentum: float = Field(0.9, ge=0, lt=1, description="β, the share of m that stays")
 
     def __call__(self, parameters: list[Tensor]) -> Optimizer:
         """An optimizer over ``parameters``."""
@@ -36,7 +36,7 @@ class NBit(Stepper):
     """
 
     kind: Literal["n_bit"] = "n_bit"
-    bits: int = Field(4, ge=1, le=16, description="N")
+    bits: int = Field(4, ge=1, le=16, description="N, bits of the update of a weight")
     betas: tuple[float, float] = Field((0.9, 0.999), description="β₁, β₂: decay of the two moments")
     eps: float = Field(1e-8, gt=0, description="ε, which keeps the division from zero")
 

@@ -54,7 +54,7 @@ class NPOLogits(Loss):
     """
 
     kind: Literal["npo_logits"] = "npo_logits"
-    beta: float = Field(0.1, gt=0, description="β, the inverse temperature")
+    beta: float = Field(0.1, gt=0, description="β, how soon a forgotten sequence stops being pushed")
     unit: ClassVar = "positions"
     needs: ClassVar = "reference_model"
 
@@ -69,7 +69,7 @@ class SimNPO(Loss):
     """SimNPO (Fan et al., arXiv 2410.07163): −(2/β)·log σ(β·ℓ/n − δ), length-normalised, no reference."""
 
     kind: Literal["simnpo"] = "simnpo"
-    beta: float = Field(4.5, gt=0, description="β, the inverse temperature")
+    beta: float = Field(4.5, gt=0, description="β, how soon a forgotten sequence stops being pushed")
     delta: float = Field(0.0, ge=0, description="δ, the margin (the paper's γ)")
     unit: ClassVar = "sequences"
 
@@ -89,7 +89,7 @@ class RMU(Loss):
     kind: Literal["rmu"] = "rmu"
     layer: int = Field(7, ge=0, description="L, the decoder layer whose output is read, from 0")
     steering: float = Field(6.5, gt=0, description="c, the steering coefficient")
-    direction_seed: int = Field(0, ge=0, lt=2**32, description="of u")
+    direction_seed: int = Field(0, ge=0, lt=2**32, description="what u is drawn from")
     unit: ClassVar = "positions"
 
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:

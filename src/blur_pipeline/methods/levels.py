@@ -20,7 +20,7 @@ class _Level(Loss):
     level: Annotated[float, Field(gt=0)] | Literal["row", "measured"] = Field(
         description="nats per token: a number, each row's own, or the mean of a set under the target model"
     )
-    measured_on: str = Field("holdout", description="that set")
+    measured_on: str = Field("holdout", description="the set whose mean a measured level is")
     per: Literal["sequence", "token"] = Field("sequence", description="a mean over sequences, or over tokens")
 
     @property

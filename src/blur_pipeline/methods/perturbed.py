@@ -40,7 +40,7 @@ class Smoothing(Estimator):
 
     kind: Literal["smoothing"] = "smoothing"
     rho: float = Field(1e-4, ge=0, description="ρ, the standard deviation of each weight's noise")
-    draws: int = Field(3, ge=1, le=1000, description="n")
+    draws: int = Field(3, ge=1, le=1000, description="n, points at which the gradient is taken")
     shifts: ClassVar = True
 
     def __call__(self, probe: Probe) -> tuple[Tensor, Gradient]:

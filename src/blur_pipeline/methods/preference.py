@@ -51,7 +51,7 @@ class SimDPO(_Preference):
     """
 
     kind: Literal["simdpo"] = "simdpo"
-    beta: float = Field(4.5, gt=0, description="β, the inverse temperature")
+    beta: float = Field(4.5, gt=0, description="β, how soon a pair that is told apart stops being pushed")
     delta: float = Field(0.0, ge=0, description="δ, the margin (SimPO's γ)")
 
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:

@@ -28,12 +28,12 @@ class AdaptiveRMU(Loss):
 
     kind: Literal["adaptive_rmu"] = "adaptive_rmu"
     layer: int = Field(7, ge=0, description="L, the decoder layer whose output is read, from 0")
-    scale: float = Field(5.0, gt=0, description="β")
+    scale: float = Field(5.0, gt=0, description="β, how many lengths of h₀ away to steer")
     coefficient: Literal["position", "topic"] = Field(
         "position", description="β·‖h₀‖ of each position, or one number per topic"
     )
     measured: dict[int, float] | None = Field(None, description="the mean ‖h₀‖ by topic; default: measured first")
-    direction_seed: int = Field(0, ge=0, lt=2**32, description="of u")
+    direction_seed: int = Field(0, ge=0, lt=2**32, description="what u is drawn from")
     unit: ClassVar = "positions"
     needs: ClassVar = "reference_model"
 

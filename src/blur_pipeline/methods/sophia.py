@@ -23,9 +23,9 @@ class Sophia(Stepper):
     """
 
     kind: Literal["sophia"] = "sophia"
-    betas: tuple[float, float] = Field((0.96, 0.99), description="β₁, β₂")
+    betas: tuple[float, float] = Field((0.96, 0.99), description="β₁, β₂: decay of m and of h")
     gamma: float = Field(204.8, gt=0, description="γ·B; 0.04 × 5120 in SOUL's code")
-    eps: float = Field(1e-12, gt=0, description="ε")
+    eps: float = Field(1e-12, gt=0, description="ε, which keeps the division from zero")
     every: int = Field(10, ge=1, description="k, steps from one h to the next")
     form: Literal["paper", "soul"] = Field("paper", description="as the paper has it, or as SOUL's code does")
 

@@ -20,7 +20,7 @@ class L1(Penalty):
     """
 
     kind: Literal["l1"] = "l1"
-    weight: float = Field(1e-5, ge=0, description="a")
+    weight: float = Field(1e-5, ge=0, description="a, the price of a weight of size 1")
     decays: bool = Field(True, description="linearly to zero; else constant, as beside ascent (GA-ℓ1)")
     free: float = Field(0.0, ge=0, lt=1, description="share of the training, at its end, without it")
 

@@ -21,8 +21,8 @@ class Sum(Rule):
     """d = w_f·f + w_r·r, the plain weighted sum."""
 
     kind: Literal["sum"] = "sum"
-    forget: float = Field(1.0, ge=0, description="w_f")
-    retain: float = Field(1.0, ge=0, description="w_r")
+    forget: float = Field(1.0, ge=0, description="w_f, the weight of the forget gradient")
+    retain: float = Field(1.0, ge=0, description="w_r, the weight of the retain gradient")
 
     def __call__(self, gram: Tensor, seen: Seen) -> Tensor:
         """The two constants."""

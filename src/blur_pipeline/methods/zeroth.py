@@ -22,7 +22,7 @@ class TwoPoint(Estimator):
 
     kind: Literal["two_point"] = "two_point"
     epsilon: float = Field(1e-3, gt=0, description="ε, how far to either side (μ where z is on the sphere)")
-    draws: int = Field(1, ge=1, le=10_000, description="n")
+    draws: int = Field(1, ge=1, le=10_000, description="n, directions of a step")
     sphere: bool = Field(False, description="z of length 1 (arXiv 2510.00761); the estimate is then as much shorter")
     shifts: ClassVar = True
 

@@ -22,7 +22,7 @@ class Interpolation(Edit):
     """
 
     kind: Literal["interpolation"] = "interpolation"
-    strength: float = Field(0.5, ge=0, le=1, description="a")
+    strength: float = Field(0.5, ge=0, le=1, description="a, how far towards the base model")
     needs_base: ClassVar = True
 
     def __call__(self, model: Module, given: Given) -> Iterator[tuple[str, Tensor]]:

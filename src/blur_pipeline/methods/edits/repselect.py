@@ -37,9 +37,9 @@ class RepSelect(Edit):
     modules: list[str] = Field(
         ["gate_proj", "up_proj", "down_proj"], min_length=1, description="names of the matrices that are edited"
     )
-    rank: int = Field(8, ge=1, description="of LoRA")
-    alpha: float = Field(8, gt=0, description="of LoRA")
-    optimizer: OptimizerChoice = Field(SGD(lr=0.01), description="of LoRA")
+    rank: int = Field(8, ge=1, description="the rank of LoRA")
+    alpha: float = Field(8, gt=0, description="α of LoRA")
+    optimizer: OptimizerChoice = Field(SGD(lr=0.01), description="LoRA's optimizer")
 
     def training(self) -> Recipe:
         """LoRA's, by NLL."""

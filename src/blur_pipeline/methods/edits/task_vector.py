@@ -24,7 +24,7 @@ class TaskVector(Edit):
     """
 
     kind: Literal["task_vector"] = "task_vector"
-    strength: float = Field(5.0, ge=0, description="a")
+    strength: float = Field(5.0, ge=0, description="a, how far back along the task vector")
     scope: Scope = Field(AllWeights(), description="which weights the training on the forget set moves")
     optimizer: OptimizerChoice = Field(AdamW(), description="of that training")
 

@@ -24,7 +24,7 @@ class Experts(ScopeChoice):
     """
 
     kind: Literal["seuf"] = "seuf"
-    experts: int = Field(1, ge=1, description="M")
+    experts: int = Field(1, ge=1, description="M, how many experts are trained")
     named: list[tuple[int, int]] | None = Field(
         None, min_length=1, description="(layer, expert) instead; published code: 16, 20 of DeepSeek-V2-Lite"
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Adapters(ScopeChoice):
     """What every kind of them has."""
 
-    rank: int = Field(8, ge=1, le=2**14, description="r")
+    rank: int = Field(8, ge=1, le=2**14, description="r, the rank of the adapters")
     alpha: float = Field(16, gt=0, description="α: the adapters count α/r times")
     dropout: float = Field(0.0, ge=0, lt=1, description="of what goes into the adapters, while they train")
     target_modules: list[str] | Literal["all-linear"] = Field(
