@@ -20,10 +20,19 @@ def _go_to_project() -> None:
 
 
 def _run(**options: Any) -> Any:
-    from blur_pipeline.commands.run import run_plainly
+    from blur_pipeline.console.handler import take_over
+    from blur_pipeline.console.screen import SCREEN
 
-    _go_to_project()
-    return run_plainly(kedro_run.callback, options)
+    take_over()
+    SCREEN.say("Looking at parameters, inputs and what is there already.")
+    SCREEN.begin("still looking")
+    try:
+        from blur_pipeline.commands.run import run_plainly
+
+        _go_to_project()
+        return run_plainly(kedro_run.callback, options)
+    finally:
+        SCREEN.end()
 
 
 @click.command()

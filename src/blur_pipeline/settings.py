@@ -3,6 +3,7 @@
 from omegaconf.resolvers import oc
 
 from blur_pipeline.hooks.config_loader import IdentifyingConfigLoader
+from blur_pipeline.hooks.console import Telling
 from blur_pipeline.hooks.door import DoorCheck
 from blur_pipeline.hooks.lineage import Lineage
 from blur_pipeline.hooks.record import RunRecord
@@ -11,7 +12,8 @@ from blur_pipeline.hooks.viz import RunStatus
 # Registered in this order, called in the reverse one.
 door = DoorCheck()
 lineage = Lineage(door)
-HOOKS = (RunStatus(lineage), RunRecord(door, lineage), lineage, door)
+telling = Telling(door, lineage)
+HOOKS = (RunStatus(lineage), telling, RunRecord(door, lineage), lineage, door)
 
 CONFIG_LOADER_CLASS = IdentifyingConfigLoader
 CONFIG_LOADER_ARGS = {

@@ -100,14 +100,14 @@ class RunRecord:
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self, pipeline: Pipeline) -> None:
         """Register the unlearned model and say where everything is; kedro-mlflow closes the run after this."""
+        from blur_pipeline.console.summary import PLACES, TABLES, print_summary
         from blur_pipeline.tracking.results import log_seconds
-        from blur_pipeline.tracking.summary import PLACES, print_summary
 
         in_all = round(time.perf_counter() - self.started, 1)
         log_seconds(self.record["seconds"], in_all)
         artefacts = self.lineage.artefacts
         ours = pipeline.all_outputs() & artefacts.datasets.keys()
-        tables = {n: self.catalog.load(n) for n in ("metrics_table", "metrics_long", "seed_table") if n in ours}
+        tables = {n: self.catalog.load(n) for n in TABLES if n in ours}
         registered = self._register() if {"unlearned_model", "unlearned.metrics"} <= ours else None
         lines = {"registered as": registered} if registered else {}
         lines |= {"MLflow run": _mlflow_run(), "seconds": str(in_all)}

@@ -1,0 +1,62 @@
+"""What a run is at, in one line: the node, how far it is, how long it and the whole run will still take."""
+
+from __future__ import annotations
+
+import time
+
+from blur_pipeline.console.pace import Pace
+from blur_pipeline.console.wrap import about, lasted
+
+
+class GoingOn:
+    """Filled while the run goes, read by whoever shows it."""
+
+    def __init__(self) -> None:
+        self.pace: Pace | None = None
+        self.now("")
+
+    def now(self, what: str, node: str | None = None) -> None:
+        """Something else begins; ``node`` is its name, where it is a node."""
+        self.what, self.node, self.began = what, node, time.monotonic()
+        self.title = self.losses = ""
+        self.done = self.total = self.already = 0
+        self.stepped = self.began
+
+    def step(self, title: str, done: int, total: int, already: int, losses: str) -> None:
+        """``done`` of ``total`` steps are made, ``already`` of them before this began to count."""
+        if title != self.title:
+            self.title, self.stepped = title, time.monotonic()
+        self.done, self.total, self.already, self.losses = done, total, already, losses
+
+    def elapsed(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self.began
+
+    def own_left(self) -> float | None:
+        """Seconds that its steps will still take; None before there is one."""
+        made = self.done - self.already
+        return (time.monotonic() - self.stepped) / made * (self.total - self.done) if made > 0 else None
+
+    def run_left(self) -> float | None:
+        """Seconds that the whole run will still take; None where nobody knows."""
+        return None if self.pace is None else self.pace.left(self.node, self.elapsed(), self.own_left())
+
+    def left(self) -> str:
+        """In words, after a comma; empty where nobody knows."""
+        seconds = self.run_left()
+        return "" if seconds is None else f", {about(seconds)} left of the run"
+
+    def __str__(self) -> str:
+        steps = f", {self.title[:1].lower()}{self.title[1:]} {self.done} of {self.total}" if self.title else ""
+        losses = f" ({self.losses})" if self.losses else ""
+        return f"{self.what}{steps}{losses}, {lasted(self.elapsed())}{self.left()}"
+
+    def short(self, width: int) -> str:
+        """The most of it that fits: without the losses, without the steps, the name alone."""
+        steps = f" {self.done}/{self.total}" if self.title else ""
+        seconds = self.run_left()
+        left = "" if seconds is None else f", {about(seconds)} left"
+        for said in (f"{self.what}{steps}{left}", f"{self.what}{steps}", f"{self.what}{left}", self.what):
+            if len(said) <= width:
+                return said
+        return self.what[-width:]

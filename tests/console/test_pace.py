@@ -1,0 +1,43 @@
+"""How long a run still takes: by hand."""
+
+import pytest
+
+from blur_pipeline.console.pace import TYPICAL, Pace
+
+NODES = ["curation.clean_rows", "models_to_compare.obtain_target_model", "unlearning.unlearn"]
+EARLIER = {"models_to_compare.obtain_target_model": 40.0, "unlearning.unlearn": 20.0}
+
+
+def test_earlier_runs_say_it_from_the_start():
+    pace = Pace(NODES, EARLIER)
+    assert pace.left() == 60
+    pace.done("curation.clean_rows", 3.0)  # took no time to speak of before, and says nothing of the others
+    assert pace.left("models_to_compare.obtain_target_model", since=10) == 30 + 20
+
+
+def test_a_run_that_goes_half_as_fast_takes_twice_as_long():
+    pace = Pace(NODES, EARLIER)
+    pace.done("models_to_compare.obtain_target_model", 80.0)
+    assert pace.left() == 40
+    assert pace.left("unlearning.unlearn", since=10) == 30
+    assert pace.left("unlearning.unlearn", since=100) == 0  # rather than less than nothing
+
+
+def test_what_a_training_says_of_itself_is_believed_and_tells_of_the_rest():
+    pace = Pace(NODES, EARLIER)
+    assert pace.left("models_to_compare.obtain_target_model", since=10, own=10) == 10 + 0.5 * 20
+
+
+def test_where_nothing_was_done_before_nobody_knows_until_a_training_runs():
+    pace = Pace(NODES, {})
+    assert pace.left() is None
+    assert pace.left("curation.clean_rows", since=2) is None
+    slow = 10 * TYPICAL["obtain_target_model"]
+    left = pace.left("models_to_compare.obtain_target_model", since=slow / 4, own=slow * 3 / 4)
+    assert left == pytest.approx(slow * 3 / 4 + 10 * TYPICAL["unlearn"])
+    pace.done("models_to_compare.obtain_target_model", slow)
+    assert pace.left() == pytest.approx(10 * TYPICAL["unlearn"])
+
+
+def test_a_run_without_long_nodes_is_over_soon():
+    assert Pace(["reporting.draw_trade_off"], {}).left() == 0
