@@ -23,7 +23,9 @@ def _no_switch(value: Any) -> Any:
 class Profile(Block):
     """Attacks by name, each with what differs here from its own settings."""
 
-    attacks: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+    attacks: dict[Name, dict[str, Any]] = Field(
+        default_factory=dict, description="by name what differs from the attack's own settings; empty: nothing"
+    )
     seeds: int = Field(1, ge=1, le=100, description="of each attack that draws; the mean of what they find counts")
 
 
@@ -31,8 +33,8 @@ class Stress(Block):
     """The attacks by name, and the profile of them in use; ``off`` attacks nothing."""
 
     profile: Annotated[str, BeforeValidator(_no_switch)] = Field(OFF, description="off, or one of profiles")
-    profiles: dict[Name, Profile] = Field(default_factory=dict)
-    attacks: dict[Name, AttackChoice] = Field(default_factory=dict)
+    profiles: dict[Name, Profile] = Field(default_factory=dict, description="choices of attacks by name")
+    attacks: dict[Name, AttackChoice] = Field(default_factory=dict, description="every attack by name")
     set: EvaluationSet = Field("forget", description="the questions that are attacked")
     kept: EvaluationSet = Field("retain", description="the questions that show what an attacked model keeps")
     rows: int = Field(100, gt=0, le=100_000, description="of either, at most so many")

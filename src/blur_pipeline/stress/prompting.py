@@ -40,8 +40,8 @@ class Prompts(Attack):
 
     kind: Literal["prompts"] = "prompts"
     access: ClassVar[Access] = "prompts"
-    forms: Annotated[tuple[Form, ...], Field(min_length=1)] = FORMS
-    shots: int = Field(3, ge=1, le=64)
+    forms: Annotated[tuple[Form, ...], Field(min_length=1)] = Field(FORMS, description="prompts of the battery")
+    shots: int = Field(3, ge=1, le=64, description="answered questions before one that is asked in context")
 
     def __call__(self, given: Given, ask: Ask) -> None:
         """Asks once a form."""

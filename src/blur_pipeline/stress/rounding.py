@@ -27,9 +27,9 @@ class Quantise(Attack):
     unit: ClassVar = "bits"
     drawn: ClassVar = False
 
-    bits: Annotated[tuple[Bits, ...], Field(min_length=1)] = (8, 4, 3)
+    bits: Annotated[tuple[Bits, ...], Field(min_length=1)] = Field((8, 4, 3), description="each a form of the attack")
     group: int = Field(0, ge=0, le=2**20, description="weights that share a scale; 0: a row")
-    nf4: bool = False
+    nf4: bool = Field(False, description="whether 4 bits as bitsandbytes rounds them are a form too")
 
     def __call__(self, given: Given, ask: Ask) -> None:
         """Asks once a number of bits."""

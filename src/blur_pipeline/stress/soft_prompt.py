@@ -24,7 +24,7 @@ class SoftPrompt(ScopeChoice):
     """
 
     kind: Literal["soft_prompt"] = "soft_prompt"
-    tokens: int = Field(10, ge=1, le=1000)
+    tokens: int = Field(10, ge=1, le=1000, description="virtual tokens")
 
     def open(self, model: Module, look: Look | None = None) -> Opened:
         """The model with the prompt as a parameter ``prompt`` of its embeddings, drawn by torch's seed."""

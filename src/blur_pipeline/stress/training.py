@@ -29,9 +29,11 @@ Rates = Annotated[tuple[Annotated[float, Field(gt=0, le=10)], ...], Field(min_le
 class _Training(Attack):
     unit: ClassVar = "steps"
 
-    steps: Annotated[Steps, Field(min_length=1)] = (10, 30, 60)
+    steps: Annotated[Steps, Field(min_length=1)] = Field(
+        (10, 30, 60), description="of the training, after which it is asked; as many as the last in all"
+    )
     lr: Rates = Field((5e-4,), description="each a form of the attack; of small models 1/4 and 1 of the target's own")
-    batch_size: int = Field(8, gt=0, le=2**16)
+    batch_size: int = Field(8, gt=0, le=2**16, description="questions in a step")
     folds: Literal[1, 2] = Field(2, description="of halves: whether each is asked in its turn")
     by: By = Field("row", description="how halves are dealt out: rows of everybody, or whole subjects")
 
@@ -73,7 +75,7 @@ class Relearn(_Training):
     kind: Literal["relearn"] = "relearn"
     access: ClassVar[Access] = "weights"
     half: bool = Field(True, description="whether one half is learnt and the other asked")
-    scope: Scope = AllWeights()
+    scope: Scope = Field(AllWeights(), description="which weights the attacker trains")
 
     def _scope(self) -> Scope:
         return self.scope
@@ -97,8 +99,8 @@ class Benign(_Training):
 
     kind: Literal["benign"] = "benign"
     access: ClassVar[Access] = "weights"
-    lessons: Literal["retain", "others"] = "others"
-    scope: Scope = AllWeights()
+    lessons: Literal["retain", "others"] = Field("others", description="what is learnt; others: real authors, facts")
+    scope: Scope = Field(AllWeights(), description="which weights the attacker trains")
 
     def _scope(self) -> Scope:
         return self.scope
@@ -121,8 +123,8 @@ class UniversalPrompt(_Training):
 
     kind: Literal["soft_prompt"] = "soft_prompt"
     access: ClassVar[Access] = "activations"
-    tokens: int = Field(10, ge=1, le=1000)
-    lr: Rates = (0.01,)
+    tokens: int = Field(10, ge=1, le=1000, description="virtual tokens of the prompt")
+    lr: Rates = Field((0.01,), description="each a form of the attack")
 
     def _scope(self) -> SoftPrompt:
         return SoftPrompt(tokens=self.tokens)
