@@ -7,7 +7,7 @@ from typing import Any
 
 from blur_pipeline.campaign.plan import Plan, plan_of, require_sense
 from blur_pipeline.config.parameters import check_parameters
-from tests.conf.test_environments import loader
+from tests.conf.test_environments import loader, resolved
 
 GROUP = {"data": "d", "target": "t", "retrained": "r", "evaluation": "e"}
 
@@ -16,7 +16,8 @@ def plan(folder: Path, text: str, env: str = "base", **runtime: Any) -> Plan:
     """Of a campaign file with this text, as at the door."""
     path = folder / "mine.yml"
     path.write_text(text)
-    raw = loader(env, campaign={"path": str(path)}, **runtime)["parameters"]
+    raw = loader(env, **runtime)["parameters"] if runtime else resolved(env)
+    raw = raw | {"campaign": raw["campaign"] | {"path": str(path)}}
     found = plan_of(check_parameters(raw), GROUP)
     require_sense(found, raw)
     return found

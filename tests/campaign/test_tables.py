@@ -25,9 +25,10 @@ SHOWN = ["forget.rouge"]
 TEXT = "methods: [ga, npo, rmu]\nsettings: 4\nseeds: [10, 11]\nreported: [0, 1, 2]\njudge: {floor: 0.9}"
 
 
-@pytest.fixture
-def done(tmp_path):
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
     """ga keeps too little throughout; of npo the third setting is the best; rmu fails always."""
+    tmp_path = tmp_path_factory.mktemp("campaign")
     found = plan(tmp_path, TEXT)
     storage, process = open_storage(f"sqlite:///{tmp_path}/c.sqlite", 120), Process(tmp_path / "processes")
     boards = tuning_boards(found, storage, process)

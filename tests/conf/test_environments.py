@@ -44,6 +44,7 @@ def test_parameters_resolve_for_every_method(env, method):
     parameters = parameters_of(env, method, precision="fp32")
     assert parameters.benchmark == resolved(env)["benchmark"]
     recipe = parameters.unlearning.recipe
+    assert parameters.unlearning.choices()
     assert (recipe.weighting.kind == "bilevel") == method.startswith("blur")
     assert parameters.unlearning.schedule_of(method).total_steps(40) > 0
 
@@ -163,4 +164,4 @@ def test_no_node_takes_more_than_eight_inputs(name):
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_a_report_shows_answers_of_invented_people_alone(env):
     """Others are shown where somebody asks: ``reporting.examples=8``."""
-    assert check_parameters(loader(env)["parameters"]).reporting.examples == (8 if env == "base" else 0)
+    assert check_parameters(resolved(env)).reporting.examples == (8 if env == "base" else 0)

@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from blur_pipeline.config.parameters import check_parameters
-from tests.conf.test_environments import loader
+from tests.conf.test_environments import loader, parameters_of
 
 ALPHA, EPSILON = 800.0, 1e-6  # BLUR-RMU's factor; the ε of the AdamW that transformers had
 GAMMA = 1 / ALPHA
 
 
 def parameters(method: str):
-    return check_parameters(loader("wmdp", method=method)["parameters"])
+    return parameters_of("wmdp", method)
 
 
 def moved(optimizer, directions) -> torch.Tensor:

@@ -34,6 +34,15 @@ SMALL = 4096
 """Tensors below so many bytes are batches, rotary tables, scalars; the weights here are larger."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _older_objects_apart():
+    """What was there before is not looked through again and again: millions of objects, a second each time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 def living() -> int:
     """Bytes of all large tensors, each storage once."""
     gc.collect()

@@ -8,8 +8,6 @@ import copy
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from blur_pipeline.methods.choice import Moment, Seen
@@ -19,6 +17,7 @@ from blur_pipeline.training.gradients import clip, combine_, direction_norm, gra
 from blur_pipeline.training.loop import Run, train
 from blur_pipeline.training.schedule import Schedule
 from tests.conftest import build_tiny_model, random_examples
+from tests.workers import run_ranks
 
 SEEN = Seen(torch.tensor([1.0, 1.0]), {}, Moment())
 RECIPE = Recipe(
@@ -33,18 +32,15 @@ def blur_run() -> Run:
     return Run(RECIPE, Schedule(steps=3, batch_size=5), random_examples(9, seed=2), forget, seed=3)
 
 
-def _rank(rank: int, ranks: int, address: str, folder: str) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=address, rank=rank, world_size=ranks)
+def _on_rank(rank: int, folder: str) -> None:
     model, history = train(build_tiny_model(), blur_run())
     torch.save((dict(model.named_parameters()), history), f"{folder}/{rank}.pt")
-    dist.destroy_process_group()
 
 
 def test_inner_products_are_global_and_replicas_stay_together(tmp_path):
     """Two processes with half the batch each end where one process ends; so the projected gradient reaches the
     optimizer of each, and ξ is that of the whole batch."""
-    mp.spawn(_rank, (2, f"file://{tmp_path}/rendezvous", str(tmp_path)), nprocs=2)
+    run_ranks(_on_rank, 2, tmp_path, str(tmp_path))
     alone, history = train(build_tiny_model(), blur_run())
     ranks = [torch.load(tmp_path / f"{rank}.pt", weights_only=False) for rank in range(2)]
     for name, parameter in alone.named_parameters():
