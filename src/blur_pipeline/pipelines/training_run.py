@@ -35,15 +35,17 @@ def run_training(title: str, model: nn.Module, run: Run, device: str, folder: st
 
     from blur_pipeline.models.isolation import require_isolation
     from blur_pipeline.models.progress import ProgressBar
+    from blur_pipeline.training import leftovers
     from blur_pipeline.training.checkpoints import Checkpoints, RunningAlreadyError
-    from blur_pipeline.training.fingerprint import fingerprint
+    from blur_pipeline.training.fingerprint import fingerprint, parts_of
     from blur_pipeline.training.finished import mark_finished
 
     engine = run.engine
     if engine.layout == "packed":
         require_isolation(model)
+    parts = parts_of(model, run)
     checkpoints = Checkpoints(
-        Path(folder), fingerprint(model, run), engine.checkpoint_every, engine.checkpoints_kept, engine.resume == "auto"
+        Path(folder), fingerprint(parts), engine.checkpoint_every, engine.checkpoints_kept, engine.resume == "auto"
     )
     try:
         lock = checkpoints.lock()
@@ -51,7 +53,9 @@ def run_training(title: str, model: nn.Module, run: Run, device: str, folder: st
         raise BadInputError(str(error)) from error
     with lock, ProgressBar(title, run.total_steps) as bar, StepMetrics(title.lower().replace(" ", "_")) as metrics:
         run = replace(run, checkpoints=checkpoints, watchers=[bar, metrics])
-        _mention_leftovers(checkpoints)
+        for sentence in leftovers.sentences(checkpoints, parts):
+            log.info(sentence)
+        leftovers.note(checkpoints, parts)
         here = _in_workers if engine.distributed else _in_this_process
         model, history = here(model, run, device)
         mark_finished(checkpoints.folder)
@@ -82,17 +86,3 @@ def _in_workers(model: nn.Module, run: Run, device: str) -> tuple[nn.Module, lis
     finally:
         log_folder(logs, "worker_logs")
         shutil.rmtree(job.folder, ignore_errors=True)
-
-
-def _mention_leftovers(checkpoints) -> None:
-    others = [p for p in checkpoints.parent.glob("*") if p.is_dir() and len(p.name) == 16 and p != checkpoints.folder]
-    size = sum(_bytes(path) for path in others)
-    if others:
-        log.info("%s also holds checkpoints of %d unfinished run(s), %.1f MB; delete those you do not want to resume",
-                 checkpoints.parent, len(others), size / 1e6)  # fmt: skip
-
-
-def _bytes(folder: Path) -> int:
-    """Of all files below; what another process removes meanwhile does not count."""
-    files = (os.path.join(place, name) for place, _, names in os.walk(folder) for name in names)
-    return sum(os.path.getsize(file) for file in files if os.path.exists(file))

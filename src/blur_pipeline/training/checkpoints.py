@@ -157,7 +157,8 @@ class Checkpoints:
     def clear(self) -> None:
         """Remove the folder: the finished model is in the catalog, or nobody wants these."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        self._lock_file().unlink(missing_ok=True)
+        for beside in (".lock", ".json"):
+            self.folder.with_suffix(beside).unlink(missing_ok=True)
 
     def lock(self) -> IO:
         """Hold the run for this process, until the file is closed or the process ends, however it ends.
@@ -225,7 +226,7 @@ class Checkpoints:
                 shutil.rmtree(old)
 
     def _lock_file(self) -> Path:
-        return self.parent / f"{self.fingerprint[:16]}.lock"
+        return self.folder.with_suffix(".lock")
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step-{step:06d}"

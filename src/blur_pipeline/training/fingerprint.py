@@ -8,22 +8,28 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from blur_pipeline.models.digests import digest_examples, digest_weights
+from blur_pipeline.models.digests import digest_examples, weights_digest
 
 if TYPE_CHECKING:
     from blur_pipeline.training.loop import Run
 
+RECIPE = ("the method", "the schedule", "when it stops", "the seed", "the precision")
+"""The parts of a fingerprint that stand in the parameters; the others are content: sets and weights."""
 
-def fingerprint(model: nn.Module, run: Run) -> str:
-    """A digest of everything that decides a training's outcome: the weights it starts from, the method, the
-    schedule, when it stops, the seed, the precision and the data. In how many processes or micro-batches it is
-    computed and how often it is checkpointed does not matter."""
-    digest = hashlib.sha256()
-    for part in (run.recipe, run.schedule, run.stopping):
-        digest.update(part.model_dump_json().encode())
-    digest.update(json.dumps([run.seed, run.engine.numerics()]).encode())
+
+def parts_of(model: nn.Module, run: Run) -> dict[str, str]:
+    """A digest of each thing that decides a training's outcome, by what it is. In how many processes or micro-batches
+    it is computed and how often it is checkpointed does not matter."""
+    chosen = [run.recipe, run.schedule, run.stopping]
+    texts = [*(part.model_dump_json() for part in chosen), str(run.seed), json.dumps(run.engine.numerics())]
+    found = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in zip(RECIPE, texts, strict=True)}
     for name, examples in sorted(run.sets.items()):
-        digest.update(name.encode())
+        digest = hashlib.sha256()
         digest_examples(digest, examples)
-    digest_weights(digest, model)
-    return digest.hexdigest()
+        found[f"the {name} set"] = digest.hexdigest()
+    return found | {"the weights it begins from": weights_digest(model)}
+
+
+def fingerprint(parts: dict[str, str]) -> str:
+    """One digest over them all."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -24,7 +24,8 @@ def clear_finished(parent: str) -> None:
             continue
         if ours:
             shutil.rmtree(mark.parent, ignore_errors=True)
-            mark.parent.with_suffix(".lock").unlink(missing_ok=True)
+            for beside in (".lock", ".json"):
+                mark.parent.with_suffix(beside).unlink(missing_ok=True)
 
 
 def _folders(parent: str) -> list[str]:
