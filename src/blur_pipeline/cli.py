@@ -28,9 +28,10 @@ def _run(**options: Any) -> Any:
     SCREEN.begin("still looking")
     try:
         from blur_pipeline.commands.run import run_plainly
+        from blur_pipeline.settings import telling
 
         _go_to_project()
-        return run_plainly(kedro_run.callback, options)
+        return run_plainly(kedro_run.callback, options, telling)
     finally:
         SCREEN.end()
 

@@ -1,5 +1,6 @@
 """`kedro run` killed with SIGKILL resumes by itself, in as many processes as one likes."""
 
+import re
 import shutil
 import signal
 import time
@@ -116,7 +117,12 @@ def test_ctrl_c_says_what_is_kept_and_marks_the_run_killed(project):
         time.sleep(0.02)
     command.send_signal(signal.SIGINT)
     assert command.wait() == 130
-    assert "Stopped. What was finished is kept; the same command goes on from there." in command.said("stderr")
+    said = command.said("stderr")
+    assert "Aborted" not in said
+    assert re.search(r"Stopped in unlearning\.unlearn after step \d+ of 400\. Kept: what was there before and ", said)
+    assert re.search(
+        r"the checkpoint data/06_models/registry/checkpoints/blur_npo/\w+/step-\d+\. The same command", said
+    )
     mlflow.set_tracking_uri(f"sqlite:///{project}/mlflow.db")
     assert mlflow.search_runs(search_all_experiments=True)["status"][0] == "KILLED"
     again = kedro(project, "run", "--pipelines", "unlearning", "--params", longer)

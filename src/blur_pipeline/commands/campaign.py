@@ -88,7 +88,7 @@ class _Cells:
             shared["to_outputs"] = [f"{model}.metrics" for model in MODELS[:2]]
             found = self._metrics(shared, MODELS[:2])
             if found is None:
-                log.info("What all methods share, seed %d. By hand: %s", seed, by_hand(shared))
+                log.info("What all methods share, seed %d. By hand:\n  %s", seed, by_hand(shared))
                 with mlflow_run(f"shared by all methods, seed {seed}", nested=True):
                     self.kedro_run(**shared)
                 found = self._metrics(shared, MODELS[:2])
@@ -145,7 +145,7 @@ class _Cells:
         if tuning:  # what chooses is the distance; attacks wait for what was chosen
             options = with_parameter(options, "stress.profile", "off")
         found = self._metrics(options, MODELS)
-        log.info("%s; %s. By hand: %s", title, self._time_left(), by_hand(options))
+        log.info("%s; %s. By hand:\n  %s", title, self._time_left(), by_hand(options))
         if found is None:
             with mlflow_run(title, nested=True):
                 self.kedro_run(**options)

@@ -22,6 +22,7 @@ def train_further(kedro_run: Callable[..., Any], options: dict[str, Any], places
     """
     from kedro.io.core import generate_timestamp
 
+    from blur_pipeline.console.screen import SCREEN
     from blur_pipeline.datasets.seeds import SeedTablesDataset
     from blur_pipeline.tracking.dead_runs import announce
 
@@ -35,6 +36,10 @@ def train_further(kedro_run: Callable[..., Any], options: dict[str, Any], places
     with mlflow_run(f"retrained models ×{len(missing)}"):
         for number, seed in enumerate(missing, start=1):
             seeded = with_parameter(alone, "models.seed", seed)
-            log.info("Retrained model of seed %d, %d of %d. By hand: %s", seed, number, len(missing), by_hand(seeded))
+            log.info(
+                "Retrained model of seed %d, %d of %d. By hand:\n  %s", seed, number, len(missing), by_hand(seeded)
+            )
+            SCREEN.going_on.one_of(len(missing) - number, "the retrained models")
             with mlflow_run(f"retrained, seed {seed}", nested=True):
                 kedro_run(**seeded)
+    SCREEN.going_on.one_of(0)

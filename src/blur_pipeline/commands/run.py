@@ -5,24 +5,29 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from blur_pipeline.commands.campaign import run_campaign
-from blur_pipeline.commands.last_door import KEPT, sentence_of
+from blur_pipeline.commands.interrupted import stopped
+from blur_pipeline.commands.last_door import sentence_of
 from blur_pipeline.commands.named import known_pipelines
 from blur_pipeline.commands.retrained import LOOKING, train_further
 from blur_pipeline.commands.runs import forget_what_was_seen, look_ahead
 from blur_pipeline.commands.seeds import require_several, run_each_seed
+from blur_pipeline.console.screen import SCREEN
+
+if TYPE_CHECKING:
+    from blur_pipeline.hooks.console import Telling
 
 SEEDS = "seeds"
 CAMPAIGN = "campaign"
 INTERRUPTED = 130
 
 
-def run_plainly(kedro_run: Callable[..., Any], options: dict[str, Any]) -> Any:
-    """Run with the options of Kedro's own command.
+def run_plainly(kedro_run: Callable[..., Any], options: dict[str, Any], telling: Telling) -> Any:
+    """Run with the options of Kedro's own command. ``telling`` knows how far it came where it is stopped.
 
     Raises:
         click.ClickException: for bad input, and where a training could not go on.
@@ -41,8 +46,10 @@ def run_plainly(kedro_run: Callable[..., Any], options: dict[str, Any]) -> Any:
         train_further(kedro_run, options, further)
         return run_each_seed(kedro_run, options, parameters) if SEEDS in asked else kedro_run(**options)
     except KeyboardInterrupt:
+        said = stopped(SCREEN.going_on, telling)
+        SCREEN.end()
         _close_runs("KILLED")
-        click.echo(f"Stopped. {KEPT}", err=True)
+        click.echo(said, err=True)
         raise SystemExit(INTERRUPTED) from None
     except Exception as error:
         _close_runs("FAILED")

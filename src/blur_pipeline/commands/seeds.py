@@ -39,6 +39,7 @@ def run_each_seed(kedro_run: Callable[..., Any], options: dict[str, Any], parame
     """
     from kedro.io.core import generate_timestamp
 
+    from blur_pipeline.console.screen import SCREEN
     from blur_pipeline.tracking.dead_runs import announce
 
     seeds = require_several(parameters)
@@ -46,7 +47,9 @@ def run_each_seed(kedro_run: Callable[..., Any], options: dict[str, Any], parame
     with mlflow_run(f"seeds: {parameters.method} ×{len(seeds)}"):
         for number, seed in enumerate(seeds, start=1):
             seeded = with_parameter({**options, **WHOLE}, "unlearning.seed", seed)
-            log.info("Seed %d, %d of %d. By hand: %s", seed, number, len(seeds), by_hand(seeded))
+            log.info("Seed %d, %d of %d. By hand:\n  %s", seed, number, len(seeds), by_hand(seeded))
+            SCREEN.going_on.one_of(len(seeds) - number, "all seeds")
             with mlflow_run(f"{parameters.method}, seed {seed}", nested=True):
                 kedro_run(**seeded)
+        SCREEN.going_on.one_of(0)
         return kedro_run(**options)

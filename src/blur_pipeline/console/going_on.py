@@ -13,6 +13,7 @@ class GoingOn:
 
     def __init__(self) -> None:
         self.pace: Pace | None = None
+        self.one_of(0)
         self.now("")
 
     def now(self, what: str, node: str | None = None) -> None:
@@ -21,6 +22,10 @@ class GoingOn:
         self.title = self.losses = ""
         self.done = self.total = self.already = 0
         self.stepped = self.began
+
+    def one_of(self, after: int, all_of: str = "the run") -> None:
+        """A run begins that ``after`` others of its kind come after; ``all_of`` names them together."""
+        self.after, self.all_of, self.run_began = after, all_of, time.monotonic()
 
     def step(self, title: str, done: int, total: int, already: int, losses: str) -> None:
         """``done`` of ``total`` steps are made, ``already`` of them before this began to count."""
@@ -38,13 +43,14 @@ class GoingOn:
         return (time.monotonic() - self.stepped) / made * (self.total - self.done) if made > 0 else None
 
     def run_left(self) -> float | None:
-        """Seconds that the whole run will still take; None where nobody knows."""
-        return None if self.pace is None else self.pace.left(self.node, self.elapsed(), self.own_left())
+        """Seconds until the end, the runs that come after included (each as long as this one); None: nobody knows."""
+        left = None if self.pace is None else self.pace.left(self.node, self.elapsed(), self.own_left())
+        return None if left is None else left + self.after * (time.monotonic() - self.run_began + left)
 
     def left(self) -> str:
         """In words, after a comma; empty where nobody knows."""
         seconds = self.run_left()
-        return "" if seconds is None else f", {about(seconds)} left of the run"
+        return "" if seconds is None else f", {about(seconds)} left of {self.all_of}"
 
     def __str__(self) -> str:
         steps = f", {self.title[:1].lower()}{self.title[1:]} {self.done} of {self.total}" if self.title else ""

@@ -69,6 +69,11 @@ class Telling:
         left = SCREEN.going_on.run_left()
         SCREEN.say(node_line(len(self.finished), len(self.nodes), node.name, seconds, left))
 
+    @property
+    def checkpoints(self) -> Path:
+        """Where trainings of this run leave theirs."""
+        return Path(self.door.parameters.checkpoint_folder)
+
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self) -> None:
         """What is left is the model's registration and the summary."""

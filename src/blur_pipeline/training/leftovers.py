@@ -22,7 +22,7 @@ def note(checkpoints: Checkpoints, parts: dict[str, str]) -> None:
 
 
 def sentences(checkpoints: Checkpoints, parts: dict[str, str]) -> list[str]:
-    """Of a training without a checkpoint of its own why those of the same recipe are refused; and what else lies there."""
+    """Why those of the same recipe are refused, where the training has none of its own; and what else lies there."""
     others = [p for p in checkpoints.parent.glob("*") if p.is_dir() and len(p.name) == 16 and p != checkpoints.folder]
     said = []
     if not any(checkpoints.folder.glob("step-*")):
