@@ -37,7 +37,7 @@ def test_tags_from_nodes_and_to_outputs_narrow_a_run(project):
             params,
         )
     )
-    assert "Running" in said
+    assert "To do: " in said
     assert len(versions(project, "unlearned_model")) == before + 1  # found
     model = newest(project, "unlearned_model").parents[2].name
     assert versions(project, "metrics.parquet", f"07_model_output/registry/{model}/*")

@@ -37,12 +37,9 @@ class Telling:
         self.finished, self.saved, self.mark = [], set(), time.monotonic()
         pace = Pace(self.nodes, costs_of(Path("data"), self.door.identities.place).seconds)
         SCREEN.going_on.pace = pace
-        if self.nodes:
-            left = pace.left()
-            SCREEN.say(
-                f"To do: {len(self.nodes)} of {len(pipeline.nodes)} nodes"
-                + ("." if left is None else f", about {about(left)} by what earlier runs here took.")
-            )
+        left = pace.left() if self.nodes else None
+        how_long = "." if left is None else f"; by what earlier runs here took, {about(left)}."
+        SCREEN.say(f"To do: {len(self.nodes) or 'none'} of {len(pipeline.nodes)} nodes{how_long}")
 
     @hook_impl
     def before_dataset_loaded(self, node: Node) -> None:
