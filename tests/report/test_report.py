@@ -134,7 +134,7 @@ def test_rows_that_chose_the_weights_are_told(table):
     assert verdict.chosen_by(best)[0] in page
 
 
-def findings_of(table, **curation) -> pages.Findings:
+def findings_of(table, stress=None, figures=None, **curation) -> pages.Findings:
     plain = {"sources": [], "overlap": {"exact": 0, "near": 0}, "sets": {"forget": {"read": 1, "dropped": {}}}}
     return pages.Findings(
         outcome=Outcome("not forgotten", "the largest gap is that of <b>something</b>."),
@@ -145,6 +145,8 @@ def findings_of(table, **curation) -> pages.Findings:
         metrics=table,
         answers=pd.DataFrame({"question": ["<script>alert(1)</script>"]}),
         record={"facts": {}, "stages": {}, "made_of": {}, "seconds": {}},
+        stress=stress,
+        figures=figures or {},
     )
 
 

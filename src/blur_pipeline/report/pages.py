@@ -12,11 +12,16 @@ from blur_pipeline.config.flat import flatten
 from blur_pipeline.corpus.summary import summary_table
 from blur_pipeline.report import markdown
 from blur_pipeline.report.outcome import Outcome
+from blur_pipeline.report.residual import Section
 from blur_pipeline.report.tables import main_metrics, published_table, reasons, side_by_side, subjects_of_sets
 from blur_pipeline.report.verdict import chosen_by, verdict
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
+
+
+CURVES = "stress"
+"""The figure that stands with the attacks instead of the others."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +36,10 @@ class Findings:
     outcome: Outcome
     answers: pd.DataFrame
     record: dict[str, Any]
-    figures: list[Figure] = field(default_factory=list)
+    figures: dict[str, Figure] = field(default_factory=dict)
     published: dict[str, Any] = field(default_factory=dict)
+    stress: Section | None = None
+    """None where nothing was attacked."""
 
     def context(self) -> dict[str, Any]:
         """What the templates read."""
@@ -52,9 +59,15 @@ class Findings:
             "published_source": self.published.get("source", ""),
             "outcome": self.outcome._asdict(),
             "verdict": verdict(self.metrics) + chosen_by(self.method.get("stopping", {})),
+            "stress": self.stress and _of_section(self.stress),
             "answers": _records(self.answers),
             "record": self.record,
         }
+
+
+def _of_section(found: Section) -> dict[str, Any]:
+    tables = {"attacks": _records(found.attacks), "states": _records(found.states)}
+    return {"verdict": found.verdict, "headline": found.headline, "notes": found.notes, **tables}
 
 
 def _stages(stages: dict[str, dict[str, Any]]) -> pd.DataFrame:
@@ -75,9 +88,11 @@ def _stages(stages: dict[str, dict[str, Any]]) -> pd.DataFrame:
 
 
 def html_report(findings: Findings) -> str:
-    """One file that needs nothing else: plotly's script stands in it once."""
-    figures = [figure.to_html(full_html=False, include_plotlyjs=(i == 0)) for i, figure in enumerate(findings.figures)]
-    return _template("report.html.jinja").render(figures=figures, **findings.context())
+    """One file that needs nothing else: plotly's script stands in it once, with the first figure of the page."""
+    names = sorted(findings.figures, key=lambda name: name != CURVES)
+    drawn = {n: findings.figures[n].to_html(full_html=False, include_plotlyjs=n == names[0]) for n in names}
+    curves = drawn.pop(CURVES, "")
+    return _template("report.html.jinja").render(figures=list(drawn.values()), curves=curves, **findings.context())
 
 
 def markdown_summary(findings: Findings) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from blur_pipeline.report import residual
 from blur_pipeline.report.giveaways import giveaways
 
 IN_NATS = {"log_truth_ratio": "log truth ratio", "nll": "NLL", "fact_nll": "NLL of the fact"}
@@ -46,6 +47,8 @@ def verdict(metrics: pd.DataFrame) -> list[str]:
     kept, had = get("retain.probability", "unlearned"), get("retain.probability", "target")
     if kept is not None and had is not None:
         said.append(f"The probability of the retain answers went from {had:.3f} to {kept:.3f}.")
+    if sentence := residual.told(metrics):
+        said.append(sentence)
     return said
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pandas as pd
 
+from blur_pipeline.config.models import Absent, Scores
 from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.corpus.summary import merge_summaries
 from blur_pipeline.lineage.stages import MODELS
-from blur_pipeline.report import figures, pages, tables
+from blur_pipeline.report import figures, pages, residual, tables
 from blur_pipeline.report.outcome import outcome
+from blur_pipeline.report.residual_figure import curves
 
 Frame = pd.DataFrame
 
@@ -37,6 +40,17 @@ def draw_truth_ratios(target: Frame, retrained: Frame, unlearned: Frame) -> Any:
     return figures.truth_ratios(dict(zip(MODELS, (target, retrained, unlearned), strict=True)))
 
 
+def draw_stress(states: Frame, attacks: Frame, parameters: Parameters) -> Any:
+    """What comes back by step of the attacks that train; empty where there was none."""
+    return curves(states, attacks, parameters.stress.measure, _by_holdout(parameters))
+
+
+def gather_figures(trade_off: Any, truth_ratios: Any, training: Any, stress: Any) -> dict[str, Any]:
+    """By name, of those that show anything, in the order of the page."""
+    found = {"trade_off": trade_off, "truth_ratio": truth_ratios, "training": training, pages.CURVES: stress}
+    return {name: json.loads(figure.to_json()) for name, figure in found.items() if figure.data}
+
+
 def choose_answers(target: Frame, retrained: Frame, unlearned: Frame, parameters: Parameters) -> Frame:
     """Forget questions with every model's answer."""
     completions = dict(zip(MODELS, (target, retrained, unlearned), strict=True))
@@ -50,15 +64,19 @@ def gather_data_reports(curation: dict, questions: dict) -> dict:
 
 def write_report(
     table: Frame,
+    states: Frame,
+    attacks: Frame,
     answers: Frame,
-    trade_off: Any,
-    truth_ratios: Any,
-    training: Any,
+    drawn: dict,
     data: dict,
     record: dict,
     parameters: Parameters,
 ) -> tuple[str, str]:
     """The HTML report and the Markdown summary; what the model is stands in the record, as its manifest says."""
+    from plotly.graph_objects import Figure
+
+    halves = [name for name, attack in parameters.stress.chosen().items() if getattr(attack, "half", False)]
+    asked = residual.Asked(parameters.stress.measure, halves, _by_holdout(parameters))
     findings = pages.Findings(
         title=f"Unlearning report: {parameters.benchmark}, {parameters.method}",
         parameters=parameters.model_dump(exclude={"unlearning": {"methods"}, "reporting": {"published"}}),
@@ -68,7 +86,13 @@ def write_report(
         outcome=outcome(table, parameters.comparison, parameters.reporting.limit),
         answers=answers,
         record=record,
-        figures=[trade_off, truth_ratios, training],
+        figures={name: Figure(spec) for name, spec in drawn.items()},
         published=parameters.reporting.published.model_dump(),
+        stress=residual.section(table, states, attacks, asked),
     )
     return pages.html_report(findings), pages.markdown_summary(findings)
+
+
+def _by_holdout(parameters: Parameters) -> bool:
+    """Whether there is no retrained model to attack, so that the holdout stands in for it."""
+    return isinstance(parameters.models.retrained, Absent | Scores)

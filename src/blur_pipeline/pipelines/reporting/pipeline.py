@@ -21,6 +21,18 @@ def create_pipeline() -> Pipeline:
             Node(nodes.draw_training, "unlearning_log", "training_figure", name="draw_training_curves"),
             Node(nodes.draw_truth_ratios, of_all("example_metrics"), "truth_ratio_figure", name="draw_truth_ratios"),
             Node(
+                nodes.draw_stress,
+                ["stress_states", "stress_attacks", "parameters"],
+                "stress_figure",
+                name="draw_stress",
+            ),
+            Node(
+                nodes.gather_figures,
+                ["trade_off_figure", "truth_ratio_figure", "training_figure", "stress_figure"],
+                "report_figures",
+                name="gather_figures",
+            ),
+            Node(
                 nodes.choose_answers,
                 [*of_all("completions"), "parameters"],
                 "example_answers",
@@ -35,14 +47,8 @@ def create_pipeline() -> Pipeline:
             Node(
                 nodes.write_report,
                 [
-                    "metrics_long",
-                    "example_answers",
-                    "trade_off_figure",
-                    "truth_ratio_figure",
-                    "training_figure",
-                    "data_report",
-                    "run_record",
-                    "parameters",
+                    *("metrics_long", "stress_states", "stress_attacks", "example_answers"),
+                    *("report_figures", "data_report", "run_record", "parameters"),
                 ],
                 ["report_html", "report_markdown"],
                 name="write_report",
