@@ -92,6 +92,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "reporting.published": ("reporting.published", {"source": "a paper"}),
     "reporting.examples": ("reporting.examples", 3),
     "reporting.limit": ("reporting.limit", 0.1),
+    "reporting.residual_limit": ("reporting.residual_limit", None),
     "comparison": ("comparison.floor", 0.5),
 }
 HARMLESS: dict[str, tuple[str, Any]] = {

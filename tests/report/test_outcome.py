@@ -2,10 +2,12 @@
 
 import math
 
+import pandas as pd
 import pytest
 
 from blur_pipeline.config.comparison import Comparison, Yardstick
-from blur_pipeline.report.outcome import outcome
+from blur_pipeline.report.outcome import Outcome, outcome
+from tests.report.attacked import metrics_of
 from tests.report.comparable import run
 
 TARGET = {"forget.probability": 0.95, "forget.rouge": 0.9, "model_utility": 0.6, "membership.loss": 1.0}
@@ -14,9 +16,13 @@ LIKE = {**RETRAINED, "forget.probability": 0.25, "membership.loss": 0.55}
 COMPARISON = Comparison()
 
 
-def of(values: dict, target: dict = TARGET, retrained: dict | None = RETRAINED, comparison=COMPARISON):
+def of(
+    values: dict, target: dict = TARGET, retrained: dict | None = RETRAINED, comparison=COMPARISON, **attacked
+) -> Outcome:
+    """``attacked``: the rows ``found`` by attacks, and the limit ``above`` which they decide."""
     models = {"target": target} | ({} if retrained is None else {"retrained": retrained})
-    return outcome(run("npo", 0, values, **models), comparison, limit=0.2)
+    table = pd.concat([run("npo", 0, values, **models), attacked.get("found")])
+    return outcome(table, comparison, limit=0.2, residual_limit=attacked.get("above", 0.2))
 
 
 def test_forgotten_and_kept_names_the_worst_measure():
@@ -59,6 +65,45 @@ def test_without_a_retrained_model_it_must_be_told_where_to_come_to_lie():
     assert "forget.probability, forget.rouge" in found.reason
     told = Comparison(distance=[Yardstick(metric="forget.probability", to=0.25)])
     assert of(LIKE, retrained=None, comparison=told).state == "forgotten and kept"  # attacks are held to ½
+
+
+BACK = metrics_of(0.38, 0.21, 0.52, relearn=0.38, prompts=0.02)
+
+
+def test_a_model_whose_knowledge_comes_back_has_not_forgotten():
+    """As like the retrained model as before, and all the same it was still there."""
+    found = of(LIKE, found=BACK)
+    assert found.state == "not forgotten"
+    assert "0.10 of its scale, within the limit of 0.2; 100% of the utility is kept; but it comes back:" in found.reason
+    assert "is 38 % [21, 52], by attack relearn: its whole interval lies above the limit of 20%." in found.reason
+
+
+@pytest.mark.parametrize(("interval", "above", "word"), [
+    ((0.38, 0.21, 0.52), 0.3, "It comes back"),  # above 20 % for certain, and not above the user's limit
+    ((0.38, 0.21, 0.52), None, "It comes back"),
+    ((0.3, 0.1, 0.5), 0.2, "at this budget is open"),
+    ((0.3, math.nan, math.nan), 0.2, "at this budget is open"),  # few subjects decide nothing
+    ((0.03, 0.0, 0.08), 0.2, "It held against these 2 attacks at this budget"),
+    ((math.nan, math.nan, math.nan), 0.2, "is not concluded: every attack is void"),
+])  # fmt: skip
+def test_what_is_not_certainly_above_the_limit_is_told_and_decides_nothing(interval, above, word):
+    attacked = metrics_of(*interval, reason="every attack is void", relearn=0.1, prompts=0.0)
+    found = of(LIKE, found=attacked, above=above)
+    assert found.state == "forgotten and kept"
+    assert word in found.reason
+
+
+def test_what_comes_back_decides_where_nobody_knows_where_the_measures_should_lie():
+    """Without a retrained model the control of the attacks is the holdout."""
+    found = of(LIKE, retrained=None, found=BACK)
+    assert found.state == "not forgotten"
+    assert found.reason.startswith("it comes back: worst-case residual knowledge is 38 % [21, 52]")
+    assert "Beside that, without a retrained model nobody knows where" in found.reason
+
+
+@pytest.mark.parametrize("change", [{"model_utility": 0.4}, {"forget.probability": 0.45}])
+def test_attacks_do_not_change_what_the_measures_have_decided(change):
+    assert of(LIKE | change, found=BACK) == of(LIKE | change)
 
 
 def test_a_target_without_utility_decides_nothing():

@@ -27,6 +27,13 @@ class Reporting(Block):
     limit: float = Field(
         0.2, gt=0, le=1, description="of the largest gap (comparison.distance) up to which a model counts as forgotten"
     )
+    residual_limit: float | None = Field(
+        0.2,
+        ge=0,
+        lt=1,
+        description="of worst-case residual knowledge under attack (stress): a model above it with its whole interval "
+        "counts as not forgotten; null: attacks are told and decide nothing",
+    )
     register_model: Literal["copy", "reference", "none"] = Field(
         "copy",
         description="in MLflow's registry the unlearned model with a copy of its weights, its address, or nothing",

@@ -128,7 +128,8 @@ class RunRecord:
         if "metrics_long" not in tables:
             return None
         parameters = self.door.parameters
-        found = outcome(tables["metrics_long"], parameters.comparison, parameters.reporting.limit)
+        limits = parameters.reporting.limit, parameters.reporting.residual_limit
+        found = outcome(tables["metrics_long"], parameters.comparison, *limits)
         set_tags({"outcome": found.state, "outcome.reason": found.reason})
         return str(found)
 

@@ -125,6 +125,7 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "reporting.published": ("report",),
     "reporting.examples": ("report",),
     "reporting.limit": ("report",),
+    "reporting.residual_limit": ("report",),
     "reporting.register_model": NOTHING,
     "comparison": ("report", "residual"),  # its limits decide the outcome; a leaderboard is drawn anew each time
     "campaign.path": NOTHING,  # and so is what a campaign has found

@@ -9,6 +9,7 @@ import pandas as pd
 
 from blur_pipeline.config.comparison import Comparison, Yardstick
 from blur_pipeline.report.distance import of_model, reference, yardsticks
+from blur_pipeline.report.residual import RESIDUAL, excesses, percent, told
 
 State = Literal["forgotten and kept", "not forgotten", "damaged", "not decidable here"]
 BY_HEART = [Yardstick(metric=f"forget.{name}", optional=True) for name in ("extraction_strength", "exact_memorisation")]
@@ -24,7 +25,7 @@ class Outcome(NamedTuple):
         return f"{self.state[0].upper()}{self.state[1:]}: {self.reason}"
 
 
-def outcome(metrics: pd.DataFrame, comparison: Comparison, limit: float) -> Outcome:
+def outcome(metrics: pd.DataFrame, comparison: Comparison, limit: float, residual_limit: float | None) -> Outcome:
     """From ``model, metric, value, low, high`` of the target, the retrained and the unlearned model.
 
     ``forgotten and kept``  every gap |value − reference| / scale of ``comparison.distance``, of the membership attacks,
@@ -34,7 +35,28 @@ def outcome(metrics: pd.DataFrame, comparison: Comparison, limit: float) -> Outc
     ``damaged``             utility is below the floor; or the worst gap is larger on the other side: it overshot, and
                             shows that something was taken out.
     ``not decidable here``  a measure is absent, nobody knows where it should lie, or the target model would pass too.
+
+    Where the model was attacked, of the first and the last state ``not forgotten`` becomes of a model whose worst-case
+    residual knowledge lies above ``residual_limit`` with its whole interval: what comes back was still there, whatever
+    the other measures see. ``residual_limit`` None: attacks are told and decide nothing.
     """
+    return _under_attack(_by_gaps(metrics, comparison, limit), metrics, residual_limit)
+
+
+def _under_attack(found: Outcome, metrics: pd.DataFrame, limit: float | None) -> Outcome:
+    if found.state not in ("forgotten and kept", "not decidable here") or (said := told(metrics)) is None:
+        return found
+    worst = metrics[(metrics["model"] == "unlearned") & (metrics["metric"] == RESIDUAL)].iloc[-1]
+    if limit is None or not worst["low"] > limit:
+        return Outcome(found.state, f"{found.reason} {said}") if found.state == "forgotten and kept" else found
+    how = f"{percent(worst)}, by attack {excesses(metrics).idxmax()}"
+    comes_back = f"worst-case residual knowledge is {how}: its whole interval lies above the limit of {limit:.0%}"
+    if found.state == "forgotten and kept":
+        return Outcome("not forgotten", f"{found.reason.removesuffix('.')}; but it comes back: {comes_back}.")
+    return Outcome("not forgotten", f"it comes back: {comes_back}. Beside that, {found.reason}")
+
+
+def _by_gaps(metrics: pd.DataFrame, comparison: Comparison, limit: float) -> Outcome:
     runs = metrics.assign(run_id="here")
     lacking = [s.metric for s in comparison.distance if not s.optional and math.isnan(_of(runs, s))]
     if lacking:

@@ -75,6 +75,7 @@ def write_report(
     """The HTML report and the Markdown summary; what the model is stands in the record, as its manifest says."""
     from plotly.graph_objects import Figure
 
+    reporting = parameters.reporting
     halves = [name for name, attack in parameters.stress.chosen().items() if getattr(attack, "half", False)]
     asked = residual.Asked(parameters.stress.measure, halves, _by_holdout(parameters))
     findings = pages.Findings(
@@ -83,11 +84,11 @@ def write_report(
         method=record["made_of"].get("unlearned", {}),
         curation=data,
         metrics=table,
-        outcome=outcome(table, parameters.comparison, parameters.reporting.limit),
+        outcome=outcome(table, parameters.comparison, reporting.limit, reporting.residual_limit),
         answers=answers,
         record=record,
         figures={name: Figure(spec) for name, spec in drawn.items()},
-        published=parameters.reporting.published.model_dump(),
+        published=reporting.published.model_dump(),
         stress=residual.section(table, states, attacks, asked),
     )
     return pages.html_report(findings), pages.markdown_summary(findings)
