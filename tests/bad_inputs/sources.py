@@ -160,6 +160,11 @@ READ = [
             changed(safety={"sets": {"s": {"path": "data/p.jsonl", "only": {"kind": "a"}}}})(project),
         ),
     ),
+    BadInput(
+        "an attack's prompts that are not there",
+        r"no\.jsonl: no such file; mend the 'path' of the attack",
+        params="stress.attacks.prompts.path=no.jsonl",
+    ),
     BadInput("a task that has no local form", r"general\.tasks\.arc: no local form", params="general.tasks.arc.path=x"),
     BadInput(
         "a task's file that is not there",

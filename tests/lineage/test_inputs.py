@@ -159,7 +159,7 @@ def test_a_given_model_is_its_weights(raw, model_folder):
     assert stages(given)["target"] != before["target"]
 
 
-@pytest.mark.parametrize("what", ["context", "prompts", "task", "classifier", "judge", "scores"])
+@pytest.mark.parametrize("what", ["context", "prompts", "own prompts", "task", "classifier", "judge", "scores"])
 def test_every_other_file_counts_by_its_content(what, raw, tmp_path):
     path = tmp_path / "file.jsonl"
     path.write_text('{"question": "a", "answer": "b", "prompt": "c"}')
@@ -170,6 +170,7 @@ def test_every_other_file_counts_by_its_content(what, raw, tmp_path):
     settings, stage, changing = {
         "context": (("curation.set_prompts", {"verbmem": context}), "questions", path),
         "prompts": (("safety.sets", {"mine": {"path": str(path)}}), "safety.target", path),
+        "own prompts": (("stress.attacks.prompts.path", str(path)), "stress.target", path),
         "task": (("general.tasks", {"gsm8k": {"path": str(path)}}), "general.target", path),
         "classifier": (("evaluation.gibberish_classifier", str(tmp_path)), "scores.target", path),
         "judge": (("safety.judge", str(tmp_path)), "safety.target", path),

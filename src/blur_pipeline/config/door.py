@@ -64,6 +64,8 @@ def preflight(parameters: Parameters, data_folder: Path, made: Container[str]) -
         judge = PretrainedModel(path=parameters.safety.judge, revision=parameters.safety.judge_revision)
         require_causal(judge)
         require_whole(judge)
+    for attack in parameters.stress.chosen().values():
+        attack.look()
     if parameters.evaluation.gibberish_classifier:
         from blur_pipeline.scoring.gibberish import clean_class
 

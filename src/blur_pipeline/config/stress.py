@@ -64,11 +64,6 @@ class Stress(Block):
         """How often each attack that draws is made."""
         return self.profiles[self.profile].seeds if self.profile != OFF else 1
 
-    def made_of(self) -> dict[str, Any]:
-        """What decides an outcome: the profile in use, whatever it is called."""
-        attacks = {name: attack.model_dump(mode="json") for name, attack in self.chosen().items()}
-        return {"attacks": attacks, "seeds": self.seeds} if attacks else {}
-
     def _of(self, profile: str) -> dict[str, Attack]:
         found = {}
         for name, changes in self.profiles[profile].attacks.items():

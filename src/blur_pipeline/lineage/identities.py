@@ -235,7 +235,8 @@ def _content(name: str, value: Any, inputs: Inputs, parameters: Parameters) -> A
     if name == "evaluation.gibberish_classifier":
         return inputs.path(value, parameters.evaluation.gibberish_revision)
     if name == "stress.profile":
-        return inputs.plain(parameters.stress.made_of())
+        chosen = {name: inputs.files_of(attack, *attack.files) for name, attack in parameters.stress.chosen().items()}
+        return {"attacks": chosen, "seeds": parameters.stress.seeds} if chosen else {}
     return inputs.plain(value)
 
 

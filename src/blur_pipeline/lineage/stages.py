@@ -29,7 +29,7 @@ MEANING = {
     "general": 2,
     "safety": 2,
     "metrics": 2,
-    "stress": 1,
+    "stress": 2,
     "residual": 1,
     "report": 3,
     "seeds": 3,

@@ -64,10 +64,14 @@ class Ask(Protocol):
     def note(self, asked: Asked, values: Sequence[float], variant: str = "", budget: float = 0) -> None:
         """What the attack found by itself: of each question how much is known, from 0 to 1."""
 
+    def spend(self, tokens: float) -> None:
+        """The attack has run so many tokens through a model beside the questions that it asks; one that was learnt
+        from counts three times, for the way back."""
+
 
 @dataclass(frozen=True)
 class Given:
-    """One model, and what an attacker has beside it. The model may be spoilt: the next attack gets another copy."""
+    """One model, and what an attacker has beside it. All of them are left as they are: an attack changes a copy."""
 
     model: nn.Module
     forget: Asked
@@ -97,6 +101,11 @@ class Attack(Choice, ABC):
     """Whether its outcome hangs on a seed."""
     depth: ClassVar[int] = 1
     """Decoder layers that a model needs for it to mean something."""
+    files: ClassVar[tuple[str, ...]] = ()
+    """Fields that name a file, which counts by its content."""
+
+    def look(self) -> None:
+        """Raises BadInputError where something that it needs beside the models is not there or cannot be used."""
 
     @abstractmethod
     def __call__(self, given: Given, ask: Ask) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.stress.choice import Access, Ask, Attack, Given
 
 if TYPE_CHECKING:
@@ -30,6 +32,13 @@ class Quantise(Attack):
     bits: Annotated[tuple[Bits, ...], Field(min_length=1)] = Field((8, 4, 3), description="each a form of the attack")
     group: int = Field(0, ge=0, le=2**20, description="weights that share a scale; 0: a row")
     nf4: bool = Field(False, description="whether 4 bits as bitsandbytes rounds them are a form too")
+
+    def look(self) -> None:
+        """Raises BadInputError where ``nf4`` is asked for and bitsandbytes is not installed."""
+        if self.nf4 and find_spec("bitsandbytes") is None:
+            raise BadInputError(
+                "stress: 'nf4' needs bitsandbytes; pip install -e '.[eight_bit]', or set nf4 to false in the attack."
+            )
 
     def __call__(self, given: Given, ask: Ask) -> None:
         """Asks once a number of bits."""
@@ -62,18 +71,8 @@ def rounded(weight: Tensor, bits: int, group: int = 0) -> Tensor:
 
 
 def in_nf4(weight: Tensor) -> Tensor:
-    """There and back.
+    """There and back."""
+    from bitsandbytes.functional import dequantize_4bit, quantize_4bit
 
-    Raises:
-        BadInputError: bitsandbytes is not installed.
-    """
-    from blur_pipeline.config.errors import BadInputError
-
-    try:
-        from bitsandbytes.functional import dequantize_4bit, quantize_4bit
-    except ImportError as error:
-        raise BadInputError(
-            "stress: 'nf4' needs bitsandbytes; pip install -e '.[eight_bit]', or set nf4 to false in the attack."
-        ) from error
     packed, state = quantize_4bit(weight.contiguous(), quant_type="nf4")
     return dequantize_4bit(packed, state).to(weight.dtype)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -56,11 +57,19 @@ def _one(given: Given, name: str, attack: Attack | None) -> pd.DataFrame:
 
 def _made_of(given: Given, name: str, attack: Attack | None, seed: int) -> str:
     """All that decides one outcome but the model."""
-    said = None if attack is None else attack.model_dump(mode="json")
+    said = None if attack is None else _said(attack)
     asked = {"forget": given.forget, "retain": given.retain, "others": given.others}
     digests = {of: None if rows is None else digest(rows) for of, rows in asked.items()}
     how = [given.prompt.model_dump(mode="json"), given.engine.numerics(), given.tokens_per_batch]
     return json.dumps([name, said, seed, digests, how], sort_keys=True)
+
+
+def _said(attack: Attack) -> dict[str, Any]:
+    """Its parameters, and what stands in the files that they name."""
+    paths = {name: getattr(attack, name) for name in attack.files}
+    return attack.model_dump(mode="json") | {
+        name: hashlib.sha256(Path(path).read_bytes()).hexdigest() for name, path in paths.items() if path is not None
+    }
 
 
 def digest(asked: Asked) -> str:

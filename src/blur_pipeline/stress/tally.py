@@ -22,8 +22,8 @@ STRESS_COLUMNS = [
     "passes",
 ]
 """``of``: ``forget``, ``retain`` (what a changed model keeps) or ``lesson``; ``fact_logprob`` is a sum, in nats;
-``passes`` what the state cost since the one before it, in passes over the forget questions, a step of training being
-three over its rows."""
+``passes`` what the state cost since the one before it, the same in each of its rows: in passes over the forget
+questions, of which training on their tokens is three."""
 
 
 class Tally:
@@ -33,6 +33,7 @@ class Tally:
         self.given, self.name, self.attack = given, name, attack
         self.parts: list[pd.DataFrame] = []
         self.tokens = max(1, sum(map(len, given.forget.examples.input_ids)))
+        self.spent = 0.0
 
     def __call__(
         self, model: nn.Module, asked: Asked, variant: str = "", budget: float = 0, of: str = "forget"
@@ -48,7 +49,11 @@ class Tally:
         with np.errstate(divide="ignore"):
             measured = {"fact_logprob": np.log(known)}
         names = ("extraction_strength", "fact_probability", "probability")
-        self._add(asked, variant, budget, "forget", {**dict.fromkeys(names, known), **measured}, 0.0)
+        self._add(asked, variant, budget, "forget", {**dict.fromkeys(names, known), **measured})
+
+    def spend(self, tokens: float) -> None:
+        """Books the cost on the state that is asked or noted next."""
+        self.spent += tokens
 
     @property
     def table(self) -> pd.DataFrame:
@@ -61,13 +66,14 @@ class Tally:
         title = f"{self.name} {variant} {budget:g}" if budget else f"{self.name} {variant}".strip()
         scores = score_tokens(model, asked.examples, self.given.tokens_per_batch, title)
         rows = [_of_row(*row) for row in zip(scores["logprob"], scores["correct"], asked.facts, strict=True)]
-        passes = sum(map(len, asked.examples.input_ids)) / self.tokens
-        self._add(asked, variant, budget, of, pd.DataFrame(rows).to_dict("series"), passes)
+        self.spend(sum(map(len, asked.examples.input_ids)))
+        self._add(asked, variant, budget, of, pd.DataFrame(rows).to_dict("series"))
 
-    def _add(self, asked: Asked, variant: str, budget: float, of: str, measured: dict, passes: float) -> None:
+    def _add(self, asked: Asked, variant: str, budget: float, of: str, measured: dict) -> None:
         state = {"attack": self.name, "variant": variant, "budget": float(budget), "seed": self.given.seed, "of": of}
         found = {name: np.asarray(values, np.float64) for name, values in measured.items()}
-        table = asked.table[["row_id", "subject"]].assign(**state, **found, passes=passes)
+        table = asked.table[["row_id", "subject"]].assign(**state, **found, passes=self.spent / self.tokens)
+        self.spent = 0.0
         self.parts.append(table.reindex(columns=STRESS_COLUMNS).reset_index(drop=True))
 
 

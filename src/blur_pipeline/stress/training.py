@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from blur_pipeline.models.examples import Examples
-    from blur_pipeline.training.loop import Look, Run
+    from blur_pipeline.training.loop import Look, Run, Watcher
+    from blur_pipeline.training.stopping import Row
 
 Steps = Annotated[
     tuple[Annotated[int, Field(gt=0, le=1_000_000)], ...], AfterValidator(lambda s: tuple(sorted(set(s))))
@@ -39,15 +40,20 @@ class _Training(Attack):
 
     def _train(self, given: Given, ask: Ask, lessons: Examples, asked: Asked, lr: float, name: str) -> nn.Module:
         """The model after one training, which is asked at each of ``steps`` on the way."""
+        from blur_pipeline.models.examples import epoch_rows
         from blur_pipeline.training.loop import train
 
         def look(done: int, model: nn.Module) -> None:
             ask(model, asked, name, done)
 
-        run = self._run(given, lessons, lr, dict.fromkeys(self.steps, look))
+        def stepped(row: Row) -> None:
+            rows = epoch_rows(len(lessons), self.batch_size, given.seed, row["step"])
+            ask.spend(3 * sum(len(lessons.input_ids[i]) for i in rows))
+
+        run = self._run(given, lessons, lr, dict.fromkeys(self.steps, look), [stepped])
         return train(copy.deepcopy(given.model), run, given.device)[0]
 
-    def _run(self, given: Given, lessons: Examples, lr: float, looks: dict[int, Look]) -> Run:
+    def _run(self, given: Given, lessons: Examples, lr: float, looks: dict[int, Look], watchers: list[Watcher]) -> Run:
         """Plain training, without checkpoints, in one process: an attack is short, and what it found is kept."""
         from blur_pipeline.training.loop import Run
         from blur_pipeline.training.schedule import Schedule
@@ -55,7 +61,7 @@ class _Training(Attack):
         recipe = Recipe(optimizer=AdamW(lr=lr)).model_copy(update={"scope": self._scope()})
         schedule = Schedule(steps=max(self.steps), batch_size=self.batch_size, lr_curve="constant")
         engine = given.engine.model_copy(update={"processes": 1, "nodes": 1, "sharding": "ddp", "layout": "right"})
-        return Run(recipe, schedule, lessons, seed=given.seed, engine=engine, looks=looks)
+        return Run(recipe, schedule, lessons, seed=given.seed, engine=engine, watchers=watchers, looks=looks)
 
     def _scope(self) -> Scope:
         return AllWeights()

@@ -1,0 +1,90 @@
+"""Every attack of a profile, each outcome kept as it comes, and the models left as they are."""
+
+import logging
+
+import pandas as pd
+import pytest
+
+from blur_pipeline.models.digests import weights_digest
+from blur_pipeline.stress.prompting import Prompts
+from blur_pipeline.stress.rounding import Quantise
+from blur_pipeline.stress.suite import run_suite
+from blur_pipeline.stress.tally import STRESS_COLUMNS, Tally
+from blur_pipeline.stress.training import Relearn, UniversalPrompt
+from tests.stress.world import asked, given, retrained, target
+
+QUICK = {
+    "relearn": Relearn(steps=(2,), batch_size=8, folds=1),
+    "soft": UniversalPrompt(tokens=2, steps=(1,), folds=1),
+    "quantise": Quantise(bits=(4,)),
+    "prompts": Prompts(forms=("paraphrase", "cloze")),
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture(scope="module")
+def once(place) -> pd.DataFrame:
+    return run_suite(given(target()), QUICK, 2, place)
+
+
+def test_a_suite_tells_every_state_of_every_seed(once):
+    assert list(once.columns) == STRESS_COLUMNS
+    seeds = once.groupby("attack", sort=False)["seed"].unique().map(sorted).to_dict()
+    assert seeds == {"none": [0], "relearn": [0, 1], "soft": [0, 1], "quantise": [0], "prompts": [0, 1]}
+    before = once[once["attack"] == "none"].groupby("of")["probability"].mean()
+    assert (before[["forget", "retain"]] > 0.9).all()
+    asked_besides = once[once["of"] == "retain"]["attack"].unique()
+    assert set(asked_besides) == {"none", "relearn", "quantise"}  # prompts and embeddings change no weights
+
+
+def test_models_are_left_as_they_are():
+    before = weights_digest(retrained())
+    run_suite(given(retrained()), QUICK, 1)
+    assert weights_digest(retrained()) == before
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in retrained().modules())
+
+
+def test_what_was_found_is_not_looked_for_again(once, place, caplog, tmp_path):
+    """But for what another seed, another budget or another prompt in a file asks."""
+    path = tmp_path / "prompts.jsonl"
+    path.write_text('{"row_id": "Amara-born", "prompt": "Where?"}')
+    own = Prompts(forms=(), path=str(path))
+
+    def made(attacks, seeds=2) -> list[str]:
+        caplog.clear()
+        with caplog.at_level(logging.INFO, logger="blur_pipeline.stress.suite"):
+            run_suite(given(target()), attacks, seeds, place)
+        return [message.split(": ")[1].rsplit(",", 1)[0] for message in caplog.messages]
+
+    assert made(QUICK) == []
+    pd.testing.assert_frame_equal(run_suite(given(target()), QUICK, 2, place), once, check_dtype=False)
+    assert made(QUICK, 3) == ["relearn, seed 2", "soft, seed 2", "prompts, seed 2"]
+    assert made({"quantise": Quantise(bits=(4, 8)), "own": own}, 1) == ["quantise", "own, seed 0"]
+    assert made({"own": own}, 1) == []
+    path.write_text('{"row_id": "Amara-born", "prompt": "In which city?"}')
+    assert made({"own": own}, 1) == ["own, seed 0"]
+
+
+def test_an_attack_on_depth_leaves_shallow_models_alone(caplog):
+    class Deep(Quantise):
+        depth = 8
+
+    with caplog.at_level(logging.INFO, logger="blur_pipeline.stress.suite"):
+        found = run_suite(given(retrained()), {"deep": Deep()}, 1)
+    assert set(found["attack"]) == {"none"}
+    assert "deep needs a model of 8 layers; this one has 2" in caplog.text
+
+
+def test_costs_are_counted_in_passes_over_the_forget_questions():
+    """Asking half of them costs half a pass; what an attack ran by itself is booked on the state that comes next."""
+    tally = Tally(given(retrained()), "attack", Prompts())
+    tally(retrained(), asked("forget").take(range(6)), "half")
+    tally.spend(3 * tally.tokens)
+    tally.note(asked("forget"), [0.5] * 12, "noted")
+    tally(retrained(), asked("forget"), "all")
+    passes = tally.table.groupby("variant")["passes"].unique().map(list).to_dict()
+    assert passes == {"half": [pytest.approx(0.5, abs=0.05)], "noted": [3.0], "all": [1.0]}
