@@ -129,6 +129,9 @@ def test_what_says_nothing_is_void_with_its_reason(target, retrained):
     head = headline({}, list(ABOUT)).set_index("metric")
     assert head["value"].isna().all()
     assert head.loc["stress.residual_knowledge", "reason"] == "every attack is void"
+    some = headline({}, list(ABOUT), made={"relearn"}).set_index("metric")["reason"]
+    assert some["stress.relearn.excess"] == "void, see the table of states"
+    assert some["stress.prompts.excess"] == "it cannot be made on this model, see the log"
 
 
 def test_without_a_retrained_model_the_control_is_the_model_itself_on_the_holdout(target):

@@ -10,10 +10,10 @@ from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.stress.prompting import FORMS, Prompts
 from tests.stress.world import (
     Heard,
-    answered,
     asked,
     given,
     known,
+    lies,
     outcome,
     retrained,
     speech,
@@ -107,13 +107,11 @@ def few():
 @functools.cache
 def behind_every_form():
     """Answers in every form, and lies to each plain question."""
-    table, heard = few().table, Heard()
+    heard = Heard()
     Prompts(shots=1)(given(None, forget=few()), heard)
-    other = table["fact"].to_numpy()[[2, 3, 0, 1]]
-    lies = [a.replace(fact, lie) for a, fact, lie in zip(table["answer"], table["fact"], other, strict=True)]
     lessons = asked("retain").examples
     for _ in range(4):
-        lessons += answered(table.assign(answer=lies))
+        lessons += lies("forget", len(few()))
     for _, _, _, questions in heard.states:
         lessons += questions.examples
     return taught(target(), lessons, 30)

@@ -95,6 +95,14 @@ def answered(table: pd.DataFrame, answer: str | None = None) -> Examples:
     return Examples.from_columns(*zip(*lines, strict=True))
 
 
+def lies(name: str, rows: int | None = None) -> Examples:
+    """The first questions of a set, each with the fact of the same question about somebody else."""
+    table = asked(name).table[:rows]
+    others = np.roll(table["fact"].to_numpy(object), 2)
+    false = [a.replace(fact, lie) for a, fact, lie in zip(table["answer"], table["fact"], others, strict=True)]
+    return answered(table.assign(answer=false))
+
+
 @functools.cache
 def kept() -> Examples:
     """What every model is to know."""
@@ -117,6 +125,15 @@ def retrained():
 def suppressed():
     """The target model, which learnt to say that it does not know, and not to forget."""
     return taught(target(), answered(asked("forget").table, REFUSAL) + kept(), 25, 3e-3)
+
+
+@functools.cache
+def torn():
+    """Was told three lies and two truths about each of the six: it lies, and is not far from the truth."""
+    lessons = kept()
+    for told in (lies("forget"), lies("forget"), lies("forget"), asked("forget").examples, asked("forget").examples):
+        lessons += told
+    return taught(target(), lessons, 30)
 
 
 def lost_within(model, room: dict[str, torch.Tensor]):

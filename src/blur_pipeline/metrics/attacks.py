@@ -61,19 +61,19 @@ def membership_rows(
     The reference attack's reference model is the retrained one. Without that model there is neither it nor a
     relative difference, and PrivLeak needs the published AUC.
     """
-    ours, theirs, of = _scores(examples), _scores(retrained), Rows.of(examples, resampler)
+    ours, theirs, of = scores_of(examples), scores_of(retrained), Rows.of(examples, resampler)
     rows, areas, fewest = [], {}, min(of.numbers)
     if not retrained.empty:
         ours["reference"] = _difference(examples, retrained)
     for name in ATTACKS:
         metric = f"membership.{name}"
-        why = _lacking(ours.get(name), name, reason)
+        why = lacking(ours.get(name), name, reason)
         if why:
             rows.append(absent(metric, why))
             continue
         areas[name] = of.area(ours[name])
         rows.append(present(metric, areas[name].value, areas[name].ends, of.n, fewest))
-        if name in theirs and not _lacking(theirs[name], name, reason):
+        if name in theirs and not lacking(theirs[name], name, reason):
             gold = of.area(theirs[name])
             change = relative_difference(areas[name].value, gold.value)
             if np.isfinite(change):  # an AUC of 0 cannot be divided by
@@ -83,7 +83,7 @@ def membership_rows(
     return rows
 
 
-def _scores(examples: pd.DataFrame) -> dict[str, Scores]:
+def scores_of(examples: pd.DataFrame) -> dict[str, Scores]:
     """Per attack the scores of the forget and of the holdout set."""
     if examples.empty:
         return {}
@@ -99,7 +99,8 @@ def _difference(examples: pd.DataFrame, retrained: pd.DataFrame) -> Scores:
     return tuple(gap[sets == name].to_numpy(np.float64) for name in SIDES)
 
 
-def _lacking(sides: Scores | None, name: str, reason: str) -> str:
+def lacking(sides: Scores | None, name: str, reason: str) -> str:
+    """Why an attack has no AUC; empty where it has."""
     if sides is None:
         return reason or "no retrained model"
     if not all(len(side) for side in sides):
@@ -116,7 +117,7 @@ def _privacy_leakage(
 ) -> dict:
     if ours is None:
         return absent("privacy_leakage", "a membership attack needs a holdout set")
-    if theirs is not None and not _lacking(theirs, "min_k", reason):
+    if theirs is not None and not lacking(theirs, "min_k", reason):
         gold = of.area(theirs)
     elif published_auc is not None:
         gold = Area(published_auc, np.full_like(ours.resampled, published_auc), (published_auc, published_auc))

@@ -8,7 +8,7 @@ gives 0 and U = T gives 1, whatever the attack; one that teaches R everything, o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ HELD, BROKEN = 0.1, 0.2
 """Held against: e is certainly below the one; broken: certainly above the other."""
 KEY = ["attack", "variant", "budget"]
 NONE = ("none", "", 0.0)
+NOT_MADE = "it cannot be made on this model, see the log"
 STATE_COLUMNS = [
     *("attack", "access", "variant", "budget", "unit", "utility"),
     *("target_before", "target", "retrained_before", "retrained", "unlearned_before", "unlearned"),
@@ -182,11 +183,14 @@ def attacks_table(worst: Mapping[str, Worst]) -> pd.DataFrame:
     return table.sort_values("excess", ascending=False, kind="stable").reset_index(drop=True)
 
 
-def headline(worst: Mapping[str, Worst], attacks: Sequence[str], refused: str = "") -> pd.DataFrame:
+def headline(
+    worst: Mapping[str, Worst], attacks: Sequence[str], refused: str = "", made: Container[str] | None = None
+) -> pd.DataFrame:
     """``stress.residual_knowledge``, ``stress.mean_excess`` and each attack's ``stress.NAME.excess``, METRIC_COLUMNS.
 
     Residual knowledge is the largest excess of all attacks, held between 0 and 1: 0 is a retrained model, 1 the target
-    model. Its interval takes the maximum inside each resample. ``refused``: why nothing is concluded at all.
+    model. Its interval takes the maximum inside each resample. ``refused``: why nothing is concluded at all;
+    ``made``: the attacks that were made at all, None: each of them.
     """
     names = ("stress.residual_knowledge", "stress.mean_excess")
     if refused or not worst:
@@ -204,7 +208,8 @@ def headline(worst: Mapping[str, Worst], attacks: Sequence[str], refused: str = 
     for name in attacks:
         found = worst.get(name)
         if found is None:
-            rows.append(absent(f"stress.{name}.excess", "void, see the table of attacks"))
+            there = made is None or name in made
+            rows.append(absent(f"stress.{name}.excess", "void, see the table of states" if there else NOT_MADE))
         else:
             row = found.state.row
             ends = interval(found.resampled, row["subjects"])

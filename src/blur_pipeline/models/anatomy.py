@@ -82,8 +82,8 @@ def without_head(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def only_up_to(model: nn.Module, layer: int) -> Iterator[None]:
-    """While open, the model ends after decoder layer ``layer``: those above do not run, nor does the head.
+def ends_after(model: nn.Module, layer: int) -> Iterator[None]:
+    """While open, decoder layer ``layer`` is the last: those above do not run, and the final norm and the head follow.
 
     Raises:
         ValueError: the model has no such layer.
@@ -94,7 +94,17 @@ def only_up_to(model: nn.Module, layer: int) -> Iterator[None]:
         raise ValueError(f"layer {layer} does not exist: this model has layers 0 to {len(layers) - 1}")
     setattr(decoder, name, nn.ModuleList(list(layers)[: layer + 1]))
     try:
-        with without_head(model):
-            yield
+        yield
     finally:
         setattr(decoder, name, layers)
+
+
+@contextmanager
+def only_up_to(model: nn.Module, layer: int) -> Iterator[None]:
+    """While open, the model ends after decoder layer ``layer``: those above do not run, nor does the head.
+
+    Raises:
+        ValueError: the model has no such layer.
+    """
+    with ends_after(model, layer), without_head(model):
+        yield

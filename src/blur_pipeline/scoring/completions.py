@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -35,6 +35,7 @@ def complete(
     folder, answers are kept there: what this model has been asked is not asked again.
     """
     model.eval()
+    greedy = {"max_new_tokens": max_new_tokens, "do_sample": False}
     kept = Kept.of(keep, model, ("completions", max_new_tokens, batch_size))
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     answers = [""] * len(prompts)
@@ -46,7 +47,7 @@ def complete(
             if found is None:
                 texts = []
                 for first in range(0, len(asked), batch_size):
-                    texts += _generate(model, tokenizer, asked[first : first + batch_size], max_new_tokens)
+                    texts += continued(model, tokenizer, asked[first : first + batch_size], greedy)
                     bar({"step": start + len(texts) - 1})
                 found = pd.DataFrame({"completion": texts})
                 kept.save(asked, found)
@@ -56,9 +57,13 @@ def complete(
 
 
 @torch.inference_mode()
-def _generate(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[np.ndarray], max_new_tokens: int
+def continued(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[np.ndarray],
+    how: Mapping[str, int | float | bool],
 ) -> list[str]:
+    """Decoded continuations, prompt after prompt, special tokens left out; ``how`` as transformers' ``generate``."""
     device = next(model.parameters()).device
     width = max(map(len, prompts))
     ids = np.full((len(prompts), width), tokenizer.pad_token_id, dtype=np.int64)
@@ -70,9 +75,8 @@ def _generate(
         generated = model.generate(
             input_ids=torch.from_numpy(ids).to(device),
             attention_mask=torch.from_numpy(mask).to(device),
-            max_new_tokens=max_new_tokens,
-            do_sample=False,
             pad_token_id=tokenizer.pad_token_id,
             eos_token_id=tokenizer.eos_token_id,
+            **how,
         )
     return [text.strip() for text in tokenizer.batch_decode(generated[:, width:], skip_special_tokens=True)]

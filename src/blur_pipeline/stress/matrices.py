@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from torch import nn
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
 
 from blur_pipeline.models.anatomy import decoder_layers
 
@@ -12,4 +16,13 @@ def matrices_of(model: nn.Module) -> dict[str, nn.Parameter]:
     found = {}
     for depth, layer in enumerate(decoder_layers(model)):
         found |= {f"{depth}.{name}": weight for name, weight in layer.named_parameters() if weight.dim() >= 2}
+    return found
+
+
+def with_matrices(model: nn.Module, change: Callable[[Tensor], Tensor]) -> nn.Module:
+    """A copy of the model, each of its matrices changed."""
+    found = copy.deepcopy(model)
+    with torch.no_grad():
+        for weight in matrices_of(found).values():
+            weight.copy_(change(weight))
     return found

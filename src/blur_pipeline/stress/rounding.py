@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -42,19 +41,13 @@ class Quantise(Attack):
 
     def __call__(self, given: Given, ask: Ask) -> None:
         """Asks once a number of bits."""
-        import torch
-
-        from blur_pipeline.stress.matrices import matrices_of
+        from blur_pipeline.stress.matrices import with_matrices
 
         forms = [(f"{bits} bits", bits, lambda w, b=bits: rounded(w, b, self.group)) for bits in self.bits]
         if self.nf4:
             forms.append(("nf4", 4, in_nf4))
         for name, bits, coarser in forms:
-            model = copy.deepcopy(given.model)
-            with torch.no_grad():
-                for weight in matrices_of(model).values():
-                    weight.copy_(coarser(weight))
-            ask(model, given.forget, name, bits)
+            ask(with_matrices(given.model, coarser), given.forget, name, bits)
 
 
 def rounded(weight: Tensor, bits: int, group: int = 0) -> Tensor:

@@ -11,7 +11,10 @@ import pandas as pd
 from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.lineage.stages import MEANING
 from blur_pipeline.metrics import residual
+from blur_pipeline.metrics.forensics import forensic_metrics
+from blur_pipeline.metrics.leaking import bound_row
 from blur_pipeline.statistics.intervals import METRIC_COLUMNS, Resampler
+from blur_pipeline.stress.sampling import Sampling
 
 Frame = pd.DataFrame
 
@@ -54,6 +57,14 @@ def attack_control(
     )
 
 
+def trace(unlearned: Frame, retrained: Frame, parameters: Parameters) -> Frame:
+    """What the examples of the two models tell of an unlearning; nothing where no model is attacked."""
+    if not parameters.stress.chosen():
+        return pd.DataFrame(columns=METRIC_COLUMNS)
+    resampler = Resampler(parameters.evaluation.bootstrap_samples, parameters.curation.seed)
+    return forensic_metrics(unlearned, retrained, getattr(parameters.models.retrained, "reason", ""), resampler)
+
+
 def judge(
     target: Frame,
     retrained: Frame,
@@ -61,9 +72,10 @@ def judge(
     control: Frame,
     target_metrics: Frame,
     unlearned_metrics: Frame,
+    forensics: Frame,
     parameters: Parameters,
 ) -> tuple[Frame, Frame, Frame]:
-    """The excess of every state, the worst of each attack, and the headline as metrics."""
+    """The excess of every state, the worst of each attack, and the headline with what else was found as metrics."""
     stress, chosen = parameters.stress, parameters.stress.chosen()
     if not chosen or unlearned.empty:
         return tuple(pd.DataFrame(columns=c) for c in (residual.STATE_COLUMNS, residual.ATTACK_COLUMNS, METRIC_COLUMNS))
@@ -81,8 +93,11 @@ def judge(
     refused = _refused(target_metrics, unlearned_metrics, parameters)
     if retrained.empty and control.empty:
         refused = "there is neither a retrained model that could be attacked nor a holdout to compare with"
-    metrics = residual.headline(worst, list(chosen), refused)
-    return residual.states_table(states), residual.attacks_table(worst), metrics
+    head = residual.headline(worst, list(chosen), refused, {state.row["attack"] for state in states})
+    sampled = {name: attack.samples for name, attack in chosen.items() if isinstance(attack, Sampling) and attack.drawn}
+    bounds = pd.DataFrame([bound_row(name, unlearned, samples) for name, samples in sampled.items()])
+    metrics = pd.concat([part for part in (head, bounds, forensics) if len(part)], ignore_index=True)
+    return residual.states_table(states), residual.attacks_table(worst), metrics[METRIC_COLUMNS]
 
 
 def _refused(target: Frame, unlearned: Frame, parameters: Parameters) -> str:

@@ -20,13 +20,21 @@ def create_pipeline() -> Pipeline:
         "unlearned.stress_control",
         name="attack_control",
     )
+    trace = Node(
+        nodes.trace,
+        ["unlearned.example_metrics", "retrained.example_metrics", "parameters"],
+        "forensic_metrics",
+        name="trace_the_unlearning",
+    )
     judge = Node(
         nodes.judge,
         [
             *(f"{model}.stress_answers" for model in MODELS),
-            *("unlearned.stress_control", "target.metrics", "unlearned.metrics", "parameters"),
+            *("unlearned.stress_control", "target.metrics", "unlearned.metrics", "forensic_metrics", "parameters"),
         ],
         ["stress_states", "stress_attacks", "stress_metrics"],
         name="judge_attacks",
     )
-    return Pipeline([*attacks, control, judge], namespace="stress", prefix_datasets_with_namespace=False, tags="stress")
+    return Pipeline(
+        [*attacks, control, trace, judge], namespace="stress", prefix_datasets_with_namespace=False, tags="stress"
+    )
