@@ -1,13 +1,16 @@
-"""The project's commands: ``kedro run`` and ``kedro lineage``."""
+"""The project's commands beside Kedro's own: each stands in a file of ``commands/``."""
 
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import Any
 
 import click
 from kedro.framework.cli.project import project_group
 from kedro.framework.cli.project import run as kedro_run
+
+from blur_pipeline.commands.run_help import HELP, options_of
 
 
 def _go_to_project() -> None:
@@ -19,10 +22,12 @@ def _go_to_project() -> None:
     os.chdir(find_kedro_project(Path.cwd()) or Path.cwd())
 
 
-def _run(**options: Any) -> Any:
+def _run(dry_run: bool, **options: Any) -> Any:
     from blur_pipeline.console.handler import take_over
     from blur_pipeline.console.screen import SCREEN
 
+    if dry_run:
+        return _say("dry_run", options)
     take_over()
     SCREEN.say("Looking at parameters, inputs and what is there already.")
     SCREEN.begin("still looking")
@@ -34,6 +39,19 @@ def _run(**options: Any) -> Any:
         return run_plainly(kedro_run.callback, options, telling)
     finally:
         SCREEN.end()
+
+
+def _say(command: str, *given: Any) -> None:
+    """Print what ``commands.COMMAND.says`` has to say; bad input is one sentence."""
+    from blur_pipeline.config.errors import BadInputError
+    from blur_pipeline.console.wrap import columns, wrap
+
+    _go_to_project()
+    try:
+        said = import_module(f"blur_pipeline.commands.{command}").says(*given)
+    except BadInputError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(wrap(said, columns()))
 
 
 @click.command()
@@ -53,5 +71,28 @@ def lineage(place: str, check: bool) -> None:
     raise SystemExit(0 if sound else 1)
 
 
-run = click.Command(name="run", params=kedro_run.params, help=kedro_run.help, callback=_run)
-cli = click.Group(name="kedro", commands={**project_group.commands, "run": run, "lineage": lineage})
+OPTIONS = options_of(kedro_run.params)
+OF_A_RUN = [option for option in OPTIONS if option.name in ("params", "env")]
+COMMANDS = {
+    "run": click.Command("run", params=OPTIONS, help=HELP, callback=_run),
+    "lineage": lineage,
+    "methods": click.Command(
+        "methods",
+        params=OF_A_RUN,
+        help="List the methods: every preset in one line.",
+        callback=lambda **options: _say("methods", options),
+    ),
+    "environments": click.Command(
+        "environments",
+        help="List the environments of conf/: what each is a configuration of, and what it needs.",
+        callback=lambda: _say("environments"),
+    ),
+    "explain": click.Command(
+        "explain",
+        params=[click.Argument(["parameter"]), *OF_A_RUN],
+        help="Say what PARAMETER is, what it takes, its default, its value in an environment and what it decides.",
+        callback=lambda parameter, **options: _say("explain", parameter, options),
+    ),
+}
+run = COMMANDS["run"]
+cli = click.Group(name="kedro", commands={**project_group.commands, **COMMANDS})

@@ -1,6 +1,7 @@
 """What a user finds after ``kedro run``."""
 
 import json
+import re
 import shutil
 
 import mlflow
@@ -24,6 +25,21 @@ def test_the_summary_says_where_everything_is(finished):
     log = (finished / "first.log").read_text()
     for words in ("Metrics, with 95 % intervals", "report:", "unlearned model:", "MLflow run:", "seconds:"):
         assert words in log
+    page = newest(finished, "report.html", "08_reporting/registry/blur_npo-*/*")
+    assert str(page.relative_to(finished)) in log
+    assert "forget.extraction_strength" in log
+    assert "…" not in log.split("Metrics, with")[1]
+
+
+def test_each_node_is_one_line_with_its_duration(finished):
+    lines = (finished / "first.log").read_text().splitlines()
+    assert lines[0] == "Looking at parameters, inputs and what is there already."
+    assert "To do: 53 of 53 nodes." in lines
+    nodes = [found for line in lines if (found := re.match(r" *(\d+)/53 (\S+) +[\d.]+ s(?:  .* left)?$", line))]
+    assert [int(found[1]) for found in nodes] == list(range(1, 54))
+    assert len({found[2] for found in nodes}) == 53
+    assert any("left" in line for line in lines if "unlearning.unlearn" in line)  # the trainings told how fast it goes
+    assert not any("Completed" in line or "INFO" in line for line in lines)
 
 
 def test_the_report_holds_what_an_auditor_needs(finished):

@@ -75,6 +75,46 @@ def test_a_wrong_option_is_one_sentence(options, message, project):
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def files(project: Path) -> set[Path]:
+    """All but the hashes that are remembered, and the database, whose runs are counted."""
+    return {path for path in project.rglob("*") if path.is_file() and ".lineage" not in path.parts}
+
+
+def test_a_dry_run_says_what_a_run_would_make_and_makes_nothing(project):
+    before, runs = files(project), running(project)
+    params = f"{SMALL},method=simnpo,unlearning.schedule.epochs=4"
+    said = ran(kedro(project, "run", "--dry-run", "--params", params))
+    assert (files(project), running(project)) == (before, runs)
+    rows = {line.split()[0]: line.split() for line in said.splitlines() if line.startswith("  ")}
+    assert [rows[stage][1] for stage in ("data", "target", "unlearned", "report")] == ["found", "found", "make", "make"]
+    assert rows["unlearned"][2].startswith("simnpo-")
+    assert "To do: 16 of 53 nodes (unlearn 4 epochs)." in said
+    assert "as these nodes took in earlier runs here" in said
+    assert "are free." in said
+    ran(kedro(project, "run", "--params", params))
+    assert newest(project, "unlearned_model").parents[2].name == rows["unlearned"][2]
+    again = ran(kedro(project, "run", "--dry-run", "--params", params))
+    assert "To do: none of 53 nodes." in again
+    assert "make " not in again
+
+
+def test_a_dry_run_of_seeds_counts_what_they_share_once(tmp_path):
+    project = copy_project(tmp_path)
+    before = files(project)
+    params = f"{SMALL},unlearning.seeds=1 2"
+    said = ran(kedro(project, "run", "--dry-run", "--pipelines", "seeds", "--params", params))
+    first, second = said.split("Seed 2:")
+    assert "To do: 53 of 53 nodes" in first
+    assert "To do: 16 of 53 nodes" in second
+    assert "nobody knows: nothing like" in said
+    assert files(project) == before
+
+
+def running(project: Path) -> int:
+    mlflow.set_tracking_uri(f"sqlite:///{project}/mlflow.db")
+    return len(mlflow.search_runs(search_all_experiments=True))
+
+
 def test_kedro_viz_shows_the_last_whole_run_with_what_was_found(project):
     ran(kedro(project, "run", "--params", SMALL))
     events = project / ".viz" / "kedro_pipeline_events.json"

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-BASE = "base"
+BASE, ITS_FILE = "base", "parameters/run.yml"
+
+
+def embedded_default(conf: Path) -> str:
+    """What the parameters of conf/base say of themselves."""
+    return first_comment((conf / BASE / ITS_FILE).read_text())
 
 
 def environments(conf: Path) -> dict[str, str]:

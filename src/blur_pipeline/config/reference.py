@@ -52,10 +52,15 @@ def _sections(block: type[BaseModel], name: str, seen: set[type[BaseModel]]) -> 
     if block in seen:
         return
     seen.add(block)
-    yield Section(name, kind_of(block), block, [_parameter(name, block, field) for field in _fields(block)])
+    yield Section(name, kind_of(block), block, parameters_of(block, name))
     for field in _fields(block):
         for between, below in blocks_of(block.model_fields[field].annotation):
             yield from _sections(below, _joined(name, field) + between, seen)
+
+
+def parameters_of(block: type[BaseModel], name: str = "") -> list[Parameter]:
+    """Those of one block, the kind first."""
+    return [_parameter(name, block, field) for field in _fields(block)]
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import textwrap
 
 NARROW = 80
+SECOND_COLUMN = 34
 COMMANDS = ("kedro ", "mlflow ", "python ")
 
 
@@ -19,7 +21,8 @@ def columns() -> int | None:
 
 
 def wrap(text: str, width: int | None, indent: str = "  ") -> str:
-    """Each line of ``text`` in lines of at most ``width``, the further ones after ``indent``.
+    """Each line of ``text`` in lines of at most ``width``, the further ones after ``indent``; of ``label   text`` below
+    the text.
 
     A word that is longer stays whole, and so does a line that is a command: broken, it could not be pasted.
     """
@@ -36,11 +39,17 @@ def _wrapped(line: str, width: int, indent: str) -> str:
         line.lstrip(),
         width,
         initial_indent=begins,
-        subsequent_indent=begins + indent,
+        subsequent_indent=_below(line) or begins + indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
     return "\n".join(parts)
+
+
+def _below(line: str) -> str:
+    """As many blanks as there are before what stands in the second column, if that is not far to the right."""
+    match = re.match(r" *\S+( \S+)?   *", line)
+    return " " * match.end() if match and match.end() <= SECOND_COLUMN else ""
 
 
 def labelled(label: str, text: str, width: int | None, column: int = 18) -> str:

@@ -35,7 +35,8 @@ class Telling:
         """Say how much there is to do."""
         self.nodes = [node.name for node in self.lineage.artefacts.nodes()]
         self.finished, self.saved, self.mark = [], set(), time.monotonic()
-        pace = Pace(self.nodes, costs_of(Path("data"), self.door.identities.place).seconds)
+        costs = costs_of(Path("data"), self.door.identities.place)
+        pace = Pace(self.nodes, costs.expected(self.door.parameters))
         SCREEN.going_on.pace = pace
         left = pace.left() if self.nodes else None
         how_long = "." if left is None else f"; by what earlier runs here took, {about(left)}."

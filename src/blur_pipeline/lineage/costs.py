@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from blur_pipeline.config.models import Training
+from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.lineage.manifest import NAME
 
 MOST = 400
@@ -16,10 +19,34 @@ DEPTHS = ("*/*/*", "*/*/*/*")
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds by node and bytes by dataset, each as it was the last time, whatever the parameters were."""
+    """Each as it was the last time, whatever the parameters were: ``seconds`` and ``epochs`` by node, ``bytes`` by
+    dataset."""
 
     seconds: dict[str, float] = field(default_factory=dict)
+    epochs: dict[str, float] = field(default_factory=dict)
     bytes: dict[str, int] = field(default_factory=dict)
+
+    def expected(self, parameters: Parameters) -> dict[str, float]:
+        """Seconds by node for a run with these parameters: twice the epochs take twice as long."""
+        today = {f".{node}": epochs for node, epochs in trainings(parameters).items()}
+        found = dict(self.seconds)
+        for node, then in self.epochs.items():
+            now = next((epochs for name, epochs in today.items() if node.endswith(name)), None)
+            if now and then and node in found:
+                found[node] *= now / then
+        return found
+
+
+def trainings(parameters: Parameters) -> dict[str, float]:
+    """Epochs by the last word of the node that trains; without those that count steps, or train nothing."""
+    models, unlearning = parameters.models, parameters.unlearning
+    schedules = {
+        f"obtain_{name}_model": how.schedule
+        for name, how in (("target", models.target), ("retrained", models.retrained))
+        if isinstance(how, Training)
+    }
+    schedules["unlearn"] = unlearning.schedule_of(unlearning.method)
+    return {node: s.epochs for node, s in schedules.items() if s.epochs is not None and s.steps is None}
 
 
 def costs_of(data: Path, place: str) -> Costs:
@@ -30,9 +57,19 @@ def costs_of(data: Path, place: str) -> Costs:
         try:
             said = json.loads(path.read_text())
             node, seconds = said["made"]["node"], float(said["made"]["seconds"])
-            dataset, size = said["dataset"], int(said["bytes"])
+            dataset, size, decided = said["dataset"], int(said["bytes"]), said["made_of"]["decided_by"]
         except (OSError, ValueError, KeyError, TypeError):
             continue
-        found.seconds.setdefault(node, seconds)
+        if node not in found.seconds:
+            found.seconds[node] = seconds
+            if epochs := _epochs(decided):
+                found.epochs[node] = epochs
         found.bytes.setdefault(dataset, size)
     return found
+
+
+def _epochs(decided: dict[str, Any]) -> float | None:
+    """Of the training that a manifest tells of: unlearning's schedule stands by itself, others in their model."""
+    held = [decided, *(part for part in decided.values() if isinstance(part, dict))]
+    schedules = [part["schedule"] for part in held if isinstance(part.get("schedule"), dict)]
+    return next((s["epochs"] for s in schedules if s.get("epochs") and not s.get("steps")), None)
