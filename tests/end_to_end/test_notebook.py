@@ -1,10 +1,13 @@
 """notebooks/compare_runs.ipynb runs from top to bottom on finished runs."""
 
+import json
+import re
+
 import nbformat
 from kedro.framework.cli.utils import _split_params
 from nbclient import NotebookClient
 
-from tests.end_to_end.conftest import SMALL
+from tests.end_to_end.conftest import SMALL, newest
 
 
 def test_the_notebook_compares_both_runs(finished, monkeypatch):
@@ -24,6 +27,11 @@ def test_the_notebook_compares_both_runs(finished, monkeypatch):
     table = next(text for text in shown if "settings" in text)
     assert "blur_npo" in table
     assert " npo" in table
+    report = newest(finished, "report.html", "08_reporting/registry/blur_npo-*/**")
+    made = json.loads((report.parent / "manifest.json").read_text())["made"]
+    assert any(f"finished {made['finished'][:16]}, MLflow run {made['mlflow_run']}" in text for text in shown)
+    drawn = [text for cell in notebook.cells for o in cell.get("outputs", []) for text in o.get("data", {}).values()]
+    assert not any(re.search(r"(?:src|href|from)\s*=?\s*[\"']https?://", str(text)) for text in drawn)  # offline
     assert any(
         "application/vnd.plotly.v1+json" in o.get("data", {}) for c in notebook.cells for o in c.get("outputs", [])
     )
