@@ -190,7 +190,7 @@ def test_yaml_blocks_resolve(page, conf_of):
     [
         ("kedro run --params trainning.precision=bf16", "trainning"),
         ("kedro run --params training.processes=0", "training.processes"),
-        ("kedro run --env tofo", "no folder"),
+        ("kedro run --env tofo", "tofo"),
         ("kedro run --pipelines methd", ""),
         ("kedro run --from-nodes nosuch", ""),
         ("kedro run --prams seed=0", "prams"),
