@@ -97,6 +97,17 @@ def test_mlflow_has_parameters_one_by_one_and_step_metrics(runs):
     assert {"report.html", "summary.md", "figures", "curation_report.json"} <= artifacts
 
 
+def test_where_nothing_was_attacked_nothing_is_said_of_it(runs, finished):
+    """Neither a section nor an empty table, figure or metric."""
+    for name in ("report.html", "summary.md"):
+        assert "stay forgotten" not in newest(finished, name, "08_reporting/registry/blur_npo-*/*").read_text()
+    first = runs.iloc[0]
+    drawn = {a.path for a in mlflow.MlflowClient().list_artifacts(first["run_id"], "figures")}
+    assert drawn == {f"figures/{name}.html" for name in ("trade_off", "truth_ratio", "training")}
+    assert first["tags.attacks"] == "none"
+    assert not [name for name in runs.columns if name.startswith("metrics.stress/")]
+
+
 def test_the_second_run_stands_on_the_first_one_s_models(runs):
     first, second = runs.iloc[0], runs.iloc[1]
     assert second["params.method"] == "npo"

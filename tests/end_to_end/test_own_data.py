@@ -35,6 +35,8 @@ def test_own_data_without_a_retrained_model(done):
     assert "forget_quality" in absent
     assert "membership.reference" in absent
     assert "model_utility: it is a mean of nine and lacks" in summary
+    assert "the control R is the unlearned model itself on the holdout" in summary
+    assert "| control 0→a |" in summary
     assert "## Where the data lies" in summary
     assert "- raw rows: data/01_raw/own_data" in summary
     assert "MLflow artifacts:" in done.stdout

@@ -251,6 +251,27 @@ def test_a_group_is_of_the_same_data_models_and_evaluation(key, value, differs, 
     assert {name for name in before.group if before.group[name] != after.group[name]} == differs
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "differs"),
+    [
+        ("stress.profile", "full", True),
+        ("stress.attacks.relearn.batch_size", 3, True),
+        ("stress.set", "retain", True),
+        ("stress.rows", 30, True),
+        ("stress.measure", "probability", True),
+        ("stress.utility_kept", 0.5, True),
+        ("stress.floor", 0.5, False),  # decides whether something is concluded, and not what
+        ("stress.attacks.benign.batch_size", 3, False),  # not in use
+        ("models.target.schedule.epochs", 3, False),  # the group's to say
+    ],
+)
+def test_the_same_attacks_are_those_that_ask_and_measure_the_same(key, value, differs, raw, before):
+    after = identify(check_parameters(changed(raw, key, value)))
+    assert (after.attacks != before.attacks) == differs
+    assert after.group == before.group or key.startswith("models")
+    assert identify(check_parameters(changed(raw, "stress.profile", "off"))).attacks == "none" != before.attacks
+
+
 def test_a_stage_whose_meaning_was_raised_is_another_one(raw, before, monkeypatch):
     """As a developer does whose code changes what the stage gives."""
     monkeypatch.setitem(MEANING, "metrics", MEANING["metrics"] + 1)

@@ -7,8 +7,8 @@ import pytest
 
 from blur_pipeline.config.comparison import Comparison, Yardstick
 from blur_pipeline.report.distance import with_distance
-from blur_pipeline.report.leaderboard import hypervolumes, leaderboard, paired_tests, readable
-from blur_pipeline.report.pareto_plot import pareto_plot
+from blur_pipeline.report.leaderboard import about_attacks, hypervolumes, leaderboard, paired_tests, readable
+from blur_pipeline.report.pareto_plot import pareto_plot, residual_plot
 from tests.report.comparable import run, runs_of
 
 COMPARISON = Comparison(distance=[Yardstick(metric="forget.probability")], attack_scale=None)
@@ -164,3 +164,55 @@ def test_the_plot_greys_what_is_wrecked_and_hollows_what_has_few_seeds(runs, tab
     assert points["target"].x[0] == pytest.approx(0.8)
     assert points["retrained"].x[0] == 0
     assert figure.layout.shapes[0].y0 == 0.8
+
+
+def attacked(method: str, seed: int, value: float, utility: float = 0.45, **excesses: float) -> pd.DataFrame:
+    known = {"forget.probability": 0.4, "model_utility": utility, "stress.residual_knowledge": value}
+    known |= {f"stress.{name}.excess": excess for name, excess in excesses.items()} | {"stress.mean_excess": 9.0}
+    return run(method, seed, known, **SHARED)
+
+
+@pytest.fixture(scope="module")
+def stressed() -> pd.DataFrame:
+    """npo keeps more than blur_npo and more comes back; simnpo is beaten by both; ga was put to other attacks."""
+    found = runs_of(
+        attacked("npo", 0, 0.6, 0.48, relearn=0.6, prompts=0.1),
+        attacked("npo", 1, 0.2, 0.48, relearn=0.1, prompts=0.2),
+        attacked("blur_npo", 0, 0.2, relearn=0.1, prompts=0.2),
+        attacked("simnpo", 0, 0.7, 0.44, relearn=0.7, prompts=math.nan),
+        one("ga", 0, 0.4, 0.45),
+    )
+    return with_distance(found, COMPARISON)
+
+
+def test_residual_knowledge_and_the_worst_attack_are_columns(stressed):
+    """npo's attacks found 0.6 and 0.1 on the mean of 0.35 and 0.15."""
+    shown = readable(leaderboard(stressed, [], 0.8), []).set_index("method")
+    assert shown["residual knowledge"].to_dict() == {
+        "npo": "0.200, 0.600", "blur_npo": "0.200 [0.150, 0.250]", "simnpo": "0.700 [0.650, 0.750]", "ga": "–"
+    }  # fmt: skip
+    assert shown["worst attack"].to_dict() == {
+        "npo": "relearn", "blur_npo": "prompts", "simnpo": "relearn", "ga": "–"
+    }  # fmt: skip
+    assert shown.columns.tolist().index("worst attack") == shown.columns.tolist().index("residual knowledge") + 1
+
+
+def test_who_was_not_put_to_the_same_attacks_is_told(stressed, runs, table):
+    said = " ".join(about_attacks(stressed))
+    assert "the worst of 2 attacks at the budgets of today's parameters" in said
+    assert "1 configuration(s) were put to other attacks or to none" in said
+    assert "other attacks" not in " ".join(about_attacks(stressed[stressed["method"] != "ga"]))
+    assert about_attacks(runs) == []
+    assert not {"residual knowledge", "worst attack"} & set(readable(table, []).columns)
+
+
+def test_the_second_plot_shows_what_comes_back_against_utility(stressed, runs, table):
+    """Of the same standing simnpo has more left and keeps less than the others, which do not beat each other."""
+    figure = residual_plot(stressed, leaderboard(stressed, [], 0.8), 0.8)
+    points = {trace.name: trace for trace in figure.data if trace.text}
+    assert points.keys() == {"target", "retrained", "npo", "blur_npo", "simnpo"}
+    assert (points["target"].x[0], points["retrained"].x[0]) == (1.0, 0.0)
+    assert points["blur_npo"].x[0] == 0.2
+    assert points["simnpo"].marker.color == "#b8bdc4" != points["npo"].marker.color
+    assert "worst attack prompts" in points["blur_npo"].hovertext[0]
+    assert not residual_plot(runs, table, 0.8).data

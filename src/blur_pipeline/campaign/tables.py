@@ -14,6 +14,7 @@ from blur_pipeline.campaign.study import Outcome
 from blur_pipeline.report import leaderboard as board
 from blur_pipeline.report.distance import DISTANCE, UTILITY
 from blur_pipeline.report.leaderboard import RUN_COLUMNS
+from blur_pipeline.report.residual import RESIDUAL
 
 Frame = pd.DataFrame
 CHOSEN, KEPT, BELOW, FAILED = "chosen", "kept enough", "below the floor", "failed"
@@ -63,9 +64,10 @@ def ranked(runs: Frame, shown: list[str], floor: float) -> Frame:
     """The leaderboard of these runs; without any, its columns."""
     if len(runs):
         return board.leaderboard(runs, shown, floor)
-    names = list(dict.fromkeys([DISTANCE, UTILITY, *shown]))
+    names = list(dict.fromkeys([DISTANCE, UTILITY, RESIDUAL, *shown]))
     each = [f"{name}{end}" for name in names for end in ("", ".low", ".high", ".n", ".min", ".max")]
-    return pd.DataFrame(columns=["standing", "rank", *board.LABELS, "seeds", "farthest", *each, "dominated"])
+    about = ["standing", "rank", *board.LABELS, "seeds", "farthest", "worst_attack"]
+    return pd.DataFrame(columns=[*about, *each, "dominated"])
 
 
 def readable(table: Frame, shown: list[str]) -> Frame:

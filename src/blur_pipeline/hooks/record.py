@@ -69,6 +69,7 @@ class RunRecord:
             **facts(self.door.project),
         }
         self.record["group"] |= self.door.identities.group
+        self.record["attacks"] = self.door.identities.attacks
         close_dead_runs()
         name_run(self._name(pipeline))
         log_parameters(self.door.parameters)
@@ -88,6 +89,7 @@ class RunRecord:
     def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
         """Send final metrics, figures and reports to MLflow as they appear."""
         from blur_pipeline.tracking.results import log_result
+        from blur_pipeline.tracking.stress import log_attacks
 
         # A streamed table is made while it is saved: only now is its node done.
         self.record["seconds"][node.name] = round(time.perf_counter() - self.node_started[node.name], 1)
@@ -96,6 +98,8 @@ class RunRecord:
             if manifest is not None:
                 self._note(name, manifest)
         log_result(dataset_name, data)
+        if dataset_name == "stress_states":
+            log_attacks(data, self.door.parameters.stress.chosen())
 
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self, pipeline: Pipeline) -> None:

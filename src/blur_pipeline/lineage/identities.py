@@ -72,6 +72,8 @@ class Identities(Mapping[str, Identity]):
     """The name of the campaign's file."""
     recipe: str = ""
     """The unlearned model's identity without its seed: one configuration."""
+    attacks: str = "none"
+    """A digest of what the model was put to and how that was measured: residual knowledge compares within it."""
 
     def __getitem__(self, stage: str) -> Identity:
         return self.stages[stage]
@@ -112,7 +114,7 @@ def identify(parameters: Parameters, hasher: Hasher | None = None) -> Identities
     parents = {f"metrics.unlearned, seed {seed}": made["metrics.unlearned"].sha256 for seed, made in seeds.items()}
     main.stages["seeds"] = Identity.of("seeds", "seeds", {}, parents)
     campaign = Path(parameters.campaign.path).stem
-    return Identities(main.place, main.stages, seeds, further, main.group, campaign, main.recipe)
+    return Identities(main.place, main.stages, seeds, further, main.group, campaign, main.recipe, main.attacks)
 
 
 def _further(parameters: Parameters, inputs: Inputs, seed: int) -> Identities:
@@ -187,7 +189,17 @@ def _with_unlearned(
     meaning = {kind: MEANING[kind] for kind in ("questions", *MEASURED)}
     group = {name: found[name].sha256 for name in GROUP[:3]}
     group["evaluation"] = digest_of({**evaluated, "questions": found["questions"].sha256, "meaning": meaning})
-    return Identities(_place(parameters), found, group=group, recipe=configuration)
+    attacks = _attacks(parameters, found)
+    return Identities(_place(parameters), found, group=group, recipe=configuration, attacks=attacks)
+
+
+def _attacks(parameters: Parameters, found: dict[str, Identity]) -> str:
+    """Which model, data and evaluation it was is the group's to say."""
+    if not parameters.stress.chosen():
+        return "none"
+    judged = {name: getattr(parameters.stress, name) for name in ("measure", "utility_kept")}
+    meaning = {kind: MEANING[kind] for kind in ("stress", "residual")}
+    return digest_of({**found["stress.unlearned"].decided_by, **judged, "meaning": meaning})
 
 
 def _measure(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from blur_pipeline.report.distance import DISTANCE, GAP, UTILITY
+from blur_pipeline.report.residual import EXCESS, RESIDUAL
 from blur_pipeline.report.tables import interval_text
 from blur_pipeline.statistics.paired import benjamini_hochberg, holm, paired_test
 from blur_pipeline.statistics.pareto import dominated, hypervolume
@@ -34,27 +35,35 @@ def leaderboard(runs: pd.DataFrame, shown: list[str], floor: float) -> pd.DataFr
         within ``ranked`` and within ``few seeds``: by distance, and whether another of the same standing has no larger
         distance and no lower utility.
     ``METRIC``, ``METRIC.low``, ``METRIC.high``, ``METRIC.n``, ``METRIC.min``, ``METRIC.max``
-        of ``distance``, ``utility_kept`` and each of ``shown``. With one seed its value and interval over the examples;
+        of ``distance``, ``utility_kept``, residual knowledge and each of ``shown``. With one seed its value and its
+        interval over the examples;
         with two their middle and no interval; from three on their mean and the interval of seeds and examples
         (``statistics.seeds``). Of p-values the median, without an interval. ``n`` seeds have it.
-    ``farthest``
-        the measure whose gap is the largest.
+    ``farthest``, ``worst_attack``
+        the measure whose gap, and the attack whose excess is the largest.
 
     Raises:
         ValueError: the runs are of several target models.
     """
     _require_one_target(runs)
     unlearned = runs[runs["model"] == "unlearned"]
-    names = list(dict.fromkeys([DISTANCE, UTILITY, *shown]))
+    names = list(dict.fromkeys([DISTANCE, UTILITY, RESIDUAL, *shown]))
     rows = []
     for _, part in unlearned.groupby("configuration", sort=False):
         gaps = part[part["metric"].str.startswith(GAP)].groupby("metric")["value"].mean()
         row = {**part.iloc[0][LABELS], "seeds": part["seed"].nunique()}
         row |= {"farthest": gaps.idxmax().removeprefix(GAP) if gaps.notna().any() else ""}
+        row |= {"worst_attack": _worst_attack(part)}
         rows.append(row | _numbers(part[part["metric"].isin(names)], names))
     table = pd.DataFrame(rows)
     table["standing"] = [_standing(row, floor) for _, row in table.iterrows()]
     return _ranked(table)[["standing", "rank", *LABELS, "seeds", *table.columns[3:-1], "dominated"]]
+
+
+def _worst_attack(part: pd.DataFrame) -> str:
+    """Of the mean excess over the seeds; empty where no attack said anything."""
+    excess = part[part["metric"].str.fullmatch(EXCESS.pattern)].groupby("metric")["value"].mean()
+    return EXCESS.fullmatch(excess.idxmax())[1] if excess.notna().any() else ""
 
 
 def _numbers(part: pd.DataFrame, names: list[str]) -> dict[str, float]:
@@ -103,12 +112,14 @@ def place(row: pd.Series) -> str:
 
 def readable(table: pd.DataFrame, shown: list[str]) -> pd.DataFrame:
     """The leaderboard for reading: one cell a metric. Metrics that no configuration has are left out."""
-    names = [name for name in dict.fromkeys([DISTANCE, UTILITY, *shown]) if table[name].notna().any()]
+    names = [name for name in dict.fromkeys([DISTANCE, UTILITY, RESIDUAL, *shown]) if table[name].notna().any()]
+    beside = {DISTANCE: ("farthest in", "farthest"), RESIDUAL: ("worst attack", "worst_attack")}
     cells: dict[str, list[str]] = {}
     for name in names:
-        cells[name.replace("_", " ")] = [_cell(row, name) for _, row in table.iterrows()]
-        if name == DISTANCE:
-            cells["farthest in"] = table["farthest"].tolist()
+        cells[name.removeprefix("stress.").replace("_", " ")] = [_cell(row, name) for _, row in table.iterrows()]
+        if name in beside:
+            title, column = beside[name]
+            cells[title] = table[column].replace("", "–").tolist()
     trade = np.where(table["dominated"], "dominated", np.where(table["standing"].isin([RANKED, FEW]), "best", "–"))
     holds = {1: "examples", 2: "none: both values", **dict.fromkeys(range(ENOUGH, TELLING), "none: range of the seeds")}
     return pd.DataFrame(
@@ -129,6 +140,26 @@ def _cell(row: pd.Series, name: str) -> str:
     if row[f"{name}.n"] >= ENOUGH and (name in P_VALUED or row[f"{name}.n"] < TELLING):
         return f"{number(row[name])} ({number(row[f'{name}.min'])} to {number(row[f'{name}.max'])})"
     return interval_text(*row[[name, f"{name}.low", f"{name}.high"]])
+
+
+def about_attacks(runs: pd.DataFrame) -> list[str]:
+    """What residual knowledge is, in sentences, and how many configurations have none that compares."""
+    ours = runs[runs["model"] == "unlearned"]
+    attacked = ours.loc[ours["metric"] == RESIDUAL, "configuration"].nunique()
+    if not attacked:
+        return []
+    number = ours.loc[ours["metric"].str.fullmatch(EXCESS.pattern), "metric"].nunique()
+    others = ours["configuration"].nunique() - attacked
+    said = [
+        f"Residual knowledge: the worst of {number} attacks at the budgets of today's parameters (stress); 0 is a "
+        "model that never knew, 1 the target model. It has no part in the rank."
+    ]
+    if others:
+        said.append(
+            f"{others} configuration(s) were put to other attacks or to none, which does not compare: their residual "
+            "knowledge is left open (–)."
+        )
+    return said
 
 
 def paired_tests(runs: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:

@@ -101,7 +101,7 @@ def markdown_summary(findings: Findings) -> str:
 
 
 def leaderboard_pages(
-    benchmark: str, figure: Figure, tables: dict[str, pd.DataFrame], rules: list[str]
+    benchmark: str, figures: list[Figure], tables: dict[str, pd.DataFrame], rules: list[str]
 ) -> tuple[str, str]:
     """The leaderboard as one HTML file and as Markdown.
 
@@ -114,8 +114,8 @@ def leaderboard_pages(
         "rules": rules,
         **{name: _records(frame) for name, frame in rounded.items()},
     }
-    drawn = figure.to_html(full_html=False, include_plotlyjs=True)
-    page = _template("leaderboard.html.jinja").render(figure=drawn, **context)
+    drawn = [figure.to_html(full_html=False, include_plotlyjs=i == 0) for i, figure in enumerate(figures)]
+    page = _template("leaderboard.html.jinja").render(figures=drawn, **context)
     return page, _template("leaderboard.md.jinja").render(**context)
 
 

@@ -1,4 +1,4 @@
-"""Distance to a model that never knew against the utility kept."""
+"""Distance to a model that never knew, or what attacks bring back, against the utility kept."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pandas as pd
 from blur_pipeline.report.distance import DISTANCE, UTILITY, of_model
 from blur_pipeline.report.figures import COLOURS, LAYOUT
 from blur_pipeline.report.leaderboard import FEW, NOT_RANKED, RANKED, WRECKED, place
+from blur_pipeline.report.residual import RESIDUAL
+from blur_pipeline.statistics.pareto import dominated
 from blur_pipeline.statistics.seeds import TELLING
 
 if TYPE_CHECKING:
@@ -28,48 +30,80 @@ def pareto_plot(runs: pd.DataFrame, table: pd.DataFrame, floor: float) -> Figure
     of their own. Diamonds are the target and the retrained model of ``runs`` ``with_distance``; below the line at
     ``floor`` a model is wrecked.
     """
+    places = {model: of_model(runs, model, DISTANCE) for model in ("target", "retrained")}
+    figure = _plot(runs, table[table["standing"] != NOT_RANKED], floor, DISTANCE, places)
+    figure.update_layout(title="Distance to a model that never knew, against utility")
+    figure.update_xaxes(title="distance (0: no measure tells it from its reference)")
+    return figure
+
+
+def residual_plot(runs: pd.DataFrame, table: pd.DataFrame, floor: float) -> Figure:
+    """The same of worst-case residual knowledge, of the configurations that were put to the same attacks; grey is what
+    another of the same standing beats in these two. Empty where none was.
+
+    By its definition the target model is at 1 and the retrained model at 0.
+    """
+    from plotly.graph_objects import Figure
+
+    attacked = table[table[[RESIDUAL, UTILITY]].notna().all(axis=1)]
+    if attacked.empty:
+        return Figure()
+    beaten = {i: beats for _, part in attacked.groupby("standing")
+              for i, beats in zip(part.index, dominated(part[RESIDUAL], part[UTILITY]), strict=True)}  # fmt: skip
+    attacked = attacked.assign(dominated=pd.Series(beaten))
+    figure = _plot(runs, attacked, floor, RESIDUAL, {"target": 1.0, "retrained": 0.0})
+    figure.update_layout(title="What attacks bring back, against utility")
+    figure.update_xaxes(title="worst-case residual knowledge (0: a model that never knew, 1: the target model)")
+    return figure
+
+
+def _plot(runs: pd.DataFrame, table: pd.DataFrame, floor: float, across: str, places: dict[str, float]) -> Figure:
+    """``places``: where across the target and the retrained model stand."""
     from plotly.graph_objects import Figure
 
     figure = Figure()
-    for model in ("target", "retrained"):
-        point = np.array([of_model(runs, model, name) for name in (DISTANCE, UTILITY)])
+    for model, place_across in places.items():
+        point = np.array([place_across, of_model(runs, model, UTILITY)])
         if not pd.isna(point).any():
             marker = {"size": 13, "color": COLOURS[model], "symbol": "diamond"}
             where = {"x": point[:1], "y": point[1:], "textposition": "middle right", "cliponaxis": False}
             figure.add_scatter(**where, mode="markers+text", text=[model], marker=marker, name=model)
-    for number, (_, row) in enumerate(table[table["standing"] != NOT_RANKED].iterrows()):
-        _add_point(figure, row, PLACES[number % len(PLACES)])
+    for number, (_, row) in enumerate(table.iterrows()):
+        _add_point(figure, row, PLACES[number % len(PLACES)], across)
     for standing, dash in LINES.items():
-        front = table[(table["standing"] == standing) & ~table["dominated"]].sort_values(DISTANCE)
+        front = table[(table["standing"] == standing) & ~table["dominated"]].sort_values(across)
         line = {"color": BEST, "dash": dash, "shape": "hv", "width": 1}
-        figure.add_scatter(x=front[DISTANCE], y=front[UTILITY], mode="lines", line=line, hoverinfo="skip")
+        figure.add_scatter(x=front[across], y=front[UTILITY], mode="lines", line=line, hoverinfo="skip")
     figure.add_hline(y=floor, line={"color": GREY, "width": 1}, annotation_text="wrecked below", opacity=0.8,
                      annotation_position="bottom right")  # fmt: skip
-    figure.update_layout(title="Distance to a model that never knew, against utility", **{**LAYOUT, "height": 560})
-    figure.update_layout(showlegend=False)
-    figure.update_xaxes(title="distance (0: no measure tells it from its reference)", rangemode="tozero")
+    figure.update_layout(showlegend=False, **{**LAYOUT, "height": 560})
+    figure.update_xaxes(rangemode="tozero")
     figure.update_yaxes(title="utility kept (1: as much as the target model)", rangemode="tozero")
     return figure
 
 
-def _add_point(figure: Figure, row: pd.Series, where: str) -> None:
+def _add_point(figure: Figure, row: pd.Series, where: str, across: str) -> None:
     grey = row["dominated"] or row["standing"] == WRECKED
     colour = GREY if grey else BEST
     name = f"{row['method']} {row['settings']}".strip()
     label = place(row) if row["dominated"] else f"{place(row)} {row['method']}".removeprefix(f"{WRECKED} ")
     figure.add_scatter(
-        x=[row[DISTANCE]],
+        x=[row[across]],
         y=[row[UTILITY]],
-        error_x=_bars(row, DISTANCE),
+        error_x=_bars(row, across),
         error_y=_bars(row, UTILITY),
         mode="markers+text",
         text=[label],
-        hovertext=[f"{name}, {row['seeds']} seed(s), farthest in {row['farthest']}"],
+        hovertext=[f"{name}, {row['seeds']} seed(s), {_worst(row, across)}"],
         textposition=where,
         textfont={"size": 11, "color": "#7a7f87" if grey else BEST},
         marker={"size": 9, "color": colour, "symbol": SYMBOLS[row["standing"]], "line": {"color": colour, "width": 2}},
         name=name,
     )
+
+
+def _worst(row: pd.Series, across: str) -> str:
+    return f"worst attack {row['worst_attack']}" if across == RESIDUAL else f"farthest in {row['farthest']}"
 
 
 def _bars(row: pd.Series, name: str) -> dict:

@@ -134,7 +134,7 @@ def _beside(metrics: pd.DataFrame, states: pd.DataFrame, halves: Sequence[str]) 
 
 def _explained(states: pd.DataFrame, asked: Asked) -> list[str]:
     gold, said = "control" if asked.control else "retrained model", []
-    if asked.control:
+    if asked.control and states["retrained"].notna().any():
         said.append(
             "There is no retrained model that could be attacked: the control R is the unlearned model itself on the "
             "holdout, which it never saw, under the same attack."

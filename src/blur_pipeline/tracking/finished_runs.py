@@ -17,28 +17,24 @@ MODELS = ("target/", "retrained/", "unlearned/")
 OTHER_COLUMNS = ["run_id", "method", "seed", "differs_in"]
 
 
-def finished_runs(benchmark: str, group: dict[str, str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def finished_runs(benchmark: str, group: dict[str, str], attacks: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """``RUN_COLUMNS`` of every finished run of the group, and the runs that do not belong to it.
 
     A run is what its tags of identity say. Runs with the same unlearned model are one, the newest; ``settings`` names
     the parameters that differ among the configurations of a method. Of the others ``OTHER_COLUMNS`` tell in which
-    of data, target, retrained model and evaluation they differ: their numbers do not compare.
+    of data, target, retrained model and evaluation they differ: their numbers do not compare. What attacks found is
+    there of runs that were put to the same ``attacks``: of a model the newest such run goes before newer ones.
     """
-    ours, others, seen = [], [], set()
-    for run in _runs(benchmark):  # newest first
-        tags, params = run.data.tags, run.data.params
-        differs = [name for name in GROUP if tags[f"group.{name}"] != group[name]]
-        if differs:
-            others.append((run.info.run_id, params["method"], int(params["unlearning.seed"]), ", ".join(differs)))
-        elif tags["identity.unlearned"] not in seen:
-            seen.add(tags["identity.unlearned"])
-            ours.append(run)
+    runs = {run.info.run_id: run for run in _runs(benchmark)}  # newest first
+    apart = {name: _differs(run, group) for name, run in runs.items()}
+    ours = _one_a_model([run for name, run in runs.items() if not apart[name]], attacks)
+    others = [_other(run, apart[name]) for name, run in runs.items() if apart[name]]
     choices = {run.info.run_id: _choices(run) for run in ours}
     tables = []
     for run in ours:
         method = run.data.params["method"]
         among = [choices[r.info.run_id] for r in ours if r.data.params["method"] == method]
-        table = _table(run).assign(
+        table = _comparable(_table(run), run, attacks).assign(
             run_id=run.info.run_id,
             method=method,
             settings=_settings(choices[run.info.run_id], among),
@@ -49,6 +45,32 @@ def finished_runs(benchmark: str, group: dict[str, str]) -> tuple[pd.DataFrame, 
         tables.append(table[RUN_COLUMNS])
     found = pd.concat(tables[::-1], ignore_index=True) if tables else pd.DataFrame(columns=RUN_COLUMNS)
     return found, pd.DataFrame(others, columns=OTHER_COLUMNS)
+
+
+def _differs(run: Any, group: dict[str, str]) -> str:
+    return ", ".join(name for name in GROUP if run.data.tags[f"group.{name}"] != group[name])
+
+
+def _other(run: Any, differs: str) -> tuple[str, str, int, str]:
+    return run.info.run_id, run.data.params["method"], int(run.data.params["unlearning.seed"]), differs
+
+
+def _one_a_model(runs: list[Any], attacks: str) -> list[Any]:
+    chosen: dict[str, Any] = {}
+    for run in runs:
+        before = chosen.setdefault(run.data.tags["identity.unlearned"], run)
+        if _attacked(run, attacks) and not _attacked(before, attacks):
+            chosen[run.data.tags["identity.unlearned"]] = run
+    return list(chosen.values())
+
+
+def _attacked(run: Any, attacks: str) -> bool:
+    return run.data.tags.get("attacks") == attacks != "none"
+
+
+def _comparable(table: pd.DataFrame, run: Any, attacks: str) -> pd.DataFrame:
+    """Without what other attacks have found."""
+    return table if _attacked(run, attacks) else table[~table["metric"].str.startswith("stress.")]
 
 
 def _runs(benchmark: str) -> list[Any]:

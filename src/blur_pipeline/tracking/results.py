@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from blur_pipeline.config.flat import flatten
 from blur_pipeline.lineage.stages import MODELS
+from blur_pipeline.tracking.stress import log_headline
 
 if TYPE_CHECKING:
     from blur_pipeline.config.parameters import Parameters
@@ -36,7 +37,7 @@ def identity_tags(identities: Identities) -> dict[str, str]:
     """Each stage's identity, the group within which runs may be ranked, and the configuration: without its seed."""
     tags = {f"identity.{stage}": identities[stage].sha256 for stage in identities}
     tags |= {f"group.{name}": sha256 for name, sha256 in identities.group.items()}
-    return tags | {"configuration": identities.recipe}
+    return tags | {"configuration": identities.recipe, "attacks": identities.attacks}
 
 
 def name_run(name: str) -> None:
@@ -63,7 +64,7 @@ def log_folder(folder: Path, name: str) -> None:
 def is_result(dataset_name: str) -> bool:
     """Whether ``log_result`` does something with this dataset."""
     model, _, kind = dataset_name.partition(".")
-    single = {*ARTIFACTS, "metrics_long", "seed_table", "curation_report", "questions_report"}
+    single = {*ARTIFACTS, "metrics_long", "seed_table", "stress_metrics", "curation_report", "questions_report"}
     return dataset_name in single or (model in MODELS and kind == "metrics") or dataset_name.endswith("_figure")
 
 
@@ -76,7 +77,10 @@ def log_result(dataset_name: str, data: Any) -> None:
     if dataset_name.endswith(".metrics"):
         mlflow.log_metrics(metrics_of(dataset_name.removesuffix(".metrics"), data))
     elif dataset_name.endswith("_figure"):
-        mlflow.log_figure(data, f"figures/{dataset_name.removesuffix('_figure')}.html")
+        if data.data:  # or nothing was drawn
+            mlflow.log_figure(data, f"figures/{dataset_name.removesuffix('_figure')}.html")
+    elif dataset_name == "stress_metrics":
+        log_headline(data)
     elif dataset_name in ARTIFACTS:
         mlflow.log_text(data, ARTIFACTS[dataset_name])
     elif dataset_name == "seed_table":

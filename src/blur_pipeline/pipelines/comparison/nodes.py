@@ -11,7 +11,7 @@ from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.report import leaderboard as board
 from blur_pipeline.report import pages
 from blur_pipeline.report.distance import references, rules, with_distance
-from blur_pipeline.report.pareto_plot import pareto_plot
+from blur_pipeline.report.pareto_plot import pareto_plot, residual_plot
 from blur_pipeline.tracking.finished_runs import finished_runs
 
 Frame = pd.DataFrame
@@ -23,7 +23,7 @@ def collect_runs(record: dict, parameters: Parameters) -> tuple[Frame, Frame]:
     Raises:
         BadInputError: there is none to rank, or they lack what ``comparison`` ranks by.
     """
-    runs, others = finished_runs(parameters.benchmark, record["group"])
+    runs, others = finished_runs(parameters.benchmark, record["group"], record["attacks"])
     if runs.empty:
         apart = f" ({len(others)} are of other data, models or evaluation)" if len(others) else ""
         raise BadInputError(
@@ -46,11 +46,23 @@ def draw_pareto(runs: Frame, table: Frame, parameters: Parameters) -> Any:
     return pareto_plot(runs, table, parameters.comparison.floor)
 
 
+def draw_residual(runs: Frame, table: Frame, parameters: Parameters) -> Any:
+    """What attacks bring back against utility; empty where no configuration was put to today's attacks."""
+    return residual_plot(runs, table, parameters.comparison.floor)
+
+
 def write_leaderboard(
-    runs: Frame, table: Frame, tests: Frame, volumes: Frame, figure: Any, others: Frame, parameters: Parameters
+    runs: Frame,
+    table: Frame,
+    tests: Frame,
+    volumes: Frame,
+    distance: Any,
+    residual: Any,
+    others: Frame,
+    parameters: Parameters,
 ) -> tuple[str, str]:
     """The leaderboard as a page and as Markdown."""
-    comparison = parameters.comparison
+    comparison, figures = parameters.comparison, [figure for figure in (distance, residual) if figure.data]
     tables = {
         "table": board.readable(table, comparison.shown),
         "references": references(runs, comparison),
@@ -58,4 +70,5 @@ def write_leaderboard(
         "tests": tests,
         "others": others,
     }
-    return pages.leaderboard_pages(parameters.benchmark, figure, tables, rules(runs, comparison))
+    said = [*rules(runs, comparison), *board.about_attacks(runs)]
+    return pages.leaderboard_pages(parameters.benchmark, figures, tables, said)

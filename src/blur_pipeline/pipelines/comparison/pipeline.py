@@ -1,4 +1,4 @@
-"""Comparison: finished MLflow runs → leaderboard, Pareto plot, page."""
+"""Comparison: finished MLflow runs → leaderboard, Pareto plots, page."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -25,10 +25,16 @@ def create_pipeline() -> Pipeline:
                 name="draw_pareto",
             ),
             Node(
+                nodes.draw_residual,
+                ["compared_runs", "leaderboard", "parameters"],
+                "residual_plot",
+                name="draw_residual",
+            ),
+            Node(
                 nodes.write_leaderboard,
                 [
                     *("compared_runs", "leaderboard", "paired_tests", "hypervolumes"),
-                    *("pareto_plot", "other_runs", "parameters"),
+                    *("pareto_plot", "residual_plot", "other_runs", "parameters"),
                 ],
                 ["leaderboard_html", "leaderboard_markdown"],
                 name="write_leaderboard",
