@@ -29,6 +29,25 @@ PROJECT = Path(__file__).parents[1]
 BENCHDATA = PROJECT.parent / "shared" / "benchdata"
 
 
+LONG = (
+    *("end_to_end/test_lineage.py", "end_to_end/test_campaign.py", "training/test_every_cut.py"),
+    *("end_to_end/test_lineage_of_odd_runs.py", "training/workers/test_launch.py", "bad_inputs/test_bad_inputs.py"),
+    *("end_to_end/test_engine.py", "end_to_end/test_kedro_commands.py", "training/test_nothing_is_lost.py"),
+    *("end_to_end/test_comparison.py", "end_to_end/test_edits.py", "conf/test_environments.py"),
+)
+"""Longest first, and then the rest of end_to_end: a worker that begins one of them last works on alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONG)}
+
+    def place(item: pytest.Item) -> int:
+        name = item.path.relative_to(PROJECT / "tests").as_posix()
+        return places.get(name, len(LONG) + (not name.startswith("end_to_end/")))
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session")
 def project() -> Path:
     return PROJECT

@@ -20,6 +20,8 @@ from tests.bad_inputs.row import BadInput, nothing
 from tests.conftest import PROJECT
 from tests.end_to_end.conftest import empty_store
 
+PRESETS = ("blur_npo", "npo", "rmu", "layers_npo", "wagle_npo")
+"""Those that rows name; to read the others would be most of what a refusal takes."""
 WITH_A_MODEL = {"raw_rows", "raw_questions", "base_model", "target_model"}
 
 
@@ -35,6 +37,11 @@ def shipped(tmp_path_factory) -> Path:
     """A project as a user finds it, with a store for MLflow and small enough to be copied for every row."""
     folder = tmp_path_factory.mktemp("shipped")
     shutil.copytree(PROJECT / "conf", folder / "conf")
+    for preset in (folder / "conf/base/parameters/methods").iterdir():
+        if preset.stem not in PRESETS:
+            preset.unlink()
+    for presets in (folder / "conf/own_data").glob("parameters_methods*.yml"):
+        presets.unlink()
     (folder / "src").mkdir()
     shutil.copytree(PROJECT / "data/01_raw/example_own_data", folder / "data/01_raw/example_own_data")
     for name in ("pyproject.toml", ".telemetry"):

@@ -24,8 +24,11 @@ SMALL = (
     "models.base.hidden_size=32,models.base.intermediate_size=64,"
     "models.target.schedule.epochs=2,models.retrained.schedule.epochs=2,unlearning.schedule.epochs=2,"
     "training.checkpoint_every=2,stress.profile=off,"
-    "evaluation.max_new_tokens=12,evaluation.bootstrap_samples=100,curation.evaluation_rows=20"
+    "evaluation.max_new_tokens=12,evaluation.bootstrap_samples=100,curation.evaluation_rows=20,"
+    "reporting.register_model=none"
 )
+REGISTERED = f"{SMALL},reporting.register_model=copy"
+"""As it is by default. MLflow takes longer to register a model than this world to unlearn one."""
 
 
 @functools.cache
@@ -83,9 +86,9 @@ def finished(tmp_path_factory, worker_id) -> Path:
 
 def _finish(folder: Path) -> Path:
     copy_project(folder, store=False)  # as a user finds it
-    first = as_a_user_starts_it(folder, "run", "--params", SMALL)
+    first = as_a_user_starts_it(folder, "run", "--params", REGISTERED)
     assert first.returncode == 0, first.stdout[-3000:] + first.stderr[-3000:]
-    second = kedro(folder, "run", "--params", f"{SMALL},method=npo")
+    second = kedro(folder, "run", "--params", f"{REGISTERED},method=npo")
     assert second.returncode == 0, second.stdout[-3000:] + second.stderr[-3000:]
     (folder / "first.log").write_text(first.stdout)
     (folder / "second.log").write_text(second.stdout)

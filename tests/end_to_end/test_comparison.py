@@ -1,5 +1,6 @@
 """Several seeds as child runs, then everything in MLflow ranked."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pandas as pd
 import pytest
 
 from blur_pipeline.statistics.possible import possible
-from tests.end_to_end.commands import kedro
-from tests.end_to_end.conftest import SMALL, newest
+from tests.end_to_end.commands import kedro, ran
+from tests.end_to_end.conftest import SMALL, newest, versions
+from tests.end_to_end.test_lineage import runs_of
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,21 @@ def test_the_seed_table_holds_the_seeds_spread_and_the_examples_noise(compared):
     quality = values[values["metric"] == "forget_quality"]["value"]
     assert table.loc["forget_quality", ["min", "max"]].tolist() == [quality.min(), quality.max()]
     assert pd.isna(table.loc["forget_quality", "mean"])
+
+
+def test_seeds_may_be_narrowed_and_named_in_the_singular(compared):
+    tables = versions(compared, "seed_table.parquet")
+    params = f"{SMALL},unlearning.seeds=3 4"  # both are found
+    said = ran(kedro(compared, "run", "--pipeline", "seeds", "--to-outputs", "seed_metrics", "--params", params))
+    assert "unlearning.seed=3" in said
+    made = newest(compared, "seed_metrics.parquet")
+    assert set(pd.read_parquet(made)["seed"]) == {3, 4}
+    assert versions(compared, "seed_table.parquet") == tables
+    again = json.loads(made.with_name("manifest.json").read_text())["made"]["again"]
+    assert again.startswith("kedro run --pipelines seeds --params")
+    parent = runs_of(compared).query("`tags.mlflow.runName` == 'seeds: blur_npo ×2' and status == 'FINISHED'").iloc[0]
+    assert "seed_metrics" in ran(kedro(compared, "lineage", str(made)))
+    assert parent["params.unlearning.seed"] == "0"
 
 
 def test_the_leaderboard_ranks_every_configuration(compared):

@@ -111,7 +111,7 @@ def test_too_high_a_learning_rate_ends_in_a_sentence_and_a_failed_run(project):
 def test_ctrl_c_says_what_is_kept_and_marks_the_run_killed(project):
     checkpoints = lambda: set(project.glob("data/06_models/registry/checkpoints/blur_npo/*/step-*"))
     before = checkpoints()  # of a run that failed
-    longer = LONG.replace("epochs=60", "epochs=200") + ",unlearning.seed=8"  # or it is through before the signal
+    longer = LONG.replace("epochs=60", "epochs=100") + ",unlearning.seed=8"  # or it is through before the signal
     command = Command(project, "run", "--pipelines", "unlearning", "--params", longer)
     while command.poll() is None and checkpoints() <= before:
         time.sleep(0.02)

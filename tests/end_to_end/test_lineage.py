@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.end_to_end.commands import Command, kedro, ran
-from tests.end_to_end.conftest import SMALL, copy_project, newest, versions
+from tests.end_to_end.conftest import REGISTERED, SMALL, copy_project, newest, versions
 from tests.end_to_end.test_tofu_files import write_tofu
 from tests.real_data.test_tofu import TINY
 
@@ -41,6 +41,12 @@ def made(project: Path) -> dict[str, str]:
     paths = (folder / "manifest.json" for folder in walk if "checkpoints" not in folder.parts)
     found = (json.loads(path.read_text()) for path in paths)
     return {manifest["path"]: manifest["content"] for manifest in found}
+
+
+def count_of_made(project: Path) -> int:
+    """As often as one likes: nothing is read."""
+    walk = (Path(folder) for folder, _, names in os.walk(project / "data") if "manifest.json" in names)
+    return sum("checkpoints" not in folder.parts for folder in walk)
 
 
 def test_an_unchanged_second_run_makes_nothing(project):
@@ -135,7 +141,7 @@ def test_two_runs_at_once_share_what_they_share(tmp_path):
 
 def kill_when(process: Command, happened) -> None:
     while process.poll() is None and not happened():
-        time.sleep(0.02)
+        time.sleep(0.05)
     assert process.poll() is None  # or there is nothing to kill
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -143,8 +149,9 @@ def kill_when(process: Command, happened) -> None:
 
 def test_a_crash_in_the_second_seed_costs_the_second_seed(project):
     params, seeds = f"{SMALL},unlearning.seeds=11 12", ("--pipelines", "seeds")
-    earlier = set(versions(project, "token_scores.parquet"))
-    whole = lambda: {p for p in versions(project, "token_scores.parquet") if (p.parent / "manifest.json").exists()}
+    scores = ("token_scores.parquet", "07_model_output/registry/blur_npo-*/*")
+    earlier = set(versions(project, *scores))
+    whole = lambda: {p for p in versions(project, *scores) if (p.parent / "manifest.json").exists()}
     scored = lambda: whole() - earlier
     kill_when(start(project, params, *seeds), lambda: len(scored()) == 2)
     before = made(project)
@@ -166,12 +173,12 @@ def test_sigkill_anywhere_in_the_whole_run_costs_what_was_not_finished(finished,
     folder, rng, kills = copy_project(tmp_path), random.Random(os.environ.get("KILLS_SEED", "7")), 0
     seen: dict[str, str] = {}
     for _ in range(40):
-        process = start(folder, SMALL)
-        began = len(made(folder))
+        process = start(folder, REGISTERED)
+        began = count_of_made(folder)
         more = rng.randint(1, 14)  # artefacts until the next kill, and a moment more
         pause = rng.uniform(0, 0.4)
-        while process.poll() is None and len(made(folder)) < began + more:
-            time.sleep(0.01)
+        while process.poll() is None and count_of_made(folder) < began + more:
+            time.sleep(0.03)
         time.sleep(pause)
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)

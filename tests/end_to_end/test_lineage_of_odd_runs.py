@@ -5,14 +5,13 @@ import shutil
 from pathlib import Path
 
 import mlflow
-import pandas as pd
 import pytest
 from safetensors.torch import load_file, save_file
 
 from blur_pipeline.lineage.content import Hasher
 from tests import workers
 from tests.end_to_end.commands import Command, environment, kedro, ran
-from tests.end_to_end.conftest import SMALL, newest, versions
+from tests.end_to_end.conftest import REGISTERED, SMALL, newest, versions
 from tests.end_to_end.test_lineage import runs_of
 
 TARGET = "06_models/registry/target-*"
@@ -116,22 +115,9 @@ def test_a_registration_that_was_broken_off_is_mended(project):
     found = lambda: client.search_model_versions("name = 'registry-npo'")
     kept = found()
     client.delete_model_version("registry-npo", kept[0].version)
-    ran(kedro(project, "run", "--params", f"{SMALL},method=npo"))
-    ran(kedro(project, "run", "--params", f"{SMALL},method=npo"))
+    ran(kedro(project, "run", "--params", f"{REGISTERED},method=npo"))
+    ran(kedro(project, "run", "--params", f"{REGISTERED},method=npo"))
     assert [v.tags["identity"] for v in found()] == [kept[0].tags["identity"]]
-
-
-def test_seeds_may_be_narrowed_and_named_in_the_singular(project):
-    params = f"{SMALL},unlearning.seeds=0 1"
-    said = ran(kedro(project, "run", "--pipeline", "seeds", "--to-outputs", "seed_metrics", "--params", params))
-    assert "unlearning.seed=0" in said
-    assert set(pd.read_parquet(newest(project, "seed_metrics.parquet"))["seed"]) == {0, 1}
-    assert not versions(project, "seed_table.parquet")
-    again = manifest(newest(project, "seed_metrics.parquet"))["made"]["again"]
-    assert again.startswith("kedro run --pipelines seeds --params")
-    parent = runs_of(project).query("`tags.mlflow.runName` == 'seeds: blur_npo ×2' and status == 'FINISHED'").iloc[0]
-    assert "seed_metrics" in ran(kedro(project, "lineage", str(newest(project, "seed_metrics.parquet"))))
-    assert parent["params.unlearning.seed"] == "0"
 
 
 def test_paths_count_from_the_project_wherever_the_command_is_given(project):

@@ -7,12 +7,14 @@ import mlflow
 import pytest
 
 from blur_pipeline.tracking.dead_runs import CONTEXT, TAG, announce, close_dead_runs
+from tests.end_to_end.conftest import empty_store
 from tests.workers import start
 
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     monkeypatch.setenv(CONTEXT, "{}")
+    (tmp_path / "mlflow.db").write_bytes(empty_store())
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
     mlflow.set_experiment("test")
     yield tmp_path

@@ -4,10 +4,12 @@ import mlflow
 import pytest
 
 from blur_pipeline.tracking.steps import StepMetrics
+from tests.end_to_end.conftest import empty_store
 
 
 @pytest.fixture
 def run(tmp_path):
+    (tmp_path / "mlflow.db").write_bytes(empty_store())
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
     mlflow.set_experiment("test")
     with mlflow.start_run() as run:
