@@ -1,6 +1,7 @@
 """Several seeds as child runs, then everything in MLflow ranked."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -20,9 +21,12 @@ def compared(finished, tmp_path_factory) -> Path:
     # A copy's artifacts still lie with the original; only the metrics' own file is read from there.
     done = kedro(project, "run", "--pipelines", "seeds", "--params", f"{SMALL},unlearning.seeds=0 3 4")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "Over the seeds" in done.stdout
+    assert re.search(r"^ +forget\.probability +3 +[\d.e-]+ ", done.stdout, re.MULTILINE)
     done = kedro(project, "run", "--pipelines", "comparison", "--params", SMALL)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "leaderboard:" in done.stdout
+    assert re.search(r"^ +\S+ +blur_npo .*\n +3 seeds ", done.stdout, re.MULTILINE)
     return project
 
 

@@ -1,6 +1,7 @@
 """The template for a user's own files runs on the example that the project ships."""
 
 import json
+import re
 import shutil
 
 import pandas as pd
@@ -40,9 +41,14 @@ def test_own_data_without_a_retrained_model(done):
     assert "## Where the data lies" in summary
     assert "- raw rows: data/01_raw/own_data" in summary
     assert "MLflow artifacts:" in done.stdout
+    said = " ".join(done.stdout.split())
+    assert "Absent: model_utility: it is a mean of nine and lacks" in said  # beside the dash in the table
+    assert "Not decidable here: without a retrained model nobody knows where forget.probability" in said
     assert "Answers before and after" not in newest(folder, "report.html").read_text()  # nobody asked for them
     compared = kedro(folder, "run", "--env", "own_data", "--pipelines", "comparison", "--params", QUICK)
     assert compared.returncode == 0, compared.stdout[-3000:] + compared.stderr[-3000:]
+    assert "distance, farthest in" in compared.stdout  # the table itself, and not its address alone
+    assert re.search(r"^ +\(1\) +blur_npo ", compared.stdout, re.MULTILINE)
     row = pd.read_parquet(newest(folder, "leaderboard.parquet")).iloc[0]
     assert row["distance"] >= max(row["forget.probability"], row["forget.rouge"])  # to 0, and the attacks to ½
     assert row["utility_kept"] > 0

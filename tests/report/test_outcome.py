@@ -29,7 +29,7 @@ def test_forgotten_and_kept_names_the_worst_measure():
     """Gaps 0.05 and 0.05/0.5 = 0.1; all of the utility."""
     found = of(LIKE)
     assert found.state == "forgotten and kept"
-    assert "membership.loss: 0.550 where 0.500 is wanted, 0.10 of its scale" in found.reason
+    assert "membership.loss: 0.550 [0.500, 0.600] where 0.500 is wanted, 0.10 of its scale" in found.reason
     assert "100% of the utility" in found.reason
 
 
@@ -42,7 +42,11 @@ def test_forgotten_and_kept_names_the_worst_measure():
         ({"forget.rouge": 0.0}, "damaged", "away from the target model's 0.900"),
         ({"model_utility": 0.4}, "damaged", "67% of the target model's, less than 80%"),
         ({"forget.extraction_strength": 0.5}, "not forgotten", "forget.extraction_strength"),
-        ({"forget.exact_memorisation": 0.75}, "not forgotten", "forget.exact_memorisation: 0.750 where 0.500"),
+        (
+            {"forget.exact_memorisation": 0.75},
+            "not forgotten",
+            "forget.exact_memorisation: 0.750 [0.700, 0.800]",
+        ),
         ({"forget.rouge": math.nan}, "not decidable here", "no value of forget.rouge"),
     ],
 )
@@ -53,6 +57,13 @@ def test_one_measure_decides(change, state, word):
     found = of({**like, **change}, target, wanted)
     assert found.state == state
     assert word in found.reason
+
+
+def test_a_value_from_few_subjects_is_told_with_what_chance_may_do():
+    metrics = run("npo", 0, {**LIKE, "forget.probability": 0.45}, target=TARGET, retrained=RETRAINED)
+    found = outcome(metrics.assign(low=math.nan, high=math.nan), COMPARISON, limit=0.2)
+    assert found.state == "not forgotten"
+    assert "forget.probability: 0.450 (too few subjects for an interval: chance may have a part in it)" in found.reason
 
 
 def test_a_target_that_would_pass_too_decides_nothing():

@@ -10,6 +10,7 @@ import pandas as pd
 from blur_pipeline.config.comparison import Comparison, Yardstick
 from blur_pipeline.report.distance import of_model, reference, yardsticks
 from blur_pipeline.report.residual import RESIDUAL, excesses, percent, told
+from blur_pipeline.report.tables import interval_text
 
 State = Literal["forgotten and kept", "not forgotten", "damaged", "not decidable here"]
 BY_HEART = [Yardstick(metric=f"forget.{name}", optional=True) for name in ("extraction_strength", "exact_memorisation")]
@@ -82,7 +83,8 @@ def _by_gaps(metrics: pd.DataFrame, comparison: Comparison, limit: float) -> Out
         )
     worst = max(sticks, key=lambda s: _gap(runs, s))
     gap, value, to = _gap(runs, worst), _of(runs, worst), reference(runs, worst)
-    told = f"the largest gap is that of {worst.metric}: {value:.3f} where {to:.3f} is wanted, {gap:.2f} of its scale"
+    told = f"the largest gap is that of {worst.metric}: {_with_interval(runs, worst)} where {to:.3f} is wanted, "
+    told += f"{gap:.2f} of its scale"
     if gap <= limit:
         return Outcome(
             "forgotten and kept", f"{told}, within the limit of {limit:g}; {kept:.0%} of the utility is kept."
@@ -99,6 +101,14 @@ def _by_gaps(metrics: pd.DataFrame, comparison: Comparison, limit: float) -> Out
 
 def _of(runs: pd.DataFrame, stick: Yardstick, model: str = "unlearned") -> float:
     return of_model(runs, model, stick.metric)
+
+
+def _with_interval(runs: pd.DataFrame, stick: Yardstick) -> str:
+    """The value, and how far chance may have moved it; from few subjects nobody knows."""
+    row = runs[(runs["model"] == "unlearned") & (runs["metric"] == stick.metric)].dropna(subset=["value"]).iloc[-1]
+    if math.isnan(row["low"]):
+        return f"{row['value']:.3f} (too few subjects for an interval: chance may have a part in it)"
+    return interval_text(row["value"], row["low"], row["high"])
 
 
 def _unknown(runs: pd.DataFrame, stick: Yardstick) -> bool:
