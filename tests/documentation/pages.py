@@ -9,10 +9,7 @@ from typing import NamedTuple
 
 from tests.conftest import PROJECT
 
-WRITTEN_BY_PROGRAMS = ("parameters.md",)
-PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md"] + [
-    page for page in sorted((PROJECT / "docs").rglob("*.md")) if page.name not in WRITTEN_BY_PROGRAMS
-]
+PAGES = [PROJECT / name for name in ("README.md", "CONTRIBUTING.md")] + sorted((PROJECT / "docs").rglob("*.md"))
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`((?:kedro|make|python -m) [^`]+)`")
 ASSIGNED = re.compile(r"[A-Z_]+=\S+")
