@@ -43,6 +43,18 @@ def towards_itself(name: str, words: str) -> BadModel:
     return BadModel(name, words, lambda model: None, changes)
 
 
+def somebody_elses(name: str, words: str, spoil: Callable[[Path], object]) -> BadModel:
+    """The spoilt model is taken in the place of an unlearning of a good target."""
+    changes = (
+        ("models.base", {"kind": "pretrained", "path": "good"}),
+        ("models.target", {"kind": "given", "path": "good"}),
+        ("unlearning.methods.given.edit", {"kind": "given", "path": "model"}),
+        ("method", "given"),
+        ("unlearning.method", "given"),
+    )
+    return BadModel(name, words, spoil, changes)
+
+
 def chat(name: str, template: str, words: str) -> BadModel:
     """The tokenizer comes with this chat template."""
     changes = (("models.base", PRETRAINED), ("curation.prompt", {"kind": "chat"}))
@@ -101,6 +113,22 @@ def few_embeddings(model: Path) -> None:
     small = AutoModelForCausalLM.from_pretrained(model)
     small.resize_token_embeddings(100)
     small.save_pretrained(model)
+
+
+def deeper(model: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    found = AutoModelForCausalLM.from_pretrained(model)
+    found.config.num_hidden_layers = 2
+    type(found)(found.config).save_pretrained(model)
+
+
+def other_words(model: Path) -> None:
+    path = model / "tokenizer.json"
+    said = json.loads(path.read_text())
+    *_, one, other = said["model"]["vocab"].items()
+    said["model"]["vocab"] |= {one[0]: other[1], other[0]: one[1]}
+    path.write_text(json.dumps(said))
 
 
 SHARD = '{"weight_map": {"a": "model-1.safetensors"}}'
@@ -164,6 +192,17 @@ ROWS = [
     given("a given target without weights", r"no model\.safetensors", without("model.safetensors")),
     given("a given target that is an encoder", "no causal language model", config(architectures=["BertForMaskedLM"])),
     given("a given target that is not there", "no such model folder", lambda model: shutil.rmtree(model)),
+    somebody_elses(
+        "an unlearned model that is not there", r"mend 'unlearning\.methods\.given\.edit\.path'", shutil.rmtree
+    ),
+    somebody_elses("an unlearned model cut short", r"model\.safetensors: damaged", weights(lambda b: b[:-9])),
+    somebody_elses(
+        "an unlearned model of more layers", r"model has a weight 'model\.layers\.1.* that the target", deeper
+    ),
+    somebody_elses(
+        "an unlearned model of fewer tokens", r"is of shape \(100, 16\), but the target model's", few_embeddings
+    ),
+    somebody_elses("an unlearned model of other words", "its tokenizer has another number for", other_words),
     chat("a template that does not parse", "{% for %}", "chat template"),
     chat(
         "a template that never ends",

@@ -97,6 +97,12 @@ def test_the_method_is_chosen_at_run_time(project):
     assert parameters.unlearning.schedule_of("rmu").epochs == 13  # its own; the common schedule has 22
 
 
+def test_a_method_that_takes_a_model_asks_for_its_folder(project):
+    with pytest.raises(BadInputError, match=r"'given' takes a model of yours; name its folder in unlearning\.methods\."
+                                            r"given\.edit\.path"):  # fmt: skip
+        check_parameters(load(project, method="given"))
+
+
 def test_blocks_show_a_digest_that_tells_them_apart(raw):
     one = Parameters.model_validate(raw)
     other = Parameters.model_validate(changed(raw, "curation.max_length", 64))

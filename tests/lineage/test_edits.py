@@ -2,6 +2,7 @@
 
 import pytest
 
+from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.parameters import check_parameters
 from blur_pipeline.lineage.identities import identify
 from tests.config.test_parameters import changed, load
@@ -44,6 +45,18 @@ def test_the_base_model_counts_for_the_edit_that_reads_it_alone(raw):
         made = changed(changed(raw, "method", method), "unlearning.method", method)
         parents = identify(check_parameters(made))["unlearned"].parents
         assert ("base" in parents) == counts
+
+
+def test_a_given_model_counts_by_its_content_and_not_by_its_place(raw, tmp_path):
+    """Nor by what says nothing to a library."""
+    for name, content in (("here", "weights"), ("there", "weights"), ("other", "weight s")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.safetensors").write_text(content)
+    (tmp_path / "there" / "README.md").write_text("A model.")
+    of = lambda name: unlearned(raw, "given", unlearning__methods__given__edit__path=str(tmp_path / name))
+    assert of("here") == of("there") != of("other")
+    with pytest.raises(BadInputError, match="nowhere: no such model folder"):
+        of("nowhere")
 
 
 def test_a_preset_is_a_recipe_or_an_edit(raw):

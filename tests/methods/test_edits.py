@@ -9,9 +9,11 @@ from pydantic import ValidationError
 
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.methods.edits.choice import Given
+from blur_pipeline.methods.edits.given import GivenModel
 from blur_pipeline.methods.edits.interpolation import Interpolation
 from blur_pipeline.methods.edits.repselect import RepSelect, damped
 from blur_pipeline.methods.edits.task_vector import TaskVector
+from blur_pipeline.models.sources import PretrainedModel
 from blur_pipeline.training.editing import apply
 from blur_pipeline.training.look import SetLook
 from blur_pipeline.training.loop import Run, train
@@ -181,6 +183,37 @@ def test_repselect_raises_the_forget_loss_and_moves_mlps_alone():
 def test_modules_that_are_not_there_are_named():
     with pytest.raises(BadInputError, match="none of c_fc"):
         apply(RepSelect(modules=["c_fc"]), build_tiny_model(), Given(trained=build_tiny_model(), look=look))
+
+
+def test_a_given_model_takes_the_place_of_theta_0():
+    """1 becomes 3; ‖3 − 1‖/‖1‖ = 2. Stored in half of the bits it is what those say."""
+    model = One(1.0)
+    assert apply(GivenModel(path="theirs"), model, Given(trained=One(3.0)))["relative_change"] == 2.0
+    assert model.weight.item() == 3.0
+
+
+def test_a_given_model_may_be_stored_in_few_bits_and_have_untied_its_head(tmp_path):
+    """The embeddings of the target model stand for its head too; both are told apart where the folder has two."""
+    target, theirs = (build_tiny_model(seed) for seed in (0, 1))
+    target.config.tie_word_embeddings = True
+    target.tie_weights()
+    theirs.to(torch.bfloat16).save_pretrained(tmp_path / "theirs")
+    loaded = PretrainedModel(path=str(tmp_path / "theirs")).load()
+    apply(GivenModel(path="theirs"), target, Given(trained=loaded))
+    for name, weight in target.named_parameters():
+        assert torch.equal(weight, loaded.get_parameter(name))
+        assert torch.equal(weight, theirs.get_parameter(name).float())
+
+
+@pytest.mark.parametrize(("other", "words"), [
+    (build_tiny_model(vocab=65), r"theirs: the weight 'lm_head\.weight' is of shape \(65, 16\), but the target"),
+    (build_tiny_model(layers=3), r"theirs has a weight 'model\.layers\.2\..*' that the target model lacks"),
+    (build_tiny_model(layers=1), r"the target model has a weight 'model\.layers\.1\..*' that theirs lacks"),
+])  # fmt: skip
+def test_a_given_model_of_another_shape_is_one_sentence(other, words):
+    with pytest.raises(BadInputError, match=words) as refused:
+        apply(GivenModel(path="theirs"), build_tiny_model(), Given(trained=other))
+    assert "\n" not in str(refused.value)
 
 
 def test_a_wild_edit_ends_in_a_sentence():

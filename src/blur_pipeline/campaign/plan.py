@@ -99,10 +99,14 @@ def plan_of(parameters: Parameters, group: dict[str, str]) -> Plan:
     """
     path, campaign = parameters.campaign.path, read_campaign(parameters.campaign.path)
     known = parameters.unlearning.methods
-    methods = sorted(known) if campaign.methods == "all" else campaign.methods
+    whole = sorted(method for method in known if parameters.unlearning.lacks(method) is None)
+    methods = whole if campaign.methods == "all" else campaign.methods
     for method in (*methods, *campaign.ranges):
         if method not in known:
             raise BadInputError(f"{path}: there is no method '{method}'; {instead(method, list(known))}")
+    for method in methods:
+        if lacking := parameters.unlearning.lacks(method):
+            raise BadInputError(f"{path}: the method '{method}' {lacking}, or leave it out.")
     ranges = {method: _ranges(campaign, parameters, method) for method in methods}
     return Plan(campaign, parameters, group, ranges)
 

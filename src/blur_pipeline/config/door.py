@@ -11,6 +11,7 @@ from pathlib import Path
 
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.general import GeneralTask
+from blur_pipeline.config.given_model import require_given_model
 from blur_pipeline.config.lessons import require_lessons
 from blur_pipeline.config.models import Given, Scores, Training
 from blur_pipeline.config.parameters import Parameters
@@ -190,6 +191,7 @@ def _models(parameters: Parameters) -> None:
     _layers(parameters)
     _experts(parameters)
     _base_apart(parameters)
+    require_given_model(parameters)
     if isinstance(models.retrained, Scores):
         require_tables(SavedScores(folder=models.retrained.path))
 

@@ -79,6 +79,8 @@ class Unlearning(Block):
             raise ValueError(f"unknown method '{self.method}'; choose one of {', '.join(sorted(self.methods))}")
         for method in self.methods:
             self.schedule_of(method)
+        if lacking := self.lacks(self.method):
+            raise ValueError(f"method '{self.method}' {lacking}")
         for _, _, loss in self.recipe.losses():
             if isinstance(loss, LevelHinge | LevelSquare):
                 _require_level(loss)
@@ -95,6 +97,12 @@ class Unlearning(Block):
     def edit(self) -> EditChoice | None:
         """What the method in use does in place of a training; None for a recipe."""
         return getattr(self.methods[self.method], "edit", None)
+
+    def lacks(self, method: str) -> str | None:
+        """What a preset must be told before it can be used, in words; None where it is complete."""
+        edit = getattr(self.methods[method], "edit", None)
+        lacking = None if edit is None else edit.lacks()
+        return lacking and lacking.replace("NAME", method)
 
     def choices(self) -> dict[str, Any]:
         """All of the method in use but its seed: what sets a configuration apart from others of the same target."""

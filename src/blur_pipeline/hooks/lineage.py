@@ -41,9 +41,10 @@ log = logging.getLogger(__name__)
 
 def addresses(parameters: Parameters) -> dict[str, str]:
     """Where the models lie that are not kept in the catalog, by dataset."""
-    models = parameters.models
+    models, edit = parameters.models, parameters.unlearning.edit
     found = {"base_model": models.base, "target_model": models.target, "retrained_model": models.retrained}
-    return {
+    unlearned = {} if edit is None or edit.folder is None else {"unlearned_model": edit.folder}
+    return unlearned | {
         name: address(model.path, getattr(model, "revision", None))
         for name, model in found.items()
         if getattr(model, "path", None) is not None

@@ -177,6 +177,8 @@ def _with_unlearned(
     found = dict(shared)
     recipe = {"method": method, **parameters.unlearning.choices(), **parameters.training.numerics()}
     edit = parameters.unlearning.edit
+    if edit is not None:
+        recipe["edit"] = inputs.edit(edit)
     known = ("target", "data", "lessons", "reference", *(("base",) if edit is not None and edit.needs_base else ()))
     parents = {name: found[name].sha256 for name in known}
     found["unlearned"] = Identity.of("unlearned", method, {**recipe, "seed": parameters.unlearning.seed}, parents)

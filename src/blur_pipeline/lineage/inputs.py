@@ -14,6 +14,7 @@ from blur_pipeline.config.models import Absent, Given, Scores
 from blur_pipeline.corpus.prompts import PlainPrompt, Prompt
 from blur_pipeline.corpus.sources import FileSource, MixedSource, Source
 from blur_pipeline.lineage.content import NOTES, WEIGHTS, Hasher
+from blur_pipeline.methods.edits.choice import Edit
 from blur_pipeline.models.sources import FreshModel, ModelSource, PretrainedModel, SavedScores
 
 
@@ -77,6 +78,19 @@ class Inputs:
         if isinstance(given, Scores):
             return {"kind": given.kind, "tables": self._tables(SavedScores(folder=given.path))}
         return given.model_dump(mode="json")
+
+    def edit(self, edit: Edit) -> Any:
+        """An edit; a model that it takes as it is counts by its content.
+
+        Raises:
+            BadInputError: there is no such folder.
+        """
+        if edit.folder is None:
+            return edit.model_dump()
+        if not Path(edit.folder).is_dir():
+            raise BadInputError(f"{edit.folder}: no such model folder; mend the path of the edit '{edit.kind}'.")
+        said = edit.model_dump(mode="json", exclude={"path"})
+        return said | {"sha256": self.hasher.tree(Path(edit.folder), NOTES)}
 
     def path(self, path: str | None, revision: str | None = None) -> Any:
         """A local file or folder by its content; anything else is a model of the hub, which must be pinned."""

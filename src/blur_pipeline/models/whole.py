@@ -10,8 +10,10 @@ from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.models.sources import PretrainedModel
 
 if TYPE_CHECKING:
+    from torch import nn
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
+TOKENIZERS = ("tokenizer.json", "tokenizer_config.json")
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
@@ -64,6 +66,36 @@ def require_room(source: PretrainedModel, tokenizer: PreTrainedTokenizerBase, of
         )
 
 
+def require_tokens(source: PretrainedModel, tokenizer: PreTrainedTokenizerBase, of: str) -> None:
+    """Raises BadInputError where a local model comes with a tokenizer that gives other numbers than that of ``of``."""
+    if not any((Path(source.path) / name).exists() for name in TOKENIZERS):
+        return
+    theirs = source.tokenizer().get_vocab()
+    other = next((token for token, number in tokenizer.get_vocab().items() if theirs.get(token) != number), None)
+    if other is not None:
+        raise BadInputError(
+            f"{source.path}: its tokenizer has another number for {other!r} than that of {of}, so what this model is "
+            "asked would be other words to it; give models of one vocabulary."
+        )
+
+
+def built(source: PretrainedModel) -> nn.Module:
+    """The model as its configuration describes it, without any numbers.
+
+    Raises:
+        BadInputError: it describes none.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    try:
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(source.config())
+    except Exception as error:  # whatever a wrong number in config.json makes of an architecture
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise BadInputError(f"{source.path}: config.json describes no model that can be built ({first}).") from error
+
+
 def _files(folder: Path) -> list[Path]:
     if (folder / SINGLE).exists():
         return [folder / SINGLE]
@@ -94,16 +126,7 @@ def _require_shapes(source: PretrainedModel, found: dict[str, list[int]]) -> Non
     """Names that only one of the two knows are left to the library, which renames some as it reads."""
     if source.trust_remote_code:
         return
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    try:
-        with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(source.config())
-    except Exception as error:  # whatever a wrong number in config.json makes of an architecture
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise BadInputError(f"{source.path}: config.json describes no model that can be built ({first}).") from error
-    wanted = {name: list(weight.shape) for name, weight in model.state_dict().items()}
+    wanted = {name: list(weight.shape) for name, weight in built(source).state_dict().items()}
     for name, shape in found.items():
         if name in wanted and shape != wanted[name]:
             raise BadInputError(

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from blur_pipeline.lineage.content import address_of
 from blur_pipeline.lineage.manifest import NAME as MANIFEST
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def register_model(
         _version(registered, known[0].model_uri, same | {"manifest": str(Path(model.path).with_name(MANIFEST))})
         _link(known[0].model_id, metrics)
         return known[0].model_uri
-    weights = str(Path(model.path).resolve())
+    weights = str(Path(address_of(Path(model.path)) or model.path).resolve())  # of a model that stays where it is
     config = {
         "prompt": parameters.curation.prompt.model_dump(),
         "max_new_tokens": parameters.evaluation.max_new_tokens,

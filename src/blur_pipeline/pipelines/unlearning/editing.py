@@ -22,24 +22,44 @@ def edit_model(target_model: Any, forget: Any, tokenizer: Any, parameters: Param
     from blur_pipeline.models.examples import Examples
     from blur_pipeline.training.editing import apply
     from blur_pipeline.training.look import SetLook
-    from blur_pipeline.training.loop import Run
 
-    unlearning, device = parameters.unlearning, resolve_device(parameters.device)
-    edit, recipe, trained = unlearning.edit, unlearning.edit.training(), None
+    edit, device = parameters.unlearning.edit, resolve_device(parameters.device)
+    if edit.folder is not None:
+        return _somebody_elses(edit, target_model, tokenizer)
     examples = Examples.from_columns(forget["input_ids"], forget["labels"], forget["topic"])
-    if recipe is not None:
-        schedule = unlearning.schedule_of(unlearning.method)
-        run = Run(recipe, schedule, examples, seed=unlearning.seed, engine=parameters.training)
-        folder = f"{parameters.checkpoint_folder}/{unlearning.method}"
-        trained, _ = run_training(
-            "Learning the forget set", copy.deepcopy(target_model), run, parameters.device, folder
-        )
+    trained = _trained(target_model, examples, parameters)
     given = Given(
         trained,
         _base(tokenizer, parameters) if edit.needs_base else None,
         lambda model: SetLook(model.to(device), {"forget": examples}, device),
     )
-    return target_model, pd.DataFrame([apply(edit, target_model, given, unlearning.seed)])
+    return target_model, pd.DataFrame([apply(edit, target_model, given, parameters.unlearning.seed)])
+
+
+def _trained(target_model: Any, examples: Any, parameters: Parameters) -> Any:
+    """What the edit begins with; None where it trains nothing."""
+    from blur_pipeline.training.loop import Run
+
+    unlearning = parameters.unlearning
+    recipe, schedule = unlearning.edit.training(), unlearning.schedule_of(unlearning.method)
+    if recipe is None:
+        return None
+    run = Run(recipe, schedule, examples, seed=unlearning.seed, engine=parameters.training)
+    folder = f"{parameters.checkpoint_folder}/{unlearning.method}"
+    return run_training("Learning the forget set", copy.deepcopy(target_model), run, parameters.device, folder)[0]
+
+
+def _somebody_elses(edit: Any, target_model: Any, tokenizer: Any) -> tuple[Any, pd.DataFrame]:
+    """Where it lies, and how far it is from the target model."""
+    from blur_pipeline.methods.edits.choice import Given
+    from blur_pipeline.models.sources import ModelReference, PretrainedModel
+    from blur_pipeline.models.whole import require_tokens
+    from blur_pipeline.training.editing import apply
+
+    source = PretrainedModel(path=edit.folder)
+    require_tokens(source, tokenizer, "the target model")
+    row = apply(edit, target_model, Given(trained=source.load()))
+    return ModelReference(source=source), pd.DataFrame([row])
 
 
 def _base(tokenizer: Any, parameters: Parameters) -> Any:
