@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import yaml
 from kedro.framework.cli.utils import _split_params
 
 from blur_pipeline.config.door import preflight
@@ -37,11 +38,11 @@ def shipped(tmp_path_factory) -> Path:
     """A project as a user finds it, with a store for MLflow and small enough to be copied for every row."""
     folder = tmp_path_factory.mktemp("shipped")
     shutil.copytree(PROJECT / "conf", folder / "conf")
-    for preset in (folder / "conf/base/parameters/methods").iterdir():
-        if preset.stem not in PRESETS:
-            preset.unlink()
-    for presets in (folder / "conf/own_data").glob("parameters_methods*.yml"):
-        presets.unlink()
+    for file in (*folder.glob("conf/base/parameters/methods/*.yml"), *folder.glob("conf/*/parameters_methods*.yml")):
+        said = yaml.safe_load(file.read_text())
+        methods = said["unlearning"]["methods"]
+        said["unlearning"]["methods"] = {name: preset for name, preset in methods.items() if name in PRESETS}
+        file.write_text(yaml.safe_dump(said)) if said["unlearning"]["methods"] or len(said) > 1 else file.unlink()
     (folder / "src").mkdir()
     shutil.copytree(PROJECT / "data/01_raw/example_own_data", folder / "data/01_raw/example_own_data")
     for name in ("pyproject.toml", ".telemetry"):
