@@ -17,8 +17,9 @@ TYPICAL: dict[str, float] = {
     "summarise_metrics": 1.0,
 }
 """Seconds of the nodes that take any, in the embedded default on two cores; their shares, where no run was done."""
-EVIDENCE = 2.0
-"""Seconds of expected work from which on this run's own speed counts."""
+EVIDENCE = 5.0
+"""Seconds that a node must be expected to take for its own to say how fast this run goes: in shorter ones imports and
+disks count for more than the work."""
 
 
 class Pace:
@@ -33,7 +34,7 @@ class Pace:
         """A node has ended."""
         if node in self.left_over:
             self.left_over.remove(node)
-        if self._expected(node):
+        if self._expected(node) >= EVIDENCE:
             self.expected_so_far += self._expected(node)
             self.took_so_far += seconds
 
@@ -54,9 +55,9 @@ class Pace:
     def _speed(self, node: str | None, since: float, own: float | None) -> float | None:
         """Seconds here for each expected one."""
         expected, took = self.expected_so_far, self.took_so_far
-        if node is not None and own is not None and self._expected(node):
+        if node is not None and own is not None and self._expected(node) >= EVIDENCE:
             expected, took = expected + self._expected(node), took + since + own
-        if expected >= EVIDENCE:
+        if expected:
             return took / expected
         known = all(name in self.earlier for name in self.left_over if _last(name) in TYPICAL)
         return 1.0 if known else None

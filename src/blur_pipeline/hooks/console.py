@@ -63,7 +63,10 @@ class Telling:
         self.finished.append(node.name)
         pace = SCREEN.going_on.pace
         pace.done(node.name, seconds)
-        SCREEN.going_on.now("between nodes")
+        # After the last one come the model's registration and the summary.
+        SCREEN.going_on.now(
+            "between two nodes" if len(self.finished) < len(self.nodes) else "keeping results in MLflow"
+        )
         left = SCREEN.going_on.run_left()
         SCREEN.say(node_line(len(self.finished), len(self.nodes), node.name, seconds, left))
 
@@ -71,11 +74,6 @@ class Telling:
     def checkpoints(self) -> Path:
         """Where trainings of this run leave theirs."""
         return Path(self.door.parameters.checkpoint_folder)
-
-    @hook_impl(tryfirst=True)
-    def after_pipeline_run(self) -> None:
-        """What is left is the model's registration and the summary."""
-        SCREEN.going_on.now("keeping the results in MLflow")
 
     def _begins(self, node: Node) -> None:
         if SCREEN.going_on.node != node.name:

@@ -114,7 +114,7 @@ class RunRecord:
         tables = {n: self.catalog.load(n) for n in TABLES if n in ours}
         registered = self._register() if {"unlearned_model", "unlearned.metrics"} <= ours else None
         lines = {"registered as": registered} if registered else {}
-        lines |= {"MLflow run": _mlflow_run(), "seconds": str(in_all)}
+        lines |= {**_mlflow_run(), "seconds": str(in_all)}
         if not self.lineage.artefacts.to_make():
             lines["made anew"] = "nothing; all was there already (fresh=true makes it again)"
         places = {n: artefacts.path(n) for n in PLACES if n in ours}
@@ -205,15 +205,16 @@ class RunRecord:
         return name if self.lineage.left else f"{name}: all found"
 
 
-def _mlflow_run() -> str:
+def _mlflow_run() -> dict[str, str]:
     import mlflow
 
     from blur_pipeline.lineage.provenance import without_password
 
     run = mlflow.active_run()
     if run is None:
-        return "none"
-    return f"{run.info.run_id} (mlflow ui --backend-store-uri {without_password(mlflow.get_tracking_uri())})"
+        return {"MLflow run": "none"}
+    look = f"mlflow ui --backend-store-uri {without_password(mlflow.get_tracking_uri())}"
+    return {"MLflow run": run.info.run_id, "to look at it": look}
 
 
 def _quiet_bars() -> None:
