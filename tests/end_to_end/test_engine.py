@@ -117,7 +117,7 @@ def test_ctrl_c_says_what_is_kept_and_marks_the_run_killed(project):
         time.sleep(0.02)
     command.send_signal(signal.SIGINT)
     assert command.wait() == 130
-    said = command.said("stderr")
+    said = " ".join(command.said("stderr").split())
     assert "Aborted" not in said
     assert re.search(r"Stopped in unlearning\.unlearn after step \d+ of 400\. Kept: what was there before and ", said)
     assert re.search(

@@ -17,6 +17,7 @@ from blur_pipeline.commands.retrained import LOOKING, train_further
 from blur_pipeline.commands.runs import forget_what_was_seen, look_ahead
 from blur_pipeline.commands.seeds import require_several, run_each_seed
 from blur_pipeline.console.screen import SCREEN
+from blur_pipeline.console.wrap import columns, wrap
 
 if TYPE_CHECKING:
     from blur_pipeline.hooks.console import Telling
@@ -49,7 +50,7 @@ def run_plainly(kedro_run: Callable[..., Any], options: dict[str, Any], telling:
         said = stopped(SCREEN.going_on, telling)
         SCREEN.end()
         _close_runs("KILLED")
-        click.echo(said, err=True)
+        click.echo(wrap(said, columns()), err=True)
         raise SystemExit(INTERRUPTED) from None
     except Exception as error:
         _close_runs("FAILED")

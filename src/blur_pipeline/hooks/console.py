@@ -64,9 +64,8 @@ class Telling:
         pace = SCREEN.going_on.pace
         pace.done(node.name, seconds)
         # After the last one come the model's registration and the summary.
-        SCREEN.going_on.now(
-            "between two nodes" if len(self.finished) < len(self.nodes) else "keeping results in MLflow"
-        )
+        last = len(self.finished) == len(self.nodes)
+        SCREEN.going_on.now("keeping the results in MLflow" if last else "between two nodes")
         left = SCREEN.going_on.run_left()
         SCREEN.say(node_line(len(self.finished), len(self.nodes), node.name, seconds, left))
 
