@@ -125,7 +125,11 @@ def test_what_says_nothing_is_void_with_its_reason(target, retrained):
     assert "the target model itself knows 0.12 after it, of 0.90" in void["reason"][3]
     spoilt = states_table(states_of(sides(target, retrained, wrecked), ABOUT, LIMITS))
     assert spoilt["verdict"].tolist()[2] == "void"
-    assert "50% of its probability" in spoilt["reason"][2]
+    assert "the unlearned model 50% of its probability" in spoilt["reason"][2]
+    weak = answers({NONE: spread(0.9, 1), TEN: spread(0.9, 2), THIRTY: spread(0.6, 3)}, {TEN: 0.8, THIRTY: 0.6})
+    spoilt = states_table(states_of(sides(weak, retrained, target), ABOUT, LIMITS))
+    assert spoilt["verdict"].tolist()[1:3] == ["broken", "void"]
+    assert "the target model 75% of its probability" in spoilt["reason"][2]
     head = headline({}, list(ABOUT)).set_index("metric")
     assert head["value"].isna().all()
     assert head.loc["stress.residual_knowledge", "reason"] == "every attack is void"

@@ -30,7 +30,7 @@ MEANING = {
     "safety": 2,
     "metrics": 2,
     "stress": 2,
-    "residual": 2,
+    "residual": 3,
     "report": 3,
     "seeds": 3,
 }

@@ -21,6 +21,7 @@ LEAST_GAP = 0.1
 """Of what T knows after an attack and R does not, below which the attack is void."""
 HELD, BROKEN = 0.1, 0.2
 """Held against: e is certainly below the one; broken: certainly above the other."""
+MODELS = ("target", "retrained", "unlearned")
 KEY = ["attack", "variant", "budget"]
 NONE = ("none", "", 0.0)
 NOT_MADE = "it cannot be made on this model, see the log"
@@ -113,12 +114,12 @@ def _state(key: tuple, sides: Sides, about: About, limits: Limits) -> State:
         resampled = (unlearned[1] - retrained[1]) / gap
     asked = sides.unlearned.subjects.reindex(rows)
     subjects, wide = asked.nunique(), target[0] - retrained[0]
-    utility = sides.unlearned.utility.get(key, np.nan)
-    reason = _void(target[0], before[0], wide, interval(gap, subjects)[0], utility, about, limits)
+    kept = dict(zip(MODELS, (side.utility.get(key, np.nan) for side in sides[:3]), strict=True))
+    reason = _void(target[0], before[0], wide, interval(gap, subjects)[0]) or _wrecked(kept, about, limits)
     excess = np.nan if reason else (unlearned[0] - retrained[0]) / wide
     low, high = (np.nan, np.nan) if reason else interval(resampled, subjects)
     row = dict(zip(KEY, key, strict=True)) | {
-        **{"access": about.access, "unit": about.unit, "utility": utility},
+        **{"access": about.access, "unit": about.unit, "utility": kept["unlearned"]},
         **{"target_before": before[0], "target": target[0], "retrained_before": before[1], "retrained": retrained[0]},
         **{"unlearned_before": before[2], "unlearned": unlearned[0], "taught": retrained[0] - before[1]},
         **{"excess": excess, "low": low, "high": high, "n": len(rows), "subjects": subjects},
@@ -127,7 +128,7 @@ def _state(key: tuple, sides: Sides, about: About, limits: Limits) -> State:
     return State(row, resampled)
 
 
-def _void(target: float, before: float, gap: float, lowest: float, utility: float, about: About, limits: Limits) -> str:
+def _void(target: float, before: float, gap: float, lowest: float) -> str:
     """Why a state says nothing; empty where it does."""
     if np.isnan(gap):
         return "the target or the retrained model was not attacked so"
@@ -135,9 +136,16 @@ def _void(target: float, before: float, gap: float, lowest: float, utility: floa
         if target < before / 2:
             return f"the target model itself knows {target:.2f} after it, of {before:.2f}"
         return f"after it the retrained model knows as much as the target model, but for {gap:.2f}"
-    if about.access == "weights" and utility < limits.utility_kept:
-        return f"it leaves the model {utility:.0%} of its probability of retained answers"
     return ""
+
+
+def _wrecked(kept: Mapping[str, float], about: About, limits: Limits) -> str:
+    """Which of the three an attack on weights leaves of no use: what it then knows, or not, says nothing."""
+    below = {model: share for model, share in kept.items() if share < limits.utility_kept}
+    if about.access != "weights" or not below:
+        return ""
+    worst = min(below, key=below.__getitem__)
+    return f"it leaves the {worst} model {below[worst]:.0%} of its probability of retained answers"
 
 
 def _verdict(low: float, high: float) -> str:
