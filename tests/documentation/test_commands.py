@@ -14,6 +14,7 @@ from kedro.framework.cli.cli import KedroCLI
 from omegaconf import OmegaConf
 
 from blur_pipeline.config.campaign import Campaign
+from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.parameters import check_parameters
 from blur_pipeline.hooks.config_loader import IdentifyingConfigLoader
 from blur_pipeline.pipeline_registry import register_pipelines
@@ -76,8 +77,13 @@ def parameters(conf: Path, env: str, given: dict):
     method = given.get("method", raw["method"])
     if PLACEHOLDER.fullmatch(method):
         method = "npo"
-    chosen = merged(raw, {"method": method, "unlearning": {"method": method}})
-    return check_parameters(merged(chosen, _known(given, method)))
+    chosen = {"method": method, "unlearning": {"method": method}}
+    try:  # what the reader is to give is a text here: of a path, as good as any
+        return check_parameters(merged(merged(raw, _named(given, method)), chosen))
+    except BadInputError as error:
+        if "is unknown" in str(error):
+            raise
+        return check_parameters(merged(merged(raw, _named(given, method, known=True)), chosen))
 
 
 def merged(one: dict, other: dict) -> dict:
@@ -86,12 +92,14 @@ def merged(one: dict, other: dict) -> dict:
     return {**one, **other, **{name: merged(one[name], other[name]) for name in both}}
 
 
-def _known(given: dict, method: str) -> dict:
-    """Without what the reader is to give: M in unlearning.methods.M, … as a value."""
+def _named(given: dict, method: str, known: bool = False) -> dict:
+    """With a method's name for M in unlearning.methods.M; ``known``: without what the reader is to give."""
     return {
-        method if PLACEHOLDER.fullmatch(name) else name: _known(value, method) if isinstance(value, dict) else value
+        method if PLACEHOLDER.fullmatch(name) else name: _named(value, method, known)
+        if isinstance(value, dict)
+        else value
         for name, value in given.items()
-        if not PLACEHOLDER.fullmatch(str(value))
+        if not (known and PLACEHOLDER.fullmatch(str(value)))
     }
 
 
@@ -190,6 +198,7 @@ def test_yaml_blocks_resolve(page, conf_of):
     [
         ("kedro run --params trainning.precision=bf16", "trainning"),
         ("kedro run --params training.processes=0", "training.processes"),
+        ("kedro run --params models.sead=…", "models.sead"),
         ("kedro run --env tofo", "tofo"),
         ("kedro run --pipelines methd", ""),
         ("kedro run --from-nodes nosuch", ""),
