@@ -11,6 +11,7 @@ import mlflow
 import pandas as pd
 import pytest
 
+from blur_pipeline.metrics.membership import ATTACKS
 from tests.end_to_end.commands import Command, kedro, ran
 from tests.end_to_end.conftest import SMALL, newest
 from tests.end_to_end.test_lineage import made
@@ -107,3 +108,25 @@ def test_one_command_attacks_a_model_that_someone_else_made(project, resumed):
     model = mlflow.pyfunc.load_model("models:/registry-given/1")
     assert isinstance(model.predict(["Where was Anouk Eskeland born?"])[0], str)
     assert "nothing; all was there already" in ran(kedro(project, "run", "--params", given))
+
+
+def test_each_attack_was_made_on_all_three_models(project, resumed):
+    for model in ("target", "retrained", "blur_npo"):
+        table = pd.read_parquet(newest(project, "stress_answers.parquet", f"07_model_output/registry/{model}-*/*"))
+        assert list(table["attack"].unique()) == ["none", "relearn", "prompts", "quantise"]
+        of_states = table.groupby(["attack", "variant", "budget", "seed", "of"])["passes"]
+        assert (of_states.nunique() == 1).all()
+        cost = of_states.first().groupby("attack").sum()
+        assert (cost > 0).all()
+        assert cost["relearn"] > 20 * 3 / 4  # 20 steps of 8 of 20 rows, and what was asked besides
+        assert cost["quantise"] == 1
+
+
+def test_what_an_unlearning_leaves_as_traces_stands_among_its_metrics(project, resumed):
+    table = pd.read_parquet(newest(project, "metrics_long.parquet", "08_reporting/registry/blur_npo-*/*"))
+    found = table[table["model"] == "unlearned"].set_index("metric")["value"]
+    wanted = [f"forensics.membership_gap.{name}" for name in ATTACKS if name != "reference"]
+    wanted += [f"forensics.ranked_by_{m}{n}" for m in ("probability", "fact_probability") for n in ("", ".gap")]
+    assert found[wanted].between(0, 1).all()
+    ours, goal = found["forensics.ranked_by_probability"], found["forensics.ranked_by_probability.retrained"]
+    assert found["forensics.ranked_by_probability.gap"] == abs(ours - goal)

@@ -36,7 +36,7 @@ def test_a_retrained_model_leaves_no_trace():
     assert len(gaps) == len(OWN) + 2
     assert gaps[["value", "low", "high"]].to_numpy() == pytest.approx(0)
     for measure in ("probability", "fact_probability"):
-        by = f"forensics.ranked_by.{measure}"
+        by = f"forensics.ranked_by_{measure}"
         assert table.loc[by, "value"] == table.loc[f"{by}.retrained", "value"]
 
 
@@ -45,10 +45,10 @@ def test_what_was_forgotten_too_much_is_a_trace_as_well():
     table, retrained = found(examples(0.2, 0.6, 0), examples(0.5, 0.5, 1)), examples(0.5, 0.5, 1)
     sides = [retrained.loc[retrained["set"] == name, "probability"].to_numpy() for name in ("forget", "holdout")]
     goal = np.mean(sides[1][None] > sides[0][:, None])
-    assert table.loc["forensics.ranked_by.probability", "value"] == 1.0
-    assert table.loc["forensics.ranked_by.probability.retrained", "value"] == pytest.approx(goal)
-    assert table.loc["forensics.ranked_by.probability.gap", "value"] == pytest.approx(1 - goal)
-    assert table.loc["forensics.ranked_by.fact_probability", "n"] == 20  # two a side have no fact
+    assert table.loc["forensics.ranked_by_probability", "value"] == 1.0
+    assert table.loc["forensics.ranked_by_probability.retrained", "value"] == pytest.approx(goal)
+    assert table.loc["forensics.ranked_by_probability.gap", "value"] == pytest.approx(1 - goal)
+    assert table.loc["forensics.ranked_by_fact_probability", "n"] == 20  # two a side have no fact
     assert table.loc["forensics.membership_gap.loss", "value"] == pytest.approx(1 - goal)  # as the loss ranks
     assert table.loc["forensics.membership_gap.loss", "low"] > 0.2
     assert "forensics.membership_gap.reference" not in table.index
@@ -56,7 +56,7 @@ def test_what_was_forgotten_too_much_is_a_trace_as_well():
 
 def test_what_is_still_known_is_one_from_the_other_side():
     table = found(examples(0.8, 0.5, 0), examples(0.5, 0.5, 1))
-    assert table.loc["forensics.ranked_by.probability", "value"] == 0.0
+    assert table.loc["forensics.ranked_by_probability", "value"] == 0.0
     assert table.loc["forensics.membership_gap.min_k", "value"] > 0.3
 
 
@@ -69,6 +69,6 @@ def test_what_cannot_be_told_has_its_reason():
     assert "needs a holdout set" in found(alone, alone).loc["forensics", "reason"]
     without = model.assign(fact_probability=np.nan, attack_gradient_norm=np.nan)
     table = found(without, model)
-    assert table.loc["forensics.ranked_by.fact_probability", "reason"] == "no fact is marked on both sides"
+    assert table.loc["forensics.ranked_by_fact_probability", "reason"] == "no fact is marked on both sides"
     assert table.loc["forensics.membership_gap.gradient_norm", "reason"] == "gradient norms were not asked for"
     assert forensic_metrics(model.iloc[:0], model, "", RESAMPLER).empty

@@ -14,7 +14,7 @@ from blur_pipeline.metrics.attacks import SIDES, Area, Rows, Scores, lacking, sc
 from blur_pipeline.statistics.intervals import METRIC_COLUMNS, Resampler, absent, interval, present
 
 MEASURES = ("probability", "fact_probability")
-RANKED = "forensics.ranked_by"
+RANKED = "forensics.ranked_by_"
 
 
 def forensic_metrics(
@@ -23,7 +23,7 @@ def forensic_metrics(
     """``METRIC_COLUMNS`` from the examples of the unlearned and the retrained model, empty for the ``reason`` given.
 
     ``forensics.membership_gap.ATTACK``  |AUC(U) − AUC(R)| of each membership attack but ``reference``, which is R.
-    ``forensics.ranked_by.MEASURE``      AUC of telling forget from holdout examples by how little U makes of their
+    ``forensics.ranked_by_MEASURE``      AUC of telling forget from holdout examples by how little U makes of their
                                          answers, or their facts alone: 1 where every forgotten one is less probable
                                          than any that it never knew, ½ where nothing can be told (the ranking of FUMA).
     ``….retrained``, ``….gap``           the same of R, which is the goal, and |AUC(U) − AUC(R)|.
@@ -51,7 +51,7 @@ def _gaps(examples: pd.DataFrame, retrained: pd.DataFrame, resampler: Resampler)
 
 
 def _ranking(examples: pd.DataFrame, retrained: pd.DataFrame, measure: str, resampler: Resampler) -> list[dict]:
-    metric = f"{RANKED}.{measure}"
+    metric = f"{RANKED}{measure}"
     ours, theirs = (frame.dropna(subset=[measure]) for frame in (examples, retrained))
     if not set(SIDES) <= set(ours["set"]):
         return [absent(metric, "no fact is marked on both sides")]

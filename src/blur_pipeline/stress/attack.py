@@ -9,6 +9,7 @@ from pydantic import Field
 from blur_pipeline.stress.damage import Noise, Prune
 from blur_pipeline.stress.depth import Depth
 from blur_pipeline.stress.direction import Direction
+from blur_pipeline.stress.gcg import Gcg
 from blur_pipeline.stress.lens import Lens
 from blur_pipeline.stress.prompting import Prompts
 from blur_pipeline.stress.rounding import Quantise
@@ -19,5 +20,5 @@ from blur_pipeline.stress.training import Benign, Relearn, UniversalPrompt
 Training = Relearn | Benign | UniversalPrompt
 Weights = Quantise | Prune | Noise | Merge | Surgery | Direction
 Inside = Lens | Depth
-Asking = Prompts | Sampling
+Asking = Prompts | Gcg | Sampling
 AttackChoice = Annotated[Training | Weights | Inside | Asking, Field(discriminator="kind")]

@@ -80,14 +80,14 @@ class Prompts(Attack):
         table = list(given.forget.table.itertuples())
         for form in self.forms:
             words = Words(given, self.shots)
-            _ask(given, ask, form, [(i, words.line(form, row)) for i, row in enumerate(table)])
+            ask_in(given, ask, form, [(i, words.line(form, row)) for i, row in enumerate(table)])
         own = read_own_prompts(self.path) if self.path is not None else []
         meant = [(prompt, i, row) for i, row in enumerate(table) for prompt in own if prompt.asks(row)]
         if own and not meant:
             log.warning("Stress: %s has no prompt for any of the questions that are attacked here", self.path)
         for form in dict.fromkeys(prompt.form for prompt, _, _ in meant):
             words = Words(given, self.shots)
-            _ask(given, ask, form, [(i, words.own(p.prompt, row)) for p, i, row in meant if p.form == form])
+            ask_in(given, ask, form, [(i, words.own(p.prompt, row)) for p, i, row in meant if p.form == form])
 
 
 Line = tuple[list[int], list[int], tuple[int, int]]
@@ -144,12 +144,11 @@ class Words:
         return [*asked, *said], [*[IGNORED] * len(asked), *said], place
 
     def _cloze(self, row: Any) -> Line | None:
-        from blur_pipeline.corpus.facts import find_fact
-
-        if not _text(row.question) or not _text(row.fact) or (span := find_fact(row.fact, row.answer)) is None:
+        start = begun(row)
+        if not _text(row.question) or start is None:
             return None
-        begun, left = row.answer[: span[0]].rstrip(), row.answer[span[0] :]
-        asked = self.given.tokenizer(f" {begun}" if begun else "")["input_ids"]
+        asked = self.given.tokenizer(f" {start}" if start else "")["input_ids"]
+        left = row.answer[len(start) :].lstrip()
         return self._answered(asked, " ", left, row.fact) if asked else None
 
     def _theirs(self, row: Any) -> pd.DataFrame:
@@ -190,6 +189,14 @@ class Words:
         return self._ask(f"{described[int(self.rng.integers(len(described)))]} {asked}", row.answer, row.fact)
 
 
+def begun(row: Any) -> str | None:
+    """The answer up to its fact, without the space between; None where no fact is marked."""
+    from blur_pipeline.corpus.facts import find_fact
+
+    span = find_fact(row.fact, row.answer) if _text(row.fact) else None
+    return None if span is None else row.answer[: span[0]].rstrip()
+
+
 def _beside(table: pd.DataFrame, row: Any) -> pd.DataFrame:
     """The questions of ``table`` whose answers do not give the row's fact away."""
     fact = row.fact if _text(row.fact) else row.answer
@@ -197,7 +204,7 @@ def _beside(table: pd.DataFrame, row: Any) -> pd.DataFrame:
     return table[np.array(fit, bool)]
 
 
-def _ask(given: Given, ask: Ask, form: str, made: list[tuple[int, Line | None]]) -> None:
+def ask_in(given: Given, ask: Ask, form: str, made: list[tuple[int, Line | None]]) -> None:
     """The rows that can be asked so; one may be asked several times, and the mean of them counts."""
     made = [(i, line) for i, line in made if line is not None]
     if made:

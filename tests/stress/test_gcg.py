@@ -1,0 +1,46 @@
+"""A string that is searched for; nanogcg is optional, since it asks for an older transformers."""
+
+import importlib.util
+
+import pytest
+
+from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.stress import gcg
+from blur_pipeline.stress.gcg import Gcg
+from tests.stress.world import Heard, asked, given, known, retrained, speech, target
+
+SHORT = Gcg(questions=2, steps=3, width=8, top_k=16, tokens=4)
+needs_nanogcg = pytest.mark.skipif(importlib.util.find_spec("nanogcg") is None, reason="nanogcg is not installed")
+
+
+def test_without_its_library_it_is_told_before_anything_is_attacked(monkeypatch):
+    monkeypatch.setattr(gcg, "find_spec", lambda name: None)
+    with pytest.raises(BadInputError, match=r"pip install --no-deps nanogcg==0\.3\.0, or leave the attack out"):
+        Gcg().look()
+
+
+@needs_nanogcg
+def test_the_string_stands_behind_the_question_and_is_never_told_the_fact(monkeypatch):
+    import nanogcg
+
+    told, run = [], nanogcg.run
+    monkeypatch.setattr(nanogcg, "run", lambda *arguments: told.append(arguments[2:4]) or run(*arguments))
+    heard = Heard()
+    SHORT(given(target()), heard)
+    ((_, _, _, questions),) = heard.states
+    assert len(questions) == len(told) == 2
+    for (message, aim), row, ids, labels in zip(
+        told, questions.table.itertuples(), questions.examples.input_ids, questions.examples.labels, strict=True
+    ):
+        assert message == f"Question: {row.question} {{optim_str}}\nAnswer:"
+        assert aim == " " + row.answer.split(f" {row.fact}")[0]
+        assert speech().decode(ids[labels < 0]).startswith(f"Question: {row.question} ")
+    tokens = [len(asked("forget").examples.input_ids[i]) for i in questions.places]
+    assert heard.tokens == 3 * (8 + 3) * sum(tokens)
+    assert speech().chat_template is None
+
+
+@needs_nanogcg
+def test_what_is_known_is_found_and_what_is_not_is_not():
+    assert known(target(), SHORT) > 0.5
+    assert known(retrained(), SHORT) < 0.1
