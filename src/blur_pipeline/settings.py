@@ -6,6 +6,7 @@ from blur_pipeline.hooks.config_loader import IdentifyingConfigLoader
 from blur_pipeline.hooks.console import Telling
 from blur_pipeline.hooks.door import DoorCheck
 from blur_pipeline.hooks.lineage import Lineage
+from blur_pipeline.hooks.mlflow_run import MlflowRun
 from blur_pipeline.hooks.record import RunRecord
 from blur_pipeline.hooks.viz import RunStatus
 
@@ -13,7 +14,8 @@ from blur_pipeline.hooks.viz import RunStatus
 door = DoorCheck()
 lineage = Lineage(door)
 telling = Telling(door, lineage)
-HOOKS = (RunStatus(lineage), telling, RunRecord(door, lineage), lineage, door)
+HOOKS = (RunStatus(lineage), telling, RunRecord(door, lineage), lineage, door, MlflowRun())
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)  # MlflowRun calls them
 
 CONFIG_LOADER_CLASS = IdentifyingConfigLoader
 CONFIG_LOADER_ARGS = {

@@ -54,14 +54,14 @@ def _require_store(config_loader: Any) -> None:
     """Before kedro-mlflow opens it; a run within another one finds it open."""
     import mlflow
 
-    from blur_pipeline.tracking.store import require_store
+    from blur_pipeline.tracking.making import making
+    from blur_pipeline.tracking.store import address_of, require_store
 
     if mlflow.active_run():
         return
-    said = config_loader["mlflow"] or {}
-    made = ((said.get("tracking") or {}).get("experiment") or {}).get("create_experiment_kwargs") or {}
-    if uri := (said.get("server") or {}).get("mlflow_tracking_uri"):
-        require_store(str(uri), made.get("artifact_location"))
+    address = address_of(config_loader["mlflow"])
+    with making(address.uri):
+        require_store(*address)
 
 
 def _refuse_threads(run_params: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import socket
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from blur_pipeline.config.errors import BadInputError
@@ -17,6 +18,21 @@ CONNECT_SECONDS = 5.0
 SMALL = 2**28
 """Bytes of a database up to which every page of it is checked."""
 MEND = "mend 'server.mlflow_tracking_uri' in conf/base/mlflow.yml or MLFLOW_TRACKING_URI"
+
+
+class Address(NamedTuple):
+    """Of runs, and of their artifacts where those have a place of their own."""
+
+    uri: str
+    artifacts: str | None
+
+
+def address_of(said: dict[str, Any] | None) -> Address:
+    """As conf/*/mlflow.yml gives it; without it kedro-mlflow's own default."""
+    said = said or {}
+    made = ((said.get("tracking") or {}).get("experiment") or {}).get("create_experiment_kwargs") or {}
+    uri = (said.get("server") or {}).get("mlflow_tracking_uri") or os.environ.get("MLFLOW_TRACKING_URI", "mlruns")
+    return Address(str(uri), made.get("artifact_location"))
 
 
 def require_store(uri: str, artifacts: str | None = None) -> None:
