@@ -125,9 +125,11 @@ def handler():
     found, before = ScreenHandler(), steps.level
     steps.addHandler(found)
     steps.setLevel(logging.DEBUG)
+    steps.propagate = False  # Kedro's own handler may be there too
     yield found
     steps.removeHandler(found)
     steps.setLevel(before)
+    steps.propagate = True
 
 
 def test_steps_are_noted_and_lines_are_printed(handler, monkeypatch, capsys):

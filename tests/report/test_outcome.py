@@ -61,7 +61,7 @@ def test_one_measure_decides(change, state, word):
 
 def test_a_value_from_few_subjects_is_told_with_what_chance_may_do():
     metrics = run("npo", 0, {**LIKE, "forget.probability": 0.45}, target=TARGET, retrained=RETRAINED)
-    found = outcome(metrics.assign(low=math.nan, high=math.nan), COMPARISON, limit=0.2)
+    found = outcome(metrics.assign(low=math.nan, high=math.nan), COMPARISON, limit=0.2, residual_limit=0.2)
     assert found.state == "not forgotten"
     assert "forget.probability: 0.450 (too few subjects for an interval: chance may have a part in it)" in found.reason
 

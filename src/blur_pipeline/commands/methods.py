@@ -14,13 +14,14 @@ FOLDER = "base/parameters/methods"
 
 
 def says(options: dict[str, Any]) -> str:
-    """Name and what it is: the comment that its file begins with, or its choices where it has no file of its own."""
+    """Name and what it is: the first line of its file, a comment, or its choices where it has no file of its own."""
     from blur_pipeline.commands.configuration import loader_of
     from blur_pipeline.config.parameters import check_parameters
 
     loader = loader_of(options)
     unlearning = check_parameters(loader["parameters"]).unlearning
-    said = {file.stem: first_comment(file.read_text()) for file in Path(loader.conf_source, FOLDER).glob("*.yml")}
+    files = Path(loader.conf_source, FOLDER).glob("*.yml")
+    said = {file.stem: first_comment(file.read_text()).partition("\n")[0] for file in files}
     width = max(map(len, unlearning.methods))
     rows = [f"{name:<{width}}  {said.get(name) or choices(unlearning, name)}" for name in sorted(unlearning.methods)]
     return "\n".join(

@@ -18,8 +18,8 @@ kedro run --pipelines comparison        a leaderboard of what was run
 kedro run --pipelines campaign          which method for this model and data?
 kedro run --dry-run                     what would be made, and what it costs
 
-curation, target, unlearning, evaluation and reporting are the parts of the protocol; a part alone needs what the parts
-before it have left. seeds does the protocol once for each seed of the unlearning.
+curation, target, unlearning, evaluation, stress and reporting are the parts of the protocol; a part alone needs what
+the parts before it have left. seeds does the protocol once for each seed of the unlearning.
 
 Parameters are given by their dotted names. Often asked for:
 

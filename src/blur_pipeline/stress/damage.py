@@ -43,7 +43,7 @@ class Noise(Attack):
     access: ClassVar[Access] = "weights"
     unit: ClassVar = "deviations"
 
-    scales: Scales = Field((0.05, 0.1, 0.2), description="s")
+    scales: Scales = Field((0.05, 0.1, 0.2), description="s, the noise in standard deviations of a matrix")
 
     def __call__(self, given: Given, ask: Ask) -> None:
         """Asks once a scale; the noise of all scales is the same but for its size."""

@@ -31,9 +31,9 @@ class Sampling(Attack):
     access: ClassVar[Access] = "samples"
     unit: ClassVar = "samples"
 
-    k: Annotated[Budgets, Field(min_length=1)] = (1, 4, 16)
+    k: Annotated[Budgets, Field(min_length=1)] = Field((1, 4, 16), description="answers that an attacker may draw")
     samples: int = Field(32, ge=0, le=100_000, description="of each question; 0: the proxy alone")
-    temperatures: Temperatures = (0.8, 1.0)
+    temperatures: Temperatures = Field((0.8, 1.0), description="at which answers are drawn, by turns")
     new_tokens: int | None = Field(None, gt=0, le=100_000, description="of a sample; as many as the longest answer has")
 
     @model_validator(mode="after")

@@ -28,7 +28,7 @@ class Merge(Attack):
     unit: ClassVar = "of the way"
     drawn: ClassVar = False
 
-    parts: Parts = Field((0.1, 0.3, 0.5), description="t")
+    parts: Parts = Field((0.1, 0.3, 0.5), description="t, the part of the way")
 
     def __call__(self, given: Given, ask: Ask) -> None:
         """Asks once a part and direction."""
