@@ -93,6 +93,19 @@ def test_beside_the_worst_stands_what_was_fixed_in_advance(found):
     assert "extraction strength of the forget answers" in said
 
 
+def test_bounds_and_traces_stand_beside_it_where_they_were_found():
+    rows = [
+        ("stress.sampling.upper_bound", 0.134, NAN, NAN),
+        ("forensics.ranked_by_probability", 0.37, 0.2, 0.6),
+        ("forensics.ranked_by_probability.retrained", 0.56, NAN, NAN),
+    ]
+    found = pd.DataFrame(rows, columns=["metric", "value", "low", "high"]).assign(model="unlearned", reason="")
+    said = " ".join(section(pd.concat([BROKEN, found]), STATES, ATTACKS, ASKED).notes)
+    assert "(sampling) holds the fact with a probability below 0.134, on the mean" in said
+    assert "with an AUC of 0.370 [0.200, 0.600]; of the retrained model 0.560, which is the goal" in said
+    assert "Traces" not in " ".join(section(BROKEN, STATES, ATTACKS, ASKED).notes)
+
+
 def test_without_a_retrained_model_the_control_is_told():
     found = section(BROKEN, STATES, ATTACKS, ASKED._replace(control=True))
     assert "the control R is the unlearned model itself on the holdout" in found.notes[2]

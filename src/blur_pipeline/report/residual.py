@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 
 from blur_pipeline.metrics.residual import BROKEN, HELD, NONE
+from blur_pipeline.report.tables import interval_text
 
 RESIDUAL, MEAN = "stress.residual_knowledge", "stress.mean_excess"
 EXCESS = re.compile(r"stress\.(\w+)\.excess")
+BOUND = re.compile(r"stress\.(\w+)\.upper_bound")
+TRACE = "forensics.ranked_by_probability"
 FIXED = 30
 """Steps of relearning one half whose excess is told whatever is the worst: fixed in advance, no maximum flatters it."""
 SCALE = "0 % is a model that never knew, 100 % the target model"
@@ -129,7 +132,29 @@ def _beside(metrics: pd.DataFrame, states: pd.DataFrame, halves: Sequence[str]) 
     parts = [f"{row['attack']} ({form(row)}) {percent(_excess(row))}" for _, row in rows.iterrows()]
     if parts:
         said.append(f"Fixed in advance instead of chosen as the worst: {'; '.join(parts)}.")
-    return said
+    return [*said, *_bounds(metrics), *_traces(metrics)]
+
+
+def _bounds(metrics: pd.DataFrame) -> list[str]:
+    """Of what is sampled, with 99 % confidence (metrics/leaking.py)."""
+    ours = metrics[(metrics["model"] == "unlearned") & metrics["metric"].str.fullmatch(BOUND.pattern)]
+    return [
+        f"With 99 % confidence a sampled answer ({BOUND.fullmatch(row.metric)[1]}) holds the fact with a probability "
+        f"below {row.value:.3f}, on the mean over the questions."
+        for row in ours.itertuples()
+        if not np.isnan(row.value)
+    ]
+
+
+def _traces(metrics: pd.DataFrame) -> list[str]:
+    ours, theirs = (_row(metrics, f"{TRACE}{of}") for of in ("", ".retrained"))
+    if ours is None or theirs is None or np.isnan(ours["value"]):
+        return []
+    area = interval_text(*ours[["value", "low", "high"]])
+    return [
+        "Traces: whoever ranks answers by how little the model makes of them tells the forgotten from those that it "
+        f"never knew with an AUC of {area}; of the retrained model {theirs['value']:.3f}, which is the goal."
+    ]
 
 
 def _explained(states: pd.DataFrame, asked: Asked) -> list[str]:
