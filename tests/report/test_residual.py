@@ -153,9 +153,9 @@ def test_the_page_shows_the_section_with_its_curves(table):
     attacked = findings_of(table, stress=section(BROKEN, STATES, ATTACKS, ASKED), figures=figures)
     page = pages.html_report(attacked)
     head, _, rest = page.partition("Does it stay forgotten?")
-    assert "plotly.js v" not in head
-    assert rest.count("plotly.js v") == 1
-    assert rest.index("plotly.js v") < rest.index("Every form and budget") < rest.index("<h2>Figures</h2>")
+    assert "<svg" not in head
+    assert rest.count("What comes back under attack") == 2
+    assert rest.index("<svg") < rest.index("Every form and budget") < rest.index("<h2>Figures</h2>")
     text = pages.markdown_summary(attacked)
     assert "## Does it stay forgotten?\n\nIt comes back: worst-case residual knowledge is 38 %" in text
     assert "| relearn | weights | lr 0.0005, 20 steps | 97 % |" in text

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from blur_pipeline.report.colours import COLOURS, DASHES, OTHER, SYMBOLS
+
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-COLOURS = {"target": "#7a7f87", "retrained": "#2a7f62", "unlearned": "#c2410c"}
 # The unlearned model should come to lie on the retrained one: their labels must not.
 LABEL_PLACES = {"target": "top left", "retrained": "top right", "unlearned": "bottom right"}
 LAYOUT = {
@@ -45,7 +46,7 @@ def trade_off(table: pd.DataFrame) -> Figure:
                 mode="markers+text",
                 text=[model],
                 textposition=LABEL_PLACES[model],
-                marker={"size": 12, "color": COLOURS[model]},
+                marker={"size": 12, "color": COLOURS[model], "symbol": SYMBOLS[model]},
                 name=model,
             )
         )
@@ -80,11 +81,10 @@ def training_curves(log: pd.DataFrame) -> Figure:
     figure = make_subplots(rows=1, cols=len(panels), subplot_titles=list(panels))
     for column, (title, names) in enumerate(panels.items(), start=1):
         for name in [n for n in names if n in log]:
-            colour = "#c2410c" if "forget" in name else "#2a7f62" if "retain" in name else "#3b5b92"
+            like = "unlearned" if "forget" in name else "retrained" if "retain" in name else ""
+            line = {"color": COLOURS.get(like, OTHER), "dash": DASHES.get(like, "dot")}
             seen = log[log[name].notna()]  # validated now and then
-            figure.add_scatter(
-                x=seen["step"], y=seen[name], name=name.replace("_", " "), line_color=colour, row=1, col=column
-            )
+            figure.add_scatter(x=seen["step"], y=seen[name], name=name.replace("_", " "), line=line, row=1, col=column)
         if title == "gradient norms":
             figure.update_yaxes(type="log", exponentformat="power", row=1, col=column)
     figure.update_layout(title="Unlearning, step by step", **{**LAYOUT, "margin": {**LAYOUT["margin"], "t": 80}})
@@ -104,7 +104,8 @@ def truth_ratios(examples: dict[str, pd.DataFrame]) -> Figure:
         values = np.sort(frame.loc[frame["set"] == "forget", "truth_ratio"].dropna().to_numpy(np.float64))
         if len(values):
             share = np.arange(1, len(values) + 1) / len(values)
-            figure.add_scatter(x=values, y=share, name=model, line={"shape": "hv", "color": COLOURS[model]})
+            line = {"shape": "hv", "color": COLOURS[model], "dash": DASHES[model]}
+            figure.add_scatter(x=values, y=share, name=model, line=line)
     figure.update_layout(title="Truth ratio on the forget set", **LAYOUT)
     figure.update_xaxes(title="truth ratio (wrong answers over the right one)", type="log", dtick=1)
     figure.update_yaxes(title="share of questions at or below")

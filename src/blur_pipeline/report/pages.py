@@ -11,6 +11,7 @@ import pandas as pd
 from blur_pipeline.config.flat import flatten
 from blur_pipeline.corpus.summary import summary_table
 from blur_pipeline.report import markdown
+from blur_pipeline.report.drawing import drawing
 from blur_pipeline.report.outcome import Outcome
 from blur_pipeline.report.residual import Section
 from blur_pipeline.report.tables import main_metrics, published_table, reasons, side_by_side, subjects_of_sets
@@ -88,10 +89,9 @@ def _stages(stages: dict[str, dict[str, Any]]) -> pd.DataFrame:
 
 
 def html_report(findings: Findings) -> str:
-    """One file that needs nothing else: plotly's script stands in it once, with the first figure of the page."""
-    names = sorted(findings.figures, key=lambda name: name != CURVES)
-    drawn = {n: findings.figures[n].to_html(full_html=False, include_plotlyjs=n == names[0]) for n in names}
-    curves = drawn.pop(CURVES, "")
+    """One file that needs nothing else."""
+    drawn = {name: drawing(figure) for name, figure in findings.figures.items()}
+    curves = drawn.pop(CURVES, None)
     return _template("report.html.jinja").render(figures=list(drawn.values()), curves=curves, **findings.context())
 
 
@@ -114,9 +114,15 @@ def leaderboard_pages(
         "rules": rules,
         **{name: _records(frame) for name, frame in rounded.items()},
     }
-    drawn = [figure.to_html(full_html=False, include_plotlyjs=i == 0) for i, figure in enumerate(figures)]
+    drawn = [drawing(figure) for figure in figures]
     page = _template("leaderboard.html.jinja").render(figures=drawn, **context)
     return page, _template("leaderboard.md.jinja").render(**context)
+
+
+def figure_page(figure: Figure) -> str:
+    """A figure by itself, for who looks at it where there is no report."""
+    drawn = drawing(figure)
+    return _template("figure.html.jinja").render(title=drawn.title, drawn=drawn._replace(title=""))
 
 
 def _short(cell: Any) -> Any:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from blur_pipeline.report.colours import COLOURS, FAINT
+from blur_pipeline.report.colours import SYMBOLS as MODELS
 from blur_pipeline.report.distance import DISTANCE, UTILITY, of_model
-from blur_pipeline.report.figures import COLOURS, LAYOUT
+from blur_pipeline.report.figures import LAYOUT
 from blur_pipeline.report.leaderboard import FEW, NOT_RANKED, RANKED, WRECKED, place
 from blur_pipeline.report.residual import RESIDUAL
 from blur_pipeline.statistics.pareto import dominated
@@ -17,7 +19,7 @@ from blur_pipeline.statistics.seeds import TELLING
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-GREY, BEST = "#b8bdc4", COLOURS["unlearned"]
+GREY, BEST = FAINT, COLOURS["unlearned"]
 SYMBOLS = {RANKED: "circle", FEW: "circle-open", WRECKED: "x-thin-open"}
 PLACES = ("top right", "bottom right", "top left", "bottom left")  # in turn: labels of near points part
 LINES = {RANKED: "dot", FEW: "dash"}
@@ -27,8 +29,8 @@ def pareto_plot(runs: pd.DataFrame, table: pd.DataFrame, floor: float) -> Figure
     """One point a configuration with its intervals, named by rank and (off the front by rank alone) method.
 
     The best corner is top left. Dominated and wrecked configurations are grey, those of few seeds hollow and on a front
-    of their own. Diamonds are the target and the retrained model of ``runs`` ``with_distance``; below the line at
-    ``floor`` a model is wrecked.
+    of their own. A square and a diamond are the target and the retrained model of ``runs`` ``with_distance``; below the
+    line at ``floor`` a model is wrecked.
     """
     places = {model: of_model(runs, model, DISTANCE) for model in ("target", "retrained")}
     figure = _plot(runs, table[table["standing"] != NOT_RANKED], floor, DISTANCE, places)
@@ -65,7 +67,7 @@ def _plot(runs: pd.DataFrame, table: pd.DataFrame, floor: float, across: str, pl
     for model, place_across in places.items():
         point = np.array([place_across, of_model(runs, model, UTILITY)])
         if not pd.isna(point).any():
-            marker = {"size": 13, "color": COLOURS[model], "symbol": "diamond"}
+            marker = {"size": 13, "color": COLOURS[model], "symbol": MODELS[model]}
             where = {"x": point[:1], "y": point[1:], "textposition": "middle right", "cliponaxis": False}
             figure.add_scatter(**where, mode="markers+text", text=[model], marker=marker, name=model)
     for number, (_, row) in enumerate(table.iterrows()):
@@ -96,7 +98,7 @@ def _add_point(figure: Figure, row: pd.Series, where: str, across: str) -> None:
         text=[label],
         hovertext=[f"{name}, {row['seeds']} seed(s), {_worst(row, across)}"],
         textposition=where,
-        textfont={"size": 11, "color": "#7a7f87" if grey else BEST},
+        textfont={"size": 11, "color": COLOURS["target"] if grey else BEST},
         marker={"size": 9, "color": colour, "symbol": SYMBOLS[row["standing"]], "line": {"color": colour, "width": 2}},
         name=name,
     )

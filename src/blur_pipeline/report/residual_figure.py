@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from blur_pipeline.report.figures import COLOURS, LAYOUT
+from blur_pipeline.report.colours import COLOURS, DASHES, SYMBOLS
+from blur_pipeline.report.figures import LAYOUT
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -37,7 +38,8 @@ def curves(states: pd.DataFrame, attacks: pd.DataFrame, measure: str, control: b
         for model, name in names.items():
             known = part.dropna(subset=[model])
             x, y = [0, *known["budget"]], [*known[f"{model}_before"][:1], *known[model]]
-            figure.add_scatter(x=x[: len(y)], y=y, name=name, mode="lines+markers", line_color=COLOURS[model],
+            figure.add_scatter(x=x[: len(y)], y=y, name=name, mode="lines+markers",
+                               line={"color": COLOURS[model], "dash": DASHES[model]}, marker_symbol=SYMBOLS[model],
                                legendgroup=name, showlegend=number == 0, row=row, col=column)  # fmt: skip
         figure.update_xaxes(title="steps of the attack", row=row, col=column)
     figure.update_yaxes(range=[-0.03, 1.05])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from blur_pipeline.config.flat import flatten
 from blur_pipeline.lineage.stages import MODELS
+from blur_pipeline.report.pages import figure_page
 from blur_pipeline.tracking.stress import log_headline
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def log_result(dataset_name: str, data: Any) -> None:
         mlflow.log_metrics(metrics_of(dataset_name.removesuffix(".metrics"), data))
     elif dataset_name.endswith("_figure"):
         if data.data:  # or nothing was drawn
-            mlflow.log_figure(data, f"figures/{dataset_name.removesuffix('_figure')}.html")
+            mlflow.log_text(figure_page(data), f"figures/{dataset_name.removesuffix('_figure')}.html")
     elif dataset_name == "stress_metrics":
         log_headline(data)
     elif dataset_name in ARTIFACTS:
