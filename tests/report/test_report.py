@@ -150,6 +150,16 @@ def findings_of(table, stress=None, figures=None, **curation) -> pages.Findings:
     )
 
 
+def test_metrics_stand_under_headings_with_arrows_and_a_glossary(table):
+    page = pages.html_report(findings_of(table))
+    body = page[page.index("<h2>Metrics</h2>") :]
+    assert body.index(">In one number<") < body.index(">To be forgotten<") < body.index(">forget.probability<")
+    assert ">To be kept<" not in body.partition("All metrics")[0]  # nothing was
+    assert 'title="probability of the right answer' in body
+    assert "→ retrained" in body
+    assert "<dt>SET.probability</dt><dd>probability of the right answer" in body.partition('id="glossary"')[2]
+
+
 def test_questions_that_were_left_out_are_told(table):
     page = pages.html_report(findings_of(table, too_long={"retain": 2, "holdout": 1}))
     assert "Not asked, being over-long: 2 of retain, 1 of holdout." in page

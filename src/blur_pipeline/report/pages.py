@@ -11,6 +11,7 @@ import pandas as pd
 from blur_pipeline.config.flat import flatten
 from blur_pipeline.corpus.summary import summary_table
 from blur_pipeline.report import markdown
+from blur_pipeline.report.definitions import ARROWS, SECTIONS, Definition, definition, glossary, of_column, section
 from blur_pipeline.report.drawing import drawing
 from blur_pipeline.report.outcome import Outcome
 from blur_pipeline.report.residual import Section
@@ -53,7 +54,10 @@ class Findings:
             "stages": _records(_stages(self.record["stages"])),
             "again": {what: stage["again"] for what, stage in self.record["stages"].items()},
             "table": _records(side_by_side(main_metrics(self.metrics))),
-            "all_metrics": _records(side_by_side(self.metrics)),
+            "metrics": _in_sections(side_by_side(main_metrics(self.metrics))),
+            "all_metrics": _in_sections(side_by_side(self.metrics)),
+            "arrows": ARROWS,
+            "glossary": glossary(self.metrics["metric"].drop_duplicates().tolist()),
             "reasons": reasons(self.metrics),
             "subjects": subjects_of_sets(self.metrics),
             "published": _records(published_table(self.published, self.metrics)),
@@ -64,6 +68,15 @@ class Findings:
             "answers": _records(self.answers),
             "record": self.record,
         }
+
+
+def _in_sections(table: pd.DataFrame) -> dict[str, Any]:
+    """A metrics table under the headings of ``SECTIONS``, each metric with its arrow and what it is."""
+    unknown = Definition("", "")
+    rows = [{"metric": name, "cells": cells, **(definition(name) or unknown)._asdict()}
+            for name, *cells in table.itertuples(index=False)]  # fmt: skip
+    parts = {head: [row for row in rows if section(row["metric"]) == head] for head in SECTIONS}
+    return {"models": list(table.columns[1:]), "parts": {head: part for head, part in parts.items() if part}}
 
 
 def _of_section(found: Section) -> dict[str, Any]:
@@ -115,6 +128,7 @@ def leaderboard_pages(
         **{name: _records(frame) for name, frame in rounded.items()},
     }
     drawn = [drawing(figure) for figure in figures]
+    context |= hints(tables["table"])
     page = _template("leaderboard.html.jinja").render(figures=drawn, **context)
     return page, _template("leaderboard.md.jinja").render(**context)
 
@@ -123,6 +137,12 @@ def figure_page(figure: Figure) -> str:
     """A figure by itself, for who looks at it where there is no report."""
     drawn = drawing(figure)
     return _template("figure.html.jinja").render(title=drawn.title, drawn=drawn._replace(title=""))
+
+
+def hints(table: pd.DataFrame) -> dict[str, Any]:
+    """Of the columns that are metrics: what each is and which way is better, and the same as a glossary."""
+    known = {column: found for column in table if (found := of_column(column))}
+    return {"hints": known, "arrows": ARROWS, "glossary": list(known.items())}
 
 
 def _short(cell: Any) -> Any:
