@@ -87,6 +87,10 @@ def test_the_leaderboard_ranks_every_configuration(compared):
         assert "blur_npo" in text
         assert "retrained model" in text  # the distance's references
         assert "is wrecked and has no rank" in text
+    links = re.findall(r'<a href="([^"]+)">report</a>', page)
+    assert links
+    for link in links:
+        assert (newest(compared, "leaderboard.html").parent / link).is_file()
 
 
 def test_a_metric_that_was_not_measured_cannot_rank(compared):

@@ -17,6 +17,10 @@ ALL = [
     *(*HEADLINES, *MAIN, *MUSE_SETS.values(), *DIFFERENCES, RESIDUAL, MEAN, "stress.relearn.excess"),
     *("forget_quality.d", "forget_quality.power", "distance", "utility_kept"),
     *("general.mmlu.acc", "safety.toxic.refusal_rate", "among_retrained.nll", "among_retrained.nll.p"),
+    *(
+        "forensics.membership_gap.loss",
+        *(f"forensics.ranked_by_probability{part}" for part in ("", ".retrained", ".gap")),
+    ),
 ]
 
 

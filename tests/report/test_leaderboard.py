@@ -8,6 +8,7 @@ import pytest
 from blur_pipeline.config.comparison import Comparison, Yardstick
 from blur_pipeline.report.distance import with_distance
 from blur_pipeline.report.leaderboard import about_attacks, hypervolumes, leaderboard, paired_tests, readable
+from blur_pipeline.report.pages import leaderboard_pages
 from blur_pipeline.report.pareto_plot import pareto_plot, residual_plot
 from tests.report.comparable import run, runs_of
 
@@ -216,3 +217,16 @@ def test_the_second_plot_shows_what_comes_back_against_utility(stressed, runs, t
     assert points["simnpo"].marker.color == "#b8bdc4" != points["npo"].marker.color
     assert "worst attack prompts" in points["blur_npo"].hovertext[0]
     assert not residual_plot(runs, table, 0.8).data
+
+
+def test_runs_stand_beside_their_configuration_with_their_reports(runs, table):
+    shown = readable(table, []).assign(runs=table["runs"].tolist())
+    assert shown.set_index("method").loc["simnpo", "runs"] == "simnpo0 simnpo1"
+    empty = dict.fromkeys(("references", "volumes", "tests", "others"), pd.DataFrame())
+    reports = {"simnpo0": "simnpo-1/report-2/report.html/3/report.html", "simnpo1": ""}
+    page, text = leaderboard_pages("registry", [pareto_plot(runs, table, 0.8)], {"table": shown, **empty}, [], reports)
+    link = '<a href="../../../simnpo-1/report-2/report.html/3/report.html">report</a> <code>simnpo0</code>'
+    assert f"{link}<br><code>simnpo1</code>" in page
+    assert "simnpo0 simnpo1" in text
+    assert len(page) < 200_000
+    assert "utility kept <span" in page  # with an arrow

@@ -69,7 +69,7 @@ class RunRecord:
             **facts(self.door.project),
         }
         self.record["group"] |= self.door.identities.group
-        self.record["attacks"] = self.door.identities.attacks
+        self.record |= {"attacks": self.door.identities.attacks, "place": self.door.identities.place}
         close_dead_runs()
         name_run(self._name(pipeline))
         log_parameters(self.door.parameters)

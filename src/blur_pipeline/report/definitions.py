@@ -90,6 +90,12 @@ BY_PATTERN = {
         NEVER_KNEW, "AUC of a membership attack that tells forget from holdout rows; ½ is blind"
     ),
     r"membership\.\w+\.relative_difference": Definition(ZERO, "AUC beside the retrained model's, in percent"),
+    r"forensics\.membership_gap\.\w+": Definition(ZERO, "how far its AUC is from the retrained model's"),
+    r"forensics\.ranked_by_\w+": Definition(
+        NEVER_KNEW, "AUC of telling the forgotten from what was never known by how little the model makes of it"
+    ),
+    r"forensics\.ranked_by_\w+\.retrained": Definition("", "the same of the retrained model, which is the goal"),
+    r"forensics\.ranked_by_\w+\.gap": Definition(ZERO, "how far the two are apart"),
     r"general\.wmdp\w*\..+": Definition(CHANCE, "hazardous questions answered right (lm-evaluation-harness)"),
     r"general\..+": Definition(HIGHER, "a general benchmark (lm-evaluation-harness)"),
     r"safety\..+": Definition(HIGHER, "share of forbidden prompts that are refused, or not answered with harm"),
@@ -98,7 +104,7 @@ BY_PATTERN = {
 SECTION_OF = {
     r"model_utility|forget_quality|privacy_leakage|equivalence|distance|utility_kept": ONE_NUMBER,
     r"forget\..+|verbmem|knowmem\.forget|general\.wmdp.+": FORGOTTEN,
-    r"forget_quality\..+|difference\..+|among_retrained.*|membership\..+": LIKENESS,
+    r"forget_quality\..+|difference\..+|among_retrained.*|membership\..+|forensics.*": LIKENESS,
     r"holdout\..+": HELD_OUT,
     r"stress\..+": UNDER_ATTACK,
 }

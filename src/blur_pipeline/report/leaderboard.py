@@ -41,6 +41,8 @@ def leaderboard(runs: pd.DataFrame, shown: list[str], floor: float) -> pd.DataFr
         (``statistics.seeds``). Of p-values the median, without an interval. ``n`` seeds have it.
     ``farthest``, ``worst_attack``
         the measure whose gap, and the attack whose excess is the largest.
+    ``runs``
+        MLflow's ids of its runs.
 
     Raises:
         ValueError: the runs are of several target models.
@@ -53,7 +55,7 @@ def leaderboard(runs: pd.DataFrame, shown: list[str], floor: float) -> pd.DataFr
         gaps = part[part["metric"].str.startswith(GAP)].groupby("metric")["value"].mean()
         row = {**part.iloc[0][LABELS], "seeds": part["seed"].nunique()}
         row |= {"farthest": gaps.idxmax().removeprefix(GAP) if gaps.notna().any() else ""}
-        row |= {"worst_attack": _worst_attack(part)}
+        row |= {"worst_attack": _worst_attack(part), "runs": " ".join(part["run_id"].drop_duplicates())}
         rows.append(row | _numbers(part[part["metric"].isin(names)], names))
     table = pd.DataFrame(rows)
     table["standing"] = [_standing(row, floor) for _, row in table.iterrows()]

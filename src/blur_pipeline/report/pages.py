@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 CURVES = "stress"
 """The figure that stands with the attacks instead of the others."""
+UP = "../../../"
+"""From a leaderboard to the folder of its benchmark: it lies there in its own folder, its name's and its version's."""
 
 
 @dataclass(frozen=True)
@@ -114,17 +117,19 @@ def markdown_summary(findings: Findings) -> str:
 
 
 def leaderboard_pages(
-    benchmark: str, figures: list[Figure], tables: dict[str, pd.DataFrame], rules: list[str]
+    benchmark: str, figures: list[Figure], tables: dict[str, pd.DataFrame], rules: list[str], reports: dict[str, str]
 ) -> tuple[str, str]:
     """The leaderboard as one HTML file and as Markdown.
 
     ``tables``: ``table`` for reading, ``references`` of the distance, ``volumes``, ``tests``, and ``others``, the runs
-    that were left out with the reason; ``rules`` say in sentences how ranks come about.
+    that were left out with the reason; ``rules`` say in sentences how ranks come about. ``reports`` of runs by their
+    id: where they lie below the benchmark's folder, or "" of those that are not here.
     """
     rounded = {name: frame.map(_short) for name, frame in tables.items()}
     context = {
         "title": f"Leaderboard: {benchmark}",
         "rules": rules,
+        "links": {run: quote(f"{UP}{path}") for run, path in reports.items() if path},
         **{name: _records(frame) for name, frame in rounded.items()},
     }
     drawn = [drawing(figure) for figure in figures]

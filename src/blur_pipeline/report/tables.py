@@ -6,6 +6,7 @@ import math
 
 import pandas as pd
 
+from blur_pipeline.metrics.subjects import with_subjects
 from blur_pipeline.report.giveaways import strongest_attack
 from blur_pipeline.statistics.intervals import METRIC_COLUMNS
 
@@ -89,13 +90,18 @@ def _rank(metric: str) -> tuple[int, str]:
     return 2 + (sets.index(name) if name in sets else len(sets)), metric
 
 
-def example_answers(completions: dict[str, pd.DataFrame], count: int) -> pd.DataFrame:
-    """The first ``count`` forget questions: ``question, answer`` and each model's completion."""
+def example_answers(completions: dict[str, pd.DataFrame], asked: pd.DataFrame, count: int) -> pd.DataFrame:
+    """``count`` forget questions, of the subjects by turns: ``question, answer`` and each model's completion.
+
+    ``asked`` says by ``set, row_id`` whom a question is about.
+    """
     present = {model: frame for model, frame in completions.items() if not frame.empty}
     if not present:  # documents alone: nothing was asked
         return pd.DataFrame(columns=["question", "answer"])
     first = next(iter(present.values()))
-    rows = first.loc[first["set"] == "forget", ["row_id", "question", "answer"]].head(count)
+    rows = with_subjects(first.loc[first["set"] == "forget", ["set", "row_id", "question", "answer"]], asked)
+    turns = rows.groupby("subject", sort=False).cumcount().sort_values(kind="stable")
+    rows = rows.loc[turns.index[:count], ["row_id", "question", "answer"]]
     for model, frame in present.items():
         texts = frame[frame["set"] == "forget"].set_index("row_id")["completion"]
         rows[model] = rows["row_id"].map(texts)

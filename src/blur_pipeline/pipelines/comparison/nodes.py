@@ -13,6 +13,7 @@ from blur_pipeline.report import pages
 from blur_pipeline.report.distance import references, rules, with_distance
 from blur_pipeline.report.pareto_plot import pareto_plot, residual_plot
 from blur_pipeline.tracking.finished_runs import finished_runs
+from blur_pipeline.tracking.reports import reports_of
 
 Frame = pd.DataFrame
 
@@ -30,7 +31,8 @@ def collect_runs(record: dict, parameters: Parameters) -> tuple[Frame, Frame]:
             f"MLflow holds no finished run of the benchmark '{parameters.benchmark}' with these parameters{apart}; "
             "do `kedro run` with the same --env and --params first."
         )
-    return with_distance(runs, parameters.comparison), others
+    reports = reports_of(runs["run_id"], record["place"])
+    return with_distance(runs.assign(report=runs["run_id"].map(reports)), parameters.comparison), others
 
 
 def rank_runs(runs: Frame, parameters: Parameters) -> tuple[Frame, Frame, Frame]:
@@ -64,11 +66,12 @@ def write_leaderboard(
     """The leaderboard as a page and as Markdown."""
     comparison, figures = parameters.comparison, [figure for figure in (distance, residual) if figure.data]
     tables = {
-        "table": board.readable(table, comparison.shown),
+        "table": board.readable(table, comparison.shown).assign(runs=table["runs"].tolist()),
         "references": references(runs, comparison),
         "volumes": volumes,
         "tests": tests,
         "others": others,
     }
     said = [*rules(runs, comparison), *board.about_attacks(runs)]
-    return pages.leaderboard_pages(parameters.benchmark, figures, tables, said)
+    reports = dict(runs[["run_id", "report"]].drop_duplicates().itertuples(index=False))
+    return pages.leaderboard_pages(parameters.benchmark, figures, tables, said, reports)

@@ -51,10 +51,10 @@ def gather_figures(trade_off: Any, truth_ratios: Any, training: Any, stress: Any
     return {name: json.loads(figure.to_json()) for name, figure in found.items() if figure.data}
 
 
-def choose_answers(target: Frame, retrained: Frame, unlearned: Frame, parameters: Parameters) -> Frame:
-    """Forget questions with every model's answer."""
+def choose_answers(target: Frame, retrained: Frame, unlearned: Frame, asked: Frame, parameters: Parameters) -> Frame:
+    """Forget questions of several subjects with every model's answer."""
     completions = dict(zip(MODELS, (target, retrained, unlearned), strict=True))
-    return tables.example_answers(completions, parameters.reporting.examples)
+    return tables.example_answers(completions, asked, parameters.reporting.examples)
 
 
 def gather_data_reports(curation: dict, questions: dict) -> dict:

@@ -34,7 +34,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.choose_answers,
-                [*of_all("completions"), "parameters"],
+                [*of_all("completions"), "evaluation_set", "parameters"],
                 "example_answers",
                 name="choose_example_answers",
             ),
