@@ -158,7 +158,10 @@ def test_hypervolumes(table):
 def test_the_plot_greys_what_is_wrecked_and_hollows_what_has_few_seeds(runs, table):
     figure = pareto_plot(runs, table, 0.8)
     points = {trace.text[0]: trace for trace in figure.data if trace.text}
-    assert points["ga"].marker.color == "#b8bdc4" != points["1 npo"].marker.color
+    assert points["ga 0.00"].marker.color == "#b8bdc4" != points["1 npo"].marker.color
+    least = figure.layout.yaxis.range[0]  # it would press the others together, and stands at the lower edge
+    assert least < points["ga 0.00"].y[0] < 0.8
+    assert points["ga 0.00"].marker.symbol == "triangle-down"
     assert points["1 npo"].marker.symbol == "circle"
     assert points["1 npo"].error_x.array[0] == pytest.approx(0.1)  # of three seeds the range, 0.2 to 0.4
     assert points["(1) blur_npo"].marker.symbol == "circle-open"

@@ -10,11 +10,12 @@ from blur_pipeline.report.colours import INK
 from blur_pipeline.report.panels import Axis, Level, Panel, numbers
 
 DASHES = {None: "-", "solid": "-", "dot": ":", "dash": "--"}
-SYMBOLS = {None: "o", "circle": "o", "circle-open": "o", "square": "s", "diamond": "D", "x-thin-open": "x"}
+SYMBOLS = {None: "o", "circle": "o", "circle-open": "o", "square": "s", "diamond": "D"}
+SYMBOLS |= {"x-thin-open": "x", "triangle-down": "v"}
 HOLLOW = ("circle-open", "x-thin-open")
 PLACES = {"left": (-1, "right"), "center": (0, "center"), "right": (1, "left")}
 HEIGHTS = {"top": (1, "bottom"), "middle": (0, "center"), "bottom": (-1, "top")}
-APART = 6  # points from a mark to its name
+APART = 3  # points from a mark to its name
 
 
 def draw(panel: Panel, canvas: Any) -> dict[str, str]:
@@ -78,7 +79,8 @@ def _point(axes: Any, trace: Any, number: int, point: tuple[float, float], gid: 
         high, _, side = (trace.textposition or "middle center").partition(" ")
         (right, ha), (above, va) = PLACES[side], HEIGHTS[high]
         font = {"fontsize": trace.textfont.size or 12, "color": trace.textfont.color or colour, "ha": ha, "va": va}
-        offset = (right * APART, above * APART)
+        apart = APART + (marker.size or 6) * 0.4
+        offset = (right * apart, above * apart)
         axes.annotate(trace.text[number], point, offset, textcoords="offset points", annotation_clip=False, **font)
 
 

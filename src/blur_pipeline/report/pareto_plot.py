@@ -30,7 +30,7 @@ def pareto_plot(runs: pd.DataFrame, table: pd.DataFrame, floor: float) -> Figure
 
     The best corner is top left. Dominated and wrecked configurations are grey, those of few seeds hollow and on a front
     of their own. A square and a diamond are the target and the retrained model of ``runs`` ``with_distance``; below the
-    line at ``floor`` a model is wrecked.
+    line at ``floor`` a model is wrecked. What lies far below it stands as an arrow at the lower edge, with its utility.
     """
     places = {model: of_model(runs, model, DISTANCE) for model in ("target", "retrained")}
     figure = _plot(runs, table[table["standing"] != NOT_RANKED], floor, DISTANCE, places)
@@ -70,8 +70,10 @@ def _plot(runs: pd.DataFrame, table: pd.DataFrame, floor: float, across: str, pl
             marker = {"size": 13, "color": COLOURS[model], "symbol": MODELS[model]}
             where = {"x": point[:1], "y": point[1:], "textposition": "middle right", "cliponaxis": False}
             figure.add_scatter(**where, mode="markers+text", text=[model], marker=marker, name=model)
-    for number, (_, row) in enumerate(table.iterrows()):
-        _add_point(figure, row, PLACES[number % len(PLACES)], across)
+    bottom = _bottom(table, floor)
+    drawn_last = table.sort_values("dominated", ascending=False, kind="stable")  # the best lie on top
+    for number, (_, row) in enumerate(drawn_last.iterrows()):
+        _add_point(figure, row, PLACES[number % len(PLACES)], across, bottom)
     for standing, dash in LINES.items():
         front = table[(table["standing"] == standing) & ~table["dominated"]].sort_values(across)
         line = {"color": BEST, "dash": dash, "shape": "hv", "width": 1}
@@ -80,26 +82,39 @@ def _plot(runs: pd.DataFrame, table: pd.DataFrame, floor: float, across: str, pl
                      annotation_position="bottom right")  # fmt: skip
     figure.update_layout(showlegend=False, **{**LAYOUT, "height": 560})
     figure.update_xaxes(rangemode="tozero")
-    figure.update_yaxes(title="utility kept (1: as much as the target model)", rangemode="tozero")
+    edge = 0.04 * (1 - bottom)
+    ends = [bottom - edge, max([1.0, *table[UTILITY], *table[f"{UTILITY}.high"].dropna()]) + edge]
+    figure.update_yaxes(title="utility kept (1: as much as the target model)", range=ends)
     return figure
 
 
-def _add_point(figure: Figure, row: pd.Series, where: str, across: str) -> None:
+def _bottom(table: pd.DataFrame, floor: float) -> float:
+    """The least utility that is drawn to scale: what is far below the floor would press all others together."""
+    ends = table.loc[table["standing"] != WRECKED, [UTILITY, f"{UTILITY}.low"]].to_numpy(np.float64)
+    return max(0.0, np.nanmin([floor, *ends[np.isfinite(ends)]]) - 0.05)
+
+
+def _add_point(figure: Figure, row: pd.Series, where: str, across: str, bottom: float) -> None:
+    """One that lies below the ``bottom`` stands there as an arrow, with its utility."""
     grey = row["dominated"] or row["standing"] == WRECKED
     colour = GREY if grey else BEST
     name = f"{row['method']} {row['settings']}".strip()
+    below = row[UTILITY] < bottom
+    symbol = "triangle-down" if below else SYMBOLS[row["standing"]]
     label = place(row) if row["dominated"] else f"{place(row)} {row['method']}".removeprefix(f"{WRECKED} ")
+    if below:
+        label = f"{label} {row[UTILITY]:.2f}"
     figure.add_scatter(
         x=[row[across]],
-        y=[row[UTILITY]],
+        y=[max(row[UTILITY], bottom)],
         error_x=_bars(row, across),
-        error_y=_bars(row, UTILITY),
+        error_y=None if below else _bars(row, UTILITY),
         mode="markers+text",
         text=[label],
         hovertext=[f"{name}, {row['seeds']} seed(s), {_worst(row, across)}"],
         textposition=where,
-        textfont={"size": 11, "color": COLOURS["target"] if grey else BEST},
-        marker={"size": 9, "color": colour, "symbol": SYMBOLS[row["standing"]], "line": {"color": colour, "width": 2}},
+        textfont={"size": 9 if row["dominated"] else 11, "color": COLOURS["target"] if grey else BEST},
+        marker={"size": 9, "color": colour, "symbol": symbol, "line": {"color": colour, "width": 2}},
         name=name,
     )
 
