@@ -8,7 +8,7 @@ import pytest
 from kedro.config import OmegaConfigLoader
 
 from blur_pipeline.config.errors import BadInputError
-from blur_pipeline.config.parameters import Parameters, check_parameters
+from blur_pipeline.config.parameters import check_parameters
 from blur_pipeline.settings import CONFIG_LOADER_ARGS
 
 
@@ -101,13 +101,6 @@ def test_a_method_that_takes_a_model_asks_for_its_folder(project):
     with pytest.raises(BadInputError, match=r"'given' takes a model of yours; name its folder in unlearning\.methods\."
                                             r"given\.edit\.path"):  # fmt: skip
         check_parameters(load(project, method="given"))
-
-
-def test_blocks_show_a_digest_that_tells_them_apart(raw):
-    one = Parameters.model_validate(raw)
-    other = Parameters.model_validate(changed(raw, "curation.max_length", 64))
-    assert str(one.curation) != str(other.curation)
-    assert str(one.curation) == str(Parameters.model_validate(raw).curation)
 
 
 def test_a_registry_in_which_nobody_is_retained(raw):

@@ -10,7 +10,7 @@ import pytest
 
 from blur_pipeline.metrics.membership import ATTACKS
 from tests.end_to_end.commands import kedro
-from tests.end_to_end.conftest import newest
+from tests.end_to_end.conftest import SMALL, newest
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +108,24 @@ def test_where_nothing_was_attacked_nothing_is_said_of_it(runs, finished):
     assert not [name for name in runs.columns if name.startswith("metrics.stress/")]
 
 
+@pytest.mark.parametrize(("place", "method", "typed"), [(0, "blur_npo", "python -m kedro"), (1, "npo", "kedro")])
+def test_a_run_is_told_in_mlflow_as_its_users_look_at_it(finished, runs, place, method, typed):
+    run = runs.iloc[place]
+    command = f"{typed} run --params {SMALL}{',method=npo' if method == 'npo' else ''}"
+    assert run["tags.kedro_command"] == command
+    assert command in newest(finished, "report.html", f"08_reporting/registry/{method}-*/*").read_text()
+    assert run["tags.mlflow.runName"].startswith(f"{method}, seed 0, unlearning.schedule.epochs 2")
+    assert run["tags.outcome"] == "not decidable here"
+    for words in (f"/runs/{run['run_id']}/artifacts/report.html", "Not decidable here: the target", "| distance |"):
+        assert words in run["tags.mlflow.note.content"]
+    assert not {"tags.runner", "tags.runtime_params", "params.parameters", "params.prompt/kind"} & set(runs.columns)
+    names = list(mlflow.get_run(run["run_id"]).data.metrics)  # in the order of MLflow's page
+    assert [name.startswith("headline/") for name in names[:11]] == [True] * 10 + [False]
+    assert names[0] == "headline/distance"
+    probability = run["metrics.unlearned/forget.probability"]
+    assert run["metrics.headline/forget.probability"] == pytest.approx(probability, rel=1e-3)
+
+
 def test_the_second_run_stands_on_the_first_one_s_models(runs):
     first, second = runs.iloc[0], runs.iloc[1]
     assert second["params.method"] == "npo"
@@ -126,14 +144,24 @@ def test_what_was_read_is_among_the_run_s_data_sets(runs):
     assert all(entry.dataset.digest for entry in inputs)
 
 
-def test_the_registered_model_answers(runs, tmp_path):
+def test_the_registered_model_answers(finished, runs):
     found = mlflow.search_logged_models(experiment_ids=[runs.iloc[0]["experiment_id"]], output_format="list")
     assert len(found) == 2
     versions = mlflow.MlflowClient().search_model_versions("name = 'registry-blur_npo'")
-    assert [v.tags["identity"] for v in versions] == [runs.iloc[0]["tags.identity.unlearned"]]
-    assert found[-1].tags["identity"] == versions[0].tags["identity"]
-    assert {m.key for m in found[-1].metrics} >= {"unlearned/forget.probability", "unlearned/model_utility"}
-    model = mlflow.pyfunc.load_model(found[0].model_uri)
+    identity = runs.iloc[0]["tags.identity.unlearned"]
+    assert [v.tags["identity"] for v in versions] == [identity]
+    assert versions[0].tags["outcome"] == "not decidable here"
+    assert versions[0].description.startswith("Not decidable here: ")
+    assert found[-1].tags["identity"] == identity
+    numbers = {metric.key: metric.value for metric in found[-1].metrics}  # and none of any training's step 0
+    assert {name.split("/")[0] for name in numbers} == {"headline"}
+    assert numbers["headline/forget.probability"] == runs.iloc[0]["metrics.headline/forget.probability"]
+    uri = f"models:/registry-blur_npo@{identity[:8]}"
+    assert f"registered as:   {uri}\n" in (finished / "first.log").read_text()
+    assert mlflow.pyfunc.load_model("models:/registry-blur_npo@newest").metadata.model_id == found[-1].model_id
+    model = mlflow.pyfunc.load_model(uri)
+    assert str(model.metadata.signature.inputs) == "[string (required)]"
+    assert model.input_example == ["What is the capital of France?"]
     answers = model.predict(["Where was Anouk Eskeland born?", "Who wrote Hamlet?"])
     assert len(answers) == 2
     assert all(isinstance(a, str) for a in answers)

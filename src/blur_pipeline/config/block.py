@@ -12,12 +12,6 @@ class Block(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def __str__(self) -> str:
-        """A digest: what MLflow shows for the whole block, beside its fields one by one; equal if they are."""
-        import hashlib
-
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
-
 
 def switched(*kinds: type[BaseModel]) -> BeforeValidator:
     """Drop the fields of the other kinds.

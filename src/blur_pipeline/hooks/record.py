@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
 
+from blur_pipeline.hooks.ending import METRICS, Ending
 from blur_pipeline.hooks.lineage import STAGES_SHOWN
 
 if TYPE_CHECKING:
-    import pandas as pd
     from kedro.framework.context import KedroContext
     from kedro.io import DataCatalog
     from kedro.pipeline import Pipeline
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from blur_pipeline.hooks.lineage import Lineage
     from blur_pipeline.lineage.manifest import Manifest
 
+MLFLOW_KNOWS = ("command", "started", "version", "pid")
+"""Facts that MLflow says of a run by itself, or under another name."""
 log = logging.getLogger(__name__)
 
 
@@ -55,29 +59,33 @@ class RunRecord:
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
         """Collect the facts; kedro-mlflow has opened the run already."""
-        from blur_pipeline.hooks.artefacts import command
         from blur_pipeline.lineage.provenance import facts
         from blur_pipeline.tracking.dead_runs import close_dead_runs
-        from blur_pipeline.tracking.results import identity_tags, log_parameters, name_run, set_tags
+        from blur_pipeline.tracking.experiment import introduce
+        from blur_pipeline.tracking.headline import not_yet
+        from blur_pipeline.tracking.results import log_identities, log_numbers, log_parameters
 
         _quiet_bars()
-        self.started, self.node_started = time.perf_counter(), {}
+        self.started, self.node_started, parameters = time.perf_counter(), {}, self.door.parameters
         self.record["facts"] |= {
             "started": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             "version": str(self.lineage.save_version),
-            "command": command(run_params),
+            **_commands(run_params),
             **facts(self.door.project),
         }
         self.record["group"] |= self.door.identities.group
         self.record |= {"attacks": self.door.identities.attacks, "place": self.door.identities.place}
         close_dead_runs()
-        name_run(self._name(pipeline))
-        log_parameters(self.door.parameters)
-        set_tags({**self.record["facts"], **identity_tags(self.door.identities)})
+        introduce(parameters.benchmark, parameters.comparison)
+        if pipeline.datasets() >= METRICS:
+            log_numbers(not_yet(parameters.comparison))
+        self._say_what_it_is(run_params, pipeline)
+        log_parameters(parameters)
+        log_identities(self.door.identities)
         for name, manifest in self.lineage.artefacts.found.items():
             if name not in self.lineage.left:
                 self._note(name, manifest)
-        self._log_found()
+        self._log_found(pipeline)
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -112,30 +120,22 @@ class RunRecord:
         artefacts = self.lineage.artefacts
         ours = pipeline.all_outputs() & artefacts.datasets.keys()
         tables = {n: self.catalog.load(n) for n in TABLES if n in ours}
-        registered = self._register() if {"unlearned_model", "unlearned.metrics"} <= ours else None
+        outcome, registered = Ending(self.door, artefacts, self.catalog, pipeline).tell()
         lines = {"registered as": registered} if registered else {}
         lines |= {**_mlflow_run(), "seconds": str(in_all)}
         if not self.lineage.artefacts.to_make():
             lines["made anew"] = "nothing; all was there already (fresh=true makes it again)"
         places = {n: artefacts.path(n) for n in PLACES if n in ours}
-        print_summary(places, tables, lines, self._left(), self._outcome(tables))
+        print_summary(places, tables, lines, self._left(), outcome)
 
-    @hook_impl
-    def on_pipeline_error(self) -> None:
-        """Say what a crash has cost."""
+    @hook_impl(tryfirst=True)
+    def on_pipeline_error(self, error: Exception) -> None:
+        """Say what a crash has cost; kedro-mlflow closes the run after this."""
+        from blur_pipeline.tracking.notes import failed, write_note
+
         log.info("What was finished is kept; the same command goes on from there.")
-
-    def _outcome(self, tables: dict[str, pd.DataFrame]) -> str | None:
-        from blur_pipeline.report.outcome import outcome
-        from blur_pipeline.tracking.results import set_tags
-
-        if "metrics_long" not in tables:
-            return None
-        parameters = self.door.parameters
-        limits = parameters.reporting.limit, parameters.reporting.residual_limit
-        found = outcome(tables["metrics_long"], parameters.comparison, *limits)
-        set_tags({"outcome": found.state, "outcome.reason": found.reason})
-        return str(found)
+        with suppress(Exception):  # a store that failed fails again: what is told then is the first failure
+            write_note(failed(error))
 
     def _left(self) -> list[dict[str, str]]:
         """Of the data, by now; artifacts that MLflow keeps on another machine are not measured."""
@@ -149,16 +149,6 @@ class RunRecord:
         if run is not None and "://" not in run.info.artifact_uri.removeprefix("file://"):
             folders["MLflow artifacts"] = Path(run.info.artifact_uri.removeprefix("file://"))
         return left_behind({name: artefacts.path(name) for name in artefacts.stage_of}, folders)
-
-    def _register(self) -> str | None:
-        from blur_pipeline.tracking.registration import register_model
-        from blur_pipeline.tracking.results import metrics_of
-
-        artefacts, parameters = self.lineage.artefacts, self.door.parameters
-        metrics = metrics_of("unlearned", self.catalog.load("unlearned.metrics"))
-        name = f"{self.door.identities.place}/{parameters.method}".replace("/", "-")
-        tokenizer = Path(self.catalog["tokenizer"]._get_load_path())
-        return register_model(artefacts.manifest("unlearned_model"), tokenizer, parameters, metrics, name)
 
     def _note(self, name: str, manifest: Manifest) -> None:
         """Keep what the report tells of a stage."""
@@ -180,29 +170,50 @@ class RunRecord:
             if shown in stages:
                 stages[shown] = stages.pop(shown)
         self.record["made_of"][STAGES_SHOWN[name]] = manifest.made_of["decided_by"]
-        set_tags({f"made_by.{name}": made.mlflow_run or "none"})
+        if name.endswith(("_model", ".metrics")):
+            set_tags({f"made_by.{name}": made.mlflow_run or "none"})
 
-    def _log_found(self) -> None:
-        """Results of earlier runs that this one stands on: its MLflow run tells the whole, like any other."""
+    def _log_found(self, pipeline: Pipeline) -> None:
+        """Results of earlier runs that this one stands on: its MLflow run tells the whole, like any other.
+
+        A comparison stands on none that it could call its own.
+        """
         from blur_pipeline.tracking.results import is_result, log_result
 
-        for name in sorted(self.lineage.artefacts.found):
+        for name in sorted(self.lineage.artefacts.found.keys() & pipeline.datasets()):
             if name not in self.lineage.left and is_result(name):
                 log_result(name, self.catalog.load(name))
 
-    def _name(self, pipeline: Pipeline) -> str:
-        parameters, made = self.door.parameters, pipeline.all_outputs()
-        if "unlearned_model" not in made:
-            seeds = f"seeds: {parameters.method} ×{len(set(parameters.unlearning.seeds))}"
-            known = {"campaign_table": f"campaign {Path(parameters.campaign.path).stem}"}
-            known |= {"leaderboard": "comparison", "seed_metrics": seeds, "target_model": "target"}
-            known["retrained_model"] = f"retrained, seed {parameters.models.seed}"
-            return next((name for output, name in known.items() if output in made), "evaluation")
-        seeds = {parameters.curation.seed, parameters.models.seed, parameters.unlearning.seed}
-        name = f"{parameters.method}, seed {parameters.unlearning.seed}"
-        if len(seeds) > 1:
-            name += f" (data {parameters.curation.seed}, target {parameters.models.seed})"
-        return name if self.lineage.left else f"{name}: all found"
+    def _say_what_it_is(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
+        """Its name and tags."""
+        from blur_pipeline.tracking.naming import run_name
+        from blur_pipeline.tracking.results import set_tags
+
+        made, said = pipeline.all_outputs(), list(run_params.get("pipeline_names") or [])
+        name = run_name(self.door.parameters, run_params.get("runtime_params") or {}, made, said)
+        found = "unlearned_model" in made and not self.lineage.left
+        facts = {what: fact for what, fact in self.record["facts"].items() if what not in MLFLOW_KNOWS}
+        commit, _, changed = facts["git commit"].partition(" ")
+        tags = {
+            "mlflow.runName": f"{name}: all found" if found else name,
+            "kedro_command": self.record["facts"]["command"],
+        }
+        if pipeline.datasets() >= METRICS:
+            tags["outcome"] = "not measured yet"  # the tag that comes first is shown first
+        if commit != "none":
+            tags |= {"mlflow.source.git.commit": commit, "mlflow.source.git.dirty": str(bool(changed)).lower()}
+        set_tags(tags | facts)
+
+
+def _commands(run_params: dict[str, Any]) -> dict[str, str]:
+    """As it was typed; and what does this run alone, where that is another: it may be one of several of a command."""
+    from blur_pipeline.hooks.artefacts import command
+    from blur_pipeline.lineage.provenance import alike, typed
+
+    alone, given = command(run_params), typed(sys.argv)
+    if given is None or alike(given, alone):
+        return {"command": given or alone}
+    return {"command": given, "by hand": alone}
 
 
 def _mlflow_run() -> dict[str, str]:

@@ -6,11 +6,13 @@ import functools
 import os
 import platform
 import re
+import shlex
 import socket
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
+PROGRAMS = ("kedro", "blur_pipeline")
 LIBRARIES = ("torch", "transformers", "peft", "datasets", "kedro", "mlflow")
 
 
@@ -31,6 +33,22 @@ def facts(project: Path) -> dict[str, str]:
 def without_password(uri: str) -> str:
     """An address as it may be shown and kept: ``https://me:secret@host/x`` becomes ``https://…@host/x``."""
     return re.sub(r"//[^/@]*@", "//…@", uri)
+
+
+def typed(words: list[str]) -> str | None:
+    """The command as it was given, from ``sys.argv``; None where it was none of ours, as in a notebook."""
+    program = Path(words[0])
+    as_module = program.name == "__main__.py"
+    name = f"python -m {program.parent.name}" if as_module else program.name  # Kedro's own module says it so itself
+    if name.removeprefix("python -m ") not in PROGRAMS:
+        return None
+    return without_password(f"{name} {shlex.join(words[1:])}")
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two commands say the same, in whatever order."""
+    said = (re.sub(r"^.*? run\b", "", command).replace("'", "") for command in (one, other))
+    return len({tuple(sorted(re.split(r"[\s,=]+", words))) for words in said}) == 1
 
 
 def git_commit(project: Path) -> str:

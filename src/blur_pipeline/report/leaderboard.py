@@ -112,6 +112,18 @@ def place(row: pd.Series) -> str:
     return {RANKED: f"{row['rank']}", FEW: f"({row['rank']})"}.get(row["standing"], row["standing"])
 
 
+def first_place(table: pd.DataFrame) -> str:
+    """Who is nearest to a model that never knew, in a sentence."""
+    ranked = table[table["standing"].isin([RANKED, FEW])]
+    if ranked.empty:
+        return f"None of {len(table)} configuration(s) has a rank: each is wrecked, or a measure is absent."
+    first = ranked.iloc[0]
+    return (
+        f"Of {len(table)} configuration(s) {_label(first)} is nearest to a model that never knew: distance "
+        f"{first[DISTANCE]:.3f}, utility kept {first[UTILITY]:.0%}, {first['seeds']} seed(s)."
+    )
+
+
 def readable(table: pd.DataFrame, shown: list[str]) -> pd.DataFrame:
     """The leaderboard for reading: one cell a metric. Metrics that no configuration has are left out."""
     names = [name for name in dict.fromkeys([DISTANCE, UTILITY, RESIDUAL, *shown]) if table[name].notna().any()]

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from blur_pipeline.config.flat import flatten
+from blur_pipeline.config.flat import leaves
 from blur_pipeline.corpus.summary import summary_table
 from blur_pipeline.report import markdown
 from blur_pipeline.report.definitions import ARROWS, SECTIONS, Definition, definition, glossary, of_column, section
@@ -50,8 +50,8 @@ class Findings:
         """What the templates read."""
         return {
             "title": self.title,
-            "parameters": flatten(self.parameters),
-            "method": flatten(self.method),
+            "parameters": leaves(self.parameters),
+            "method": leaves(self.method),
             "curation": self.curation,
             "curation_rows": _records(summary_table(self.curation)),
             "stages": _records(_stages(self.record["stages"])),

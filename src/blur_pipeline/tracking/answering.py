@@ -3,6 +3,9 @@
 It imports nothing of this project, so that an auditor can load the model with mlflow and transformers alone.
 """
 
+import json
+from pathlib import Path
+
 import mlflow
 from mlflow.pyfunc import PythonModel
 
@@ -11,13 +14,13 @@ class AnsweringModel(PythonModel):
     """Answers questions greedily, in the prompt format the model was trained with."""
 
     def load_context(self, context):
-        """Load weights and tokenizer from the artifacts, or the weights from where they are referred to."""
+        """Load weights and tokenizer from the artifacts, or the weights from where the settings refer to."""
         from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-        self.prompt = context.model_config["prompt"]
-        self.max_new_tokens = context.model_config["max_new_tokens"]
+        settings = json.loads(Path(context.artifacts["settings"]).read_text())
+        self.prompt, self.max_new_tokens = settings["prompt"], settings["max_new_tokens"]
         self.tokenizer = AutoTokenizer.from_pretrained(context.artifacts["tokenizer"])
-        weights = context.artifacts.get("weights") or context.model_config["weights"]
+        weights = context.artifacts.get("weights") or settings["weights"]
         self.model = AutoModelForCausalLM.from_pretrained(weights, use_safetensors=True).eval()
         self.model.generation_config = GenerationConfig()  # greedy, as it was measured, whatever the folder says
 

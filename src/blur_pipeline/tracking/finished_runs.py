@@ -48,7 +48,7 @@ def finished_runs(benchmark: str, group: dict[str, str], attacks: str) -> tuple[
 
 
 def _differs(run: Any, group: dict[str, str]) -> str:
-    return ", ".join(name for name in GROUP if run.data.tags[f"group.{name}"] != group[name])
+    return ", ".join(name for name in GROUP if run.data.tags[_tag(name)] != group[name])
 
 
 def _other(run: Any, differs: str) -> tuple[str, str, int, str]:
@@ -71,6 +71,11 @@ def _attacked(run: Any, attacks: str) -> bool:
 def _comparable(table: pd.DataFrame, run: Any, attacks: str) -> pd.DataFrame:
     """Without what other attacks have found."""
     return table if _attacked(run, attacks) else table[~table["metric"].str.startswith("stress.")]
+
+
+def _tag(name: str) -> str:
+    """Where a run says what it is of: the evaluation is no stage of its own."""
+    return "group.evaluation" if name == "evaluation" else f"identity.{name}"
 
 
 def _runs(benchmark: str) -> list[Any]:

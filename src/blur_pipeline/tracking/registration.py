@@ -2,82 +2,129 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blur_pipeline.lineage.content import address_of
+from blur_pipeline.lineage.identities import SHORT
 from blur_pipeline.lineage.manifest import NAME as MANIFEST
+from blur_pipeline.tracking.notes import NOTE, fitted
 
 if TYPE_CHECKING:
     from blur_pipeline.config.parameters import Parameters
     from blur_pipeline.lineage.manifest import Manifest
 
-NAME = "unlearned_model"
 LIBRARIES = ("mlflow", "torch", "transformers", "safetensors")
+EXAMPLE = ["What is the capital of France?"]
+"""Nothing that is to be forgotten: it goes wherever the model goes."""
+NEWEST = "newest"
+NO_STEP = -1  # MLflow would take the metrics of step 0 for the model's, the first losses of other trainings among them
 
 
-def register_model(
-    model: Manifest, tokenizer: Path, parameters: Parameters, metrics: dict[str, float], registered: str
-) -> str | None:
-    """Log a pyfunc model that answers questions, as a version of the registered model ``registered``; its URI.
+class Registered:
+    """The unlearned model in MLflow's registry, under two aliases: its identity's digits and ``newest``."""
 
-    ``mlflow.pyfunc.load_model`` needs nothing of this project. ``reporting.register_model``: ``copy`` stores the
-    weights in MLflow, ``reference`` their place in the catalog, ``none`` does nothing. A model of this identity and
-    version that MLflow has already is not logged twice; ``metrics`` are linked to it.
-    """
+    def __init__(self, name: str, model: Manifest, parameters: Parameters) -> None:
+        """``name`` is that of the registered model."""
+        self.name, self.model, self.parameters = name, model, parameters
+        self.same = {"identity": model.identity, "version": model.version}
+
+    @property
+    def uri(self) -> str:
+        """It loads this model, whatever is registered later."""
+        return f"models:/{self.name}@{self.model.identity[:SHORT]}"
+
+    def register(self, tokenizer: Path, note: str, tags: dict[str, str]) -> str | None:
+        """Log a pyfunc model that answers questions, as a version with ``note`` and ``tags``; its id if it is new.
+
+        ``mlflow.pyfunc.load_model`` needs nothing of this project. ``reporting.register_model``: ``copy`` stores the
+        weights in MLflow, ``reference`` their place in the catalog. A model of this identity and version that MLflow
+        has already is not logged twice.
+        """
+        known = self._known()
+        logged = known or self._log(tokenizer, note)
+        self._version(f"models:/{logged}", note, tags)
+        return None if known else logged
+
+    def _known(self) -> str | None:
+        import mlflow
+
+        found = mlflow.search_logged_models(
+            experiment_ids=[mlflow.active_run().info.experiment_id],
+            filter_string=f"tags.identity = '{self.model.identity}' AND tags.version = '{self.model.version}'",
+            output_format="list",
+        )
+        whole = [m for m in found if m.status == "READY"]  # another status: a run was killed while it was copied
+        return whole[0].model_id if whole else None
+
+    def _log(self, tokenizer: Path, note: str) -> str:
+        import mlflow
+
+        folder = address_of(Path(self.model.path)) or self.model.path  # a model may stay where it is
+        weights, parameters = str(Path(folder).resolve()), self.parameters
+        copied = parameters.reporting.register_model == "copy"
+        with tempfile.TemporaryDirectory() as folder:
+            # Settings are an artifact: as MLflow's model_config they would be parameters of the run.
+            settings = Path(folder, "settings.json")
+            settings.write_text(json.dumps(self._settings(None if copied else weights)))
+            artifacts = {"tokenizer": str(tokenizer), "settings": str(settings)}
+            info = mlflow.pyfunc.log_model(
+                name=self.model.name,
+                python_model=str(Path(__file__).with_name("answering.py")),
+                artifacts=artifacts | ({"weights": weights} if copied else {}),
+                pip_requirements=[f"{name}=={version(name)}" for name in LIBRARIES],
+                metadata={"method": parameters.method, "benchmark": parameters.benchmark, "weights": weights},
+                tags=self.same | {NOTE: fitted(note)},
+                step=NO_STEP,
+            )
+            _add_example(info.model_id, Path(folder))
+        return info.model_id
+
+    def _settings(self, weights: str | None) -> dict[str, Any]:
+        prompt, longest = self.parameters.curation.prompt, self.parameters.evaluation.max_new_tokens
+        return {"prompt": prompt.model_dump(), "max_new_tokens": longest, "weights": weights}
+
+    def _version(self, uri: str, note: str, tags: dict[str, str]) -> None:
+        """The version of this identity and version, or a new one, with today's outcome."""
+        import mlflow
+
+        client = mlflow.MlflowClient()
+        manifest = {"manifest": str(Path(self.model.path).with_name(MANIFEST))}
+        versions = client.search_model_versions(f"name = '{self.name}'")
+        same = [v for v in versions if self.same.items() <= v.tags.items()]
+        all_tags = tags | self.same | manifest
+        number = (same[0] if same else mlflow.register_model(uri, self.name, tags=all_tags)).version
+        for name, value in tags.items():
+            client.set_model_version_tag(self.name, number, name, value)
+        if note:
+            client.update_model_version(self.name, number, fitted(note))
+        for alias in (self.model.identity[:SHORT], NEWEST):
+            client.set_registered_model_alias(self.name, alias, number)
+        if not client.get_registered_model(self.name).description:
+            client.update_registered_model(self.name, self._description())
+
+    def _description(self) -> str:
+        parameters = self.parameters
+        return (
+            f"What {parameters.method} made forget on the benchmark {parameters.benchmark}. Aliases: `{NEWEST}`, and "
+            "for each model the first digits of its identity.\n\n"
+            f'```python\nmlflow.pyfunc.load_model("models:/{self.name}@{NEWEST}").predict({json.dumps(EXAMPLE)})\n```'
+        )
+
+
+def _add_example(model_id: str, folder: Path) -> None:
+    """The input example, after the rest: given together with it, MLflow would load the weights twice to try it."""
     import mlflow
+    from mlflow.models import Model
+    from mlflow.models.utils import _save_example
 
-    run, how = mlflow.active_run(), parameters.reporting.register_model
-    if how == "none" or not run:
-        return None
-    same = {"identity": model.identity, "version": model.version}
-    logged = mlflow.search_logged_models(
-        experiment_ids=[run.info.experiment_id],
-        filter_string=f"tags.identity = '{model.identity}' AND tags.version = '{model.version}'",
-        output_format="list",
-    )
-    known = [m for m in logged if m.status == "READY"]  # another status: a run was killed while it was copied
-    if known:
-        _version(registered, known[0].model_uri, same | {"manifest": str(Path(model.path).with_name(MANIFEST))})
-        _link(known[0].model_id, metrics)
-        return known[0].model_uri
-    weights = str(Path(address_of(Path(model.path)) or model.path).resolve())  # of a model that stays where it is
-    config = {
-        "prompt": parameters.curation.prompt.model_dump(),
-        "max_new_tokens": parameters.evaluation.max_new_tokens,
-    }
-    artifacts = {"tokenizer": str(tokenizer)}
-    if how == "copy":
-        artifacts["weights"] = weights
-    else:
-        config["weights"] = weights
-    info = mlflow.pyfunc.log_model(
-        name=NAME,
-        python_model=str(Path(__file__).with_name("answering.py")),
-        artifacts=artifacts,
-        model_config=config,
-        pip_requirements=[f"{name}=={version(name)}" for name in LIBRARIES],
-        metadata={"method": parameters.method, "benchmark": parameters.benchmark, "weights": weights},
-        tags=same,
-    )
-    _version(registered, info.model_uri, same | {"manifest": str(Path(model.path).with_name(MANIFEST))})
-    _link(info.model_id, metrics)
-    return info.model_uri
-
-
-def _version(registered: str, uri: str, tags: dict[str, str]) -> None:
-    """A version of the registered model, unless it has one of this identity and version."""
-    import mlflow
-
-    client = mlflow.MlflowClient()
-    versions = client.search_model_versions(f"name = '{registered}'")
-    if not any(tags.items() <= version.tags.items() for version in versions):
-        mlflow.register_model(uri, registered, tags=tags)
-
-
-def _link(model_id: str, metrics: dict[str, float]) -> None:
-    import mlflow
-
-    if metrics:
-        mlflow.log_metrics(metrics, model_id=model_id)
+    uri = f"models:/{model_id}"
+    there = Path(folder, "example")
+    there.mkdir()
+    model = Model.load(uri)
+    _save_example(model, EXAMPLE, str(there))
+    model.save(there / "MLmodel")
+    mlflow.MlflowClient().log_model_artifacts(model_id, str(there))

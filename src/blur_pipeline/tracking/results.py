@@ -1,14 +1,17 @@
-"""What MLflow keeps of a run: parameters, identities, data sets, metrics, figures and reports."""
+"""What MLflow keeps of a run: parameters, identities, metrics, figures and reports."""
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blur_pipeline.config.flat import flatten
+from blur_pipeline.config.flat import leaves
+from blur_pipeline.lineage.identities import GROUP
 from blur_pipeline.lineage.stages import MODELS
 from blur_pipeline.report.pages import figure_page
+from blur_pipeline.tracking.data_sets import log_data_sets
 from blur_pipeline.tracking.stress import log_headline
 
 if TYPE_CHECKING:
@@ -16,34 +19,49 @@ if TYPE_CHECKING:
     from blur_pipeline.lineage.identities import Identities
 
 MAX_VALUE = 6000  # MLflow refuses longer parameter values
-MAX_DIGEST = 36  # and longer digests of data sets
 METRICS_ARTIFACT = "metrics.json"  # every aggregate of every model with its interval
-ARTIFACTS = {"report_html": "report.html", "report_markdown": "summary.md"}
+TEXTS = {
+    "report_html": "report.html",
+    "report_markdown": "summary.md",
+    "leaderboard_html": "leaderboard.html",
+    "leaderboard_markdown": "leaderboard.md",
+    "campaign_html": "campaign.html",
+    "campaign_markdown": "campaign.md",
+    "campaign_settings": "settings.yml",
+}
+"""Datasets that are artifacts as they are."""
+TAGGED = (*GROUP[:3], "unlearned", "report", "seeds")
+"""Stages whose identities are tags: by them runs are found and compared."""
 
 
 def log_parameters(parameters: Parameters) -> None:
-    """Every parameter of the run by its dotted name; of the methods, the one in use."""
+    """Every parameter of the run."""
+    import mlflow
+
+    if mlflow.active_run():
+        mlflow.log_params(parameters_by_name(parameters))
+
+
+def parameters_by_name(parameters: Parameters) -> dict[str, str]:
+    """Each by its dotted name, no block as a whole; of the methods, the one in use."""
+    tree = parameters.model_dump(exclude={"unlearning": True, "reporting": {"published"}})
+    tree["unlearning"] = parameters.unlearning.choices() | {"seed": parameters.unlearning.seed}
+    return {name: str(value)[:MAX_VALUE] for name, value in leaves(tree).items()}
+
+
+def log_identities(identities: Identities) -> None:
+    """Every stage's identity as an artifact, and as tags those that say with which runs this one compares.
+
+    ``group.evaluation`` is how it was measured, ``configuration`` the unlearned model's identity without its seed.
+    """
     import mlflow
 
     if not mlflow.active_run():
         return
-    tree = parameters.model_dump(exclude={"unlearning": True, "reporting": {"published"}})
-    unlearning = parameters.unlearning
-    tree["unlearning"] = unlearning.choices() | {"method": unlearning.method, "seed": unlearning.seed}
-    flat = {name: str(value)[:MAX_VALUE] for name, value in flatten(tree).items()}
-    mlflow.log_params(flat)
-
-
-def identity_tags(identities: Identities) -> dict[str, str]:
-    """Each stage's identity, the group within which runs may be ranked, and the configuration: without its seed."""
-    tags = {f"identity.{stage}": identities[stage].sha256 for stage in identities}
-    tags |= {f"group.{name}": sha256 for name, sha256 in identities.group.items()}
-    return tags | {"configuration": identities.recipe, "attacks": identities.attacks}
-
-
-def name_run(name: str) -> None:
-    """How the run is called in MLflow's lists."""
-    set_tags({"mlflow.runName": name})
+    mlflow.log_dict({stage: identities[stage].sha256 for stage in identities}, "identities.json")
+    tags = {f"identity.{stage}": identities[stage].sha256 for stage in TAGGED}
+    compared = {"group.evaluation": identities.group["evaluation"], "configuration": identities.recipe}
+    set_tags(tags | compared | {"attacks": identities.attacks})
 
 
 def set_tags(tags: dict[str, str]) -> None:
@@ -65,7 +83,7 @@ def log_folder(folder: Path, name: str) -> None:
 def is_result(dataset_name: str) -> bool:
     """Whether ``log_result`` does something with this dataset."""
     model, _, kind = dataset_name.partition(".")
-    single = {*ARTIFACTS, "metrics_long", "seed_table", "stress_metrics", "curation_report", "questions_report"}
+    single = {*TEXTS, "metrics_long", "seed_table", "stress_metrics", "curation_report", "questions_report"}
     return dataset_name in single or (model in MODELS and kind == "metrics") or dataset_name.endswith("_figure")
 
 
@@ -76,45 +94,42 @@ def log_result(dataset_name: str, data: Any) -> None:
     if not mlflow.active_run() or not is_result(dataset_name):
         return
     if dataset_name.endswith(".metrics"):
-        mlflow.log_metrics(metrics_of(dataset_name.removesuffix(".metrics"), data))
+        log_numbers(_by_name(dataset_name.removesuffix("metrics").replace(".", "/"), data, "value"))
     elif dataset_name.endswith("_figure"):
         if data.data:  # or nothing was drawn
             mlflow.log_text(figure_page(data), f"figures/{dataset_name.removesuffix('_figure')}.html")
     elif dataset_name == "stress_metrics":
         log_headline(data)
-    elif dataset_name in ARTIFACTS:
-        mlflow.log_text(data, ARTIFACTS[dataset_name])
+    elif dataset_name in TEXTS:
+        mlflow.log_text(data, TEXTS[dataset_name])
     elif dataset_name == "seed_table":
-        mlflow.log_metrics({f"over_seeds/{row.metric}": row.mean for row in data.itertuples() if row.mean == row.mean})
+        log_numbers(_by_name("over_seeds/", data, "mean"))
+        mlflow.log_text(data.to_csv(index=False), "seed_table.csv")
     elif dataset_name == "metrics_long":
         mlflow.log_text(data.to_json(orient="records"), METRICS_ARTIFACT)
     else:
         mlflow.log_dict(data, f"{dataset_name}.json")
-        _log_inputs(data["sources"])
+        log_data_sets(data["sources"])
 
 
-def metrics_of(model: str, table: Any) -> dict[str, float]:
-    """``model/metric`` → value, of those that are numbers."""
-    values = {f"{model}/{row.metric}": row.value for row in table.itertuples()}
-    return {name: value for name, value in values.items() if math.isfinite(value)}
+def log_numbers(values: dict[str, float], model_id: str | None = None) -> None:
+    """Metrics by their names, and of a model that was logged; nothing without any."""
+    import mlflow
+
+    if mlflow.active_run() and values:
+        mlflow.log_metrics(values, model_id=model_id)
 
 
 def log_seconds(seconds: dict[str, float], in_all: float) -> None:
-    """How long each node took, as ``seconds/node``."""
+    """How long the run took, and as an artifact how long each node."""
     import mlflow
 
     if mlflow.active_run():
-        mlflow.log_metrics({f"seconds/{name}": value for name, value in {**seconds, "in_all": in_all}.items()})
+        mlflow.log_metric("seconds/in_all", in_all)
+        mlflow.log_text(json.dumps(seconds, indent=1), "seconds.json")
 
 
-def _log_inputs(sources: list[dict[str, Any]]) -> None:
-    """Each source as one of the run's data sets: its set as context, its SHA-256 as digest."""
-    import mlflow
-    from mlflow.data.code_dataset_source import CodeDatasetSource
-    from mlflow.data.meta_dataset import MetaDataset
-
-    for entry in sources:
-        source = CodeDatasetSource({"source": entry["source"], "sha256": entry["sha256"], "rows": str(entry["rows"])})
-        # Under its set's name: read for two sets it would be one data set to MLflow, with the context of the first.
-        name = f"{entry['set']}: {Path(entry['source']).name}"
-        mlflow.log_input(MetaDataset(source, name=name, digest=entry["sha256"][:MAX_DIGEST]), context=entry["set"])
+def _by_name(prefix: str, table: Any, column: str) -> dict[str, float]:
+    """Those that are numbers."""
+    values = {f"{prefix}{name}": value for name, value in zip(table["metric"], table[column], strict=True)}
+    return {name: value for name, value in values.items() if math.isfinite(value)}
