@@ -10,7 +10,7 @@ import pytest
 
 from blur_pipeline.metrics.membership import ATTACKS
 from tests.end_to_end.commands import kedro
-from tests.end_to_end.conftest import SMALL, newest
+from tests.end_to_end.conftest import REGISTERED, newest
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +34,10 @@ def test_the_summary_says_where_everything_is(finished):
 def test_each_node_is_one_line_with_its_duration(finished):
     lines = (finished / "first.log").read_text().splitlines()
     assert lines[0] == "Looking at parameters, inputs and what is there already."
-    assert "To do: 53 of 53 nodes." in lines
-    nodes = [found for line in lines if (found := re.match(r" *(\d+)/53 (\S+) +[\d.]+ s(?:  .* left)?$", line))]
-    assert [int(found[1]) for found in nodes] == list(range(1, 54))
-    assert len({found[2] for found in nodes}) == 53
+    assert "To do: 61 of 61 nodes." in lines
+    nodes = [found for line in lines if (found := re.match(r" *(\d+)/61 (\S+) +[\d.]+ s(?:  .* left)?$", line))]
+    assert [int(found[1]) for found in nodes] == list(range(1, 62))
+    assert len({found[2] for found in nodes}) == 61
     assert any("left" in line for line in lines if "unlearning.unlearn" in line)  # the trainings told how fast it goes
     assert not any("Completed" in line or "INFO" in line for line in lines)
 
@@ -111,7 +111,7 @@ def test_where_nothing_was_attacked_nothing_is_said_of_it(runs, finished):
 @pytest.mark.parametrize(("place", "method", "typed"), [(0, "blur_npo", "python -m kedro"), (1, "npo", "kedro")])
 def test_a_run_is_told_in_mlflow_as_its_users_look_at_it(finished, runs, place, method, typed):
     run = runs.iloc[place]
-    command = f"{typed} run --params {SMALL}{',method=npo' if method == 'npo' else ''}"
+    command = f"{typed} run --params {REGISTERED}{',method=npo' if method == 'npo' else ''}"
     assert run["tags.kedro_command"] == command
     assert command in newest(finished, "report.html", f"08_reporting/registry/{method}-*/*").read_text()
     assert run["tags.mlflow.runName"].startswith(f"{method}, seed 0, unlearning.schedule.epochs 2")
@@ -157,7 +157,7 @@ def test_the_registered_model_answers(finished, runs):
     assert {name.split("/")[0] for name in numbers} == {"headline"}
     assert numbers["headline/forget.probability"] == runs.iloc[0]["metrics.headline/forget.probability"]
     uri = f"models:/registry-blur_npo@{identity[:8]}"
-    assert f"registered as:   {uri}\n" in (finished / "first.log").read_text()
+    assert f"registered as:    {uri}\n" in (finished / "first.log").read_text()
     assert mlflow.pyfunc.load_model("models:/registry-blur_npo@newest").metadata.model_id == found[-1].model_id
     model = mlflow.pyfunc.load_model(uri)
     assert str(model.metadata.signature.inputs) == "[string (required)]"

@@ -34,7 +34,8 @@ def store(tmp_path_factory):
 def finished(model: str, residual: float, attacks: str | None) -> str:
     """A run as ``kedro run`` leaves it; ``attacks`` None: of a time before there were any."""
     with mlflow.start_run() as run:
-        tags = {f"group.{name}": "same" for name in GROUP} | {"configuration": model, "identity.unlearned": model}
+        same = {f"{'group' if name == 'evaluation' else 'identity'}.{name}": "same" for name in GROUP}
+        tags = same | {"configuration": model, "identity.unlearned": model}
         mlflow.set_tags(tags | {"identity.target": "one"} | ({} if attacks is None else {"attacks": attacks}))
         mlflow.log_params({"method": model, "unlearning.seed": 0})
         mlflow.log_metric("unlearned/forget.probability", 0.2)
