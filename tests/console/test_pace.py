@@ -3,41 +3,59 @@
 import pytest
 
 from blur_pipeline.console.pace import TYPICAL, Pace
+from blur_pipeline.pipeline_registry import register_pipelines
 
-NODES = ["curation.clean_rows", "models_to_compare.obtain_target_model", "unlearning.unlearn"]
-EARLIER = {"models_to_compare.obtain_target_model": 40.0, "unlearning.unlearn": 20.0}
+TARGET, UNLEARN = "models_to_compare.obtain_target_model", "unlearning.unlearn"
+NODES = ["curation.clean_rows", TARGET, UNLEARN]
+EARLIER = {TARGET: 40.0, UNLEARN: 20.0}
 
 
 def test_earlier_runs_say_it_from_the_start():
     pace = Pace(NODES, EARLIER)
     assert pace.left() == 60
     pace.done("curation.clean_rows", 3.0)  # took no time to speak of before, and says nothing of the others
-    assert pace.left("models_to_compare.obtain_target_model", since=10) == 30 + 20
+    assert pace.left(TARGET, since=10) == 30 + 20
 
 
 def test_a_run_that_goes_half_as_fast_takes_twice_as_long():
     pace = Pace(NODES, EARLIER)
-    pace.done("models_to_compare.obtain_target_model", 80.0)
+    pace.done(TARGET, 80.0)
     assert pace.left() == 40
-    assert pace.left("unlearning.unlearn", since=10) == 30
-    assert pace.left("unlearning.unlearn", since=100) == 0  # rather than less than nothing
+    assert pace.left(UNLEARN, since=10) == 30
+    assert pace.left(UNLEARN, since=100) == 0  # rather than less than nothing
 
 
 def test_what_a_training_says_of_itself_is_believed_and_tells_of_the_rest():
     pace = Pace(NODES, EARLIER)
-    assert pace.left("models_to_compare.obtain_target_model", since=10, own=10) == 10 + 0.5 * 20
+    assert pace.left(TARGET, since=10, own=10) == 10 + 0.5 * 20
 
 
 def test_where_nothing_was_done_before_nobody_knows_until_a_training_runs():
     pace = Pace(NODES, {})
     assert pace.left() is None
     assert pace.left("curation.clean_rows", since=2) is None
+    assert pace.left(TARGET, since=60) is None
     slow = 10 * TYPICAL["obtain_target_model"]
-    left = pace.left("models_to_compare.obtain_target_model", since=slow / 4, own=slow * 3 / 4)
+    left = pace.left(TARGET, since=slow / 4, own=slow * 3 / 4)
     assert left == pytest.approx(slow * 3 / 4 + 10 * TYPICAL["unlearn"])
-    pace.done("models_to_compare.obtain_target_model", slow)
+    pace.done(TARGET, slow)
     assert pace.left() == pytest.approx(10 * TYPICAL["unlearn"])
+
+
+def test_the_same_node_of_another_model_takes_as_long():
+    """Of the first model answers took 500 s, whatever share they have elsewhere."""
+    nodes = [f"evaluation_of_{model}.answer_questions" for model in ("retrained", "target", "unlearned")]
+    pace = Pace(nodes, {})
+    assert pace.left() is None
+    pace.done(nodes[0], 500.0)
+    assert pace.left() == 1000
+    assert pace.left(nodes[1], since=100) == 400 + 500
 
 
 def test_a_run_without_long_nodes_is_over_soon():
     assert Pace(["reporting.draw_trade_off"], {}).left() == 0
+
+
+def test_every_node_that_is_named_exists():
+    there = {node.name.rpartition(".")[2] for node in register_pipelines()["__default__"].nodes}
+    assert there >= TYPICAL.keys()

@@ -26,7 +26,7 @@ def compared(finished, tmp_path_factory) -> Path:
     done = kedro(project, "run", "--pipelines", "comparison", "--params", SMALL)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "leaderboard:" in done.stdout
-    assert re.search(r"^ +\S+ +blur_npo .*\n +3 seeds ", done.stdout, re.MULTILINE)
+    assert re.search(r"^ +[\w() ]+ blur_npo .*\n +3 seeds ", done.stdout, re.MULTILINE)
     return project
 
 

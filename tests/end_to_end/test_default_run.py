@@ -34,10 +34,11 @@ def test_the_summary_says_where_everything_is(finished):
 def test_each_node_is_one_line_with_its_duration(finished):
     lines = (finished / "first.log").read_text().splitlines()
     assert lines[0] == "Looking at parameters, inputs and what is there already."
-    assert "To do: 61 of 61 nodes." in lines
-    nodes = [found for line in lines if (found := re.match(r" *(\d+)/61 (\S+) +[\d.]+ s(?:  .* left)?$", line))]
-    assert [int(found[1]) for found in nodes] == list(range(1, 62))
-    assert len({found[2] for found in nodes}) == 61
+    [all_of_them] = [found[1] for line in lines if (found := re.fullmatch(r"To do: (\d+) of \1 nodes\.", line))]
+    ended = re.compile(rf" *(\d+)/{all_of_them} (\S+) +[\d.]+ s(?:  .* left)?")
+    nodes = [found for line in lines if (found := ended.fullmatch(line))]
+    assert [int(found[1]) for found in nodes] == list(range(1, int(all_of_them) + 1))
+    assert len({found[2] for found in nodes}) == int(all_of_them) > 50
     assert any("left" in line for line in lines if "unlearning.unlearn" in line)  # the trainings told how fast it goes
     assert not any("Completed" in line or "INFO" in line for line in lines)
 

@@ -1,6 +1,7 @@
 """Kedro's own options, the packaged project and kedro-viz's run status, as their users know them."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -9,9 +10,12 @@ from pathlib import Path
 import mlflow
 import pytest
 
+from blur_pipeline.pipeline_registry import register_pipelines
 from tests.conftest import PROJECT
 from tests.end_to_end.commands import environment, kedro, ran
 from tests.end_to_end.conftest import SMALL, copy_project, newest, versions
+
+NODES = len(register_pipelines()["__default__"].nodes)
 
 
 @pytest.fixture(scope="module")
@@ -88,13 +92,13 @@ def test_a_dry_run_says_what_a_run_would_make_and_makes_nothing(project):
     rows = {line.split()[0]: line.split() for line in said.splitlines() if line.startswith("  ")}
     assert [rows[stage][1] for stage in ("data", "target", "unlearned", "report")] == ["found", "found", "make", "make"]
     assert rows["unlearned"][2].startswith("simnpo-")
-    assert "of 53 nodes (unlearn 4 epochs)." in said
+    assert f"of {NODES} nodes (unlearn 4 epochs)." in said
     assert "as these nodes took in earlier runs here" in said
     assert "are free." in said
     ran(kedro(project, "run", "--params", params))
     assert newest(project, "unlearned_model").parents[2].name == rows["unlearned"][2]
     again = ran(kedro(project, "run", "--dry-run", "--params", params))
-    assert "To do: none of 53 nodes." in again
+    assert f"To do: none of {NODES} nodes." in again
     assert "make " not in again
 
 
@@ -104,8 +108,8 @@ def test_a_dry_run_of_seeds_counts_what_they_share_once(tmp_path):
     params = f"{SMALL},unlearning.seeds=1 2"
     said = ran(kedro(project, "run", "--dry-run", "--pipelines", "seeds", "--params", params))
     first, second = said.split("Seed 2:")
-    assert "To do: 53 of 53 nodes" in first
-    assert "To do: 16 of 53 nodes" in second
+    assert f"To do: {NODES} of {NODES} nodes" in first
+    assert int(re.search(rf"To do: (\d+) of {NODES} nodes", second)[1]) < NODES / 2
     assert "nobody knows: nothing like" in said
     assert files(project) == before
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 TYPICAL: dict[str, float] = {
-    "prepare_base_model": 1.0,
-    "obtain_target_model": 17.0,
-    "obtain_retrained_model": 15.0,
-    "unlearn": 15.0,
-    "answer_questions": 3.0,
-    "score_tokens": 3.0,
-    "score_gradients": 2.0,
-    "score_fluency": 1.0,
-    "measure_examples": 1.0,
-    "summarise_metrics": 1.0,
+    "obtain_target_model": 25.0,
+    "obtain_retrained_model": 23.0,
+    "unlearn": 4.0,
+    "attack_target_model": 3.0,
+    "attack_retrained_model": 3.0,
+    "attack_unlearned_model": 3.0,
+    "answer_questions": 0.3,
+    "score_tokens": 0.5,
+    "score_gradients": 0.5,
+    "score_fluency": 0.2,
+    "measure_examples": 0.3,
 }
 """Seconds of the nodes that take any, in the embedded default on two cores; their shares, where no run was done."""
-EVIDENCE = 5.0
+EVIDENCE = 3.0
 """Seconds that a node must be expected to take for its own to say how fast this run goes: in shorter ones imports and
 disks count for more than the work."""
 
@@ -28,14 +30,16 @@ class Pace:
     def __init__(self, nodes: Sequence[str], earlier: Mapping[str, float]) -> None:
         self.earlier = earlier
         self.left_over = list(nodes)
+        self.sisters: dict[str, float] = {}
         self.expected_so_far = self.took_so_far = 0.0
 
     def done(self, node: str, seconds: float) -> None:
         """A node has ended."""
         if node in self.left_over:
             self.left_over.remove(node)
-        if self._expected(node) >= EVIDENCE:
-            self.expected_so_far += self._expected(node)
+        self.sisters[_of_any_model(node)] = seconds
+        if self._before(node) >= EVIDENCE:
+            self.expected_so_far += self._before(node)
             self.took_so_far += seconds
 
     def left(self, node: str | None = None, since: float = 0.0, own: float | None = None) -> float | None:
@@ -43,28 +47,39 @@ class Pace:
 
         ``own`` is what the node itself says it still needs, of its steps.
         """
-        after = [name for name in self.left_over if name != node]
         speed = self._speed(node, since, own)
-        if speed is None:
-            return None
+        after = [self._expected(name, speed) for name in self.left_over if name != node]
         current = 0.0
         if node is not None:
-            current = own if own is not None else max(0.0, self._expected(node) * speed - since)
-        return current + speed * sum(map(self._expected, after))
+            whole = self._expected(node, speed)
+            current = own if own is not None else None if whole is None else max(0.0, whole - since)
+        return None if current is None or None in after else current + sum(after)
 
     def _speed(self, node: str | None, since: float, own: float | None) -> float | None:
-        """Seconds here for each expected one."""
+        """Seconds here for each expected one; None before there is evidence."""
         expected, took = self.expected_so_far, self.took_so_far
-        if node is not None and own is not None and self._expected(node) >= EVIDENCE:
-            expected, took = expected + self._expected(node), took + since + own
-        if expected:
-            return took / expected
-        known = all(name in self.earlier for name in self.left_over if _last(name) in TYPICAL)
-        return 1.0 if known else None
+        if node is not None and own is not None and self._before(node) >= EVIDENCE:
+            expected, took = expected + self._before(node), took + since + own
+        return took / expected if expected else None
 
-    def _expected(self, node: str) -> float:
+    def _expected(self, node: str, speed: float | None) -> float | None:
+        """As the same node of another model in this run, as in earlier runs, or by its usual share; None: not known."""
+        if (sister := self.sisters.get(_of_any_model(node))) is not None:
+            return sister
+        if node in self.earlier:
+            return self.earlier[node] * (1.0 if speed is None else speed)
+        if _last(node) not in TYPICAL:
+            return 0.0
+        return None if speed is None else TYPICAL[_last(node)] * speed
+
+    def _before(self, node: str) -> float:
         return self.earlier.get(node, TYPICAL.get(_last(node), 0.0))
 
 
 def _last(node: str) -> str:
     return node.rpartition(".")[2]
+
+
+def _of_any_model(node: str) -> str:
+    """What a node is called, whichever model it is of: the same is done for three of them."""
+    return re.sub("target|retrained|unlearned", "MODEL", node)
