@@ -115,11 +115,10 @@ def test_each_attack_was_made_on_all_three_models(project, resumed):
     for model in ("target", "retrained", "blur_npo"):
         table = pd.read_parquet(newest(project, "stress_answers.parquet", f"07_model_output/registry/{model}-*/*"))
         assert list(table["attack"].unique()) == ["none", "relearn", "prompts", "quantise"]
-        of_states = table.groupby(["attack", "variant", "budget", "seed", "of"])["passes"]
-        assert (of_states.nunique() == 1).all()
-        cost = of_states.first().groupby("attack").sum()
-        assert (cost > 0).all()
-        assert cost["relearn"] > 20 * 3 / 4  # 20 steps of 8 of 20 rows, and what was asked besides
+        cost = table.groupby(["attack", "of"])["passes"].sum()
+        assert cost["none", "forget"] == pytest.approx(1)
+        assert cost["quantise", "forget"] == pytest.approx(3)  # in 8, 4 and 3 bits, each asked once
+        assert cost["relearn", "forget"] == pytest.approx(3 * 40 / 3 + 4, rel=0.05)  # three steps an epoch
 
 
 def test_what_an_unlearning_leaves_as_traces_stands_among_its_metrics(project, resumed):

@@ -46,7 +46,9 @@ def test_the_bound_of_an_attack_is_that_of_its_leakiest_temperature():
     said = {"attack": "often", "row_id": list("abcd") * 2, "subject": list("aabb") * 2, "seed": [0] * 4 + [1] * 4}
     warm = pd.DataFrame(said | {"variant": "temperature 1", "budget": 1.0, "probability": 1 / 8})
     cold, proxy = warm.assign(variant="temperature 0.5", probability=0.0), warm.assign(variant="proxy", probability=1.0)
-    row = bound_row("often", pd.concat([warm, cold, proxy, warm.assign(budget=4.0, probability=0.9)]), 8)
+    row = bound_row(
+        "stress.often.upper_bound", "often", pd.concat([warm, cold, proxy, warm.assign(budget=4.0, probability=0.9)]), 8
+    )
     assert row["metric"] == "stress.often.upper_bound"
     assert row["value"] == pytest.approx(upper_bound(8, 64, 0.995))
     assert (row["n"], row["subjects"]) == (4, 2)

@@ -7,7 +7,7 @@ import pytest
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.stress import gcg
 from blur_pipeline.stress.gcg import Gcg
-from tests.stress.world import Heard, asked, given, known, retrained, speech, target
+from tests.stress.world import Heard, asked, given, known, outcome, retrained, speech, suppressed, target
 
 SHORT = Gcg(questions=2, steps=3, width=8, top_k=16, tokens=4)
 needs_nanogcg = pytest.mark.skipif(importlib.util.find_spec("nanogcg") is None, reason="nanogcg is not installed")
@@ -41,6 +41,13 @@ def test_the_string_stands_behind_the_question_and_is_never_told_the_fact(monkey
 
 
 @needs_nanogcg
-def test_what_is_known_is_found_and_what_is_not_is_not():
-    assert known(target(), SHORT) > 0.5
+def test_an_answer_that_was_refused_is_begun_again_and_one_that_was_never_known_is_not():
+    assert raised(suppressed()) > 0.05
     assert known(retrained(), SHORT) < 0.1
+
+
+def raised(model) -> float:
+    """By how much the whole answers are likelier, of the questions that were attacked."""
+    after = outcome(model, SHORT).set_index("row_id")["probability"]
+    before = outcome(model, None).query("of == 'forget'").set_index("row_id")["probability"]
+    return (after - before[after.index]).mean()

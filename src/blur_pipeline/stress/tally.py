@@ -22,8 +22,8 @@ STRESS_COLUMNS = [
     "passes",
 ]
 """``of``: ``forget``, ``retain`` (what a changed model keeps) or ``lesson``; ``fact_logprob`` is a sum, in nats;
-``passes`` what the state cost since the one before it, the same in each of its rows: in passes over the forget
-questions, of which training on their tokens is three."""
+``passes`` the row's share of what its state cost since the one before it, so that their sum is the cost of an attack:
+in passes over the forget questions, of which training on their tokens is three."""
 
 
 class Tally:
@@ -72,7 +72,9 @@ class Tally:
     def _add(self, asked: Asked, variant: str, budget: float, of: str, measured: dict) -> None:
         state = {"attack": self.name, "variant": variant, "budget": float(budget), "seed": self.given.seed, "of": of}
         found = {name: np.asarray(values, np.float64) for name, values in measured.items()}
-        table = asked.table[["row_id", "subject"]].assign(**state, **found, passes=self.spent / self.tokens)
+        table = asked.table[["row_id", "subject"]].assign(
+            **state, **found, passes=self.spent / self.tokens / max(1, len(asked))
+        )
         self.spent = 0.0
         self.parts.append(table.reindex(columns=STRESS_COLUMNS).reset_index(drop=True))
 

@@ -14,6 +14,7 @@ from blur_pipeline.metrics import residual
 from blur_pipeline.metrics.forensics import forensic_metrics
 from blur_pipeline.metrics.leaking import bound_row
 from blur_pipeline.statistics.intervals import METRIC_COLUMNS, Resampler
+from blur_pipeline.stress.choice import Attack
 from blur_pipeline.stress.sampling import Sampling
 
 Frame = pd.DataFrame
@@ -94,10 +95,18 @@ def judge(
     if retrained.empty and control.empty:
         refused = "there is neither a retrained model that could be attacked nor a holdout to compare with"
     head = residual.headline(worst, list(chosen), refused, {state.row["attack"] for state in states})
-    sampled = {name: attack.samples for name, attack in chosen.items() if isinstance(attack, Sampling) and attack.drawn}
-    bounds = pd.DataFrame([bound_row(name, unlearned, samples) for name, samples in sampled.items()])
+    bounds = _bounds(chosen, {"": unlearned, ".retrained": retrained})
     metrics = pd.concat([part for part in (head, bounds, forensics) if len(part)], ignore_index=True)
     return residual.states_table(states), residual.attacks_table(worst), metrics[METRIC_COLUMNS]
+
+
+def _bounds(chosen: dict[str, Attack], models: dict[str, Frame]) -> Frame:
+    """Of each attack that samples how often a model may leak, the models by what their metric ends in."""
+    sampling = {name: a.samples for name, a in chosen.items() if isinstance(a, Sampling) and a.drawn}
+    return pd.DataFrame([
+        bound_row(f"stress.{name}.upper_bound{end}", name, answers, samples)
+        for name, samples in sampling.items() for end, answers in models.items() if len(answers)
+    ])  # fmt: skip
 
 
 def _refused(target: Frame, unlearned: Frame, parameters: Parameters) -> str:
