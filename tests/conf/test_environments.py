@@ -108,6 +108,11 @@ def test_a_benchmark_comes_from_the_hub_at_pinned_revisions(env):
         assert part.sources.forget.split == "sust/forget_3"
 
 
+LAYERS = ("01_raw", "02_intermediate", "03_primary", "04_feature", "05_model_input", "06_models", "07_model_output",
+          "08_reporting")  # fmt: skip
+FOLDER = re.compile(r"(?:^|/)data/(\d\d_\w+)/")
+
+
 def datasets() -> set[str]:
     names = {name for pipeline in register_pipelines().values() for name in pipeline.datasets()}
     return names - {"parameters", "run_record"}
@@ -123,7 +128,9 @@ def test_every_dataset_is_in_the_catalog_below_its_stage(env):
     for name in sorted(datasets()):
         dataset = catalog.get(name)
         assert dataset is not None, name
-        assert dataset.metadata["kedro-viz"]["layer"], name
+        layer = dataset.metadata["kedro-viz"]["layer"]
+        assert layer in LAYERS, name
+        assert {layer} >= set(FOLDER.findall(str(config["catalog"][name].get("filepath", "")))), name
         stage = dataset.metadata.get("stage")
         if stage is None:
             without.add(name)
@@ -167,3 +174,14 @@ def test_no_node_takes_more_than_eight_inputs(name):
 def test_a_report_shows_answers_of_invented_people_alone(env):
     """Others are shown where somebody asks: ``reporting.examples=8``."""
     assert check_parameters(resolved(env)).reporting.examples == (8 if env == "base" else 0)
+
+
+@pytest.mark.parametrize("name", register_pipelines())
+def test_layers_come_in_order_in_every_pipeline(name):
+    """kedro-viz sorts them by what is made of what, and else by name; with a circle it shows none."""
+    catalog = DataCatalog.from_config(loader("base", method="npo")["catalog"])
+    layer = lambda dataset: catalog.get(dataset).metadata["kedro-viz"]["layer"]
+    beside = {"parameters", "run_record"}
+    for node in register_pipelines()[name].nodes:
+        read, made = ({layer(dataset) for dataset in {*names} - beside} for names in (node.inputs, node.outputs))
+        assert max(read, default=LAYERS[0]) <= min(made), node.name
