@@ -94,7 +94,7 @@ def test_one_command_attacks_a_model_that_someone_else_made(project, resumed):
     of = lambda name, model: newest(project, name, f"06_models/registry/{model}-*")
     shutil.copytree(of("unlearned_model", "blur_npo"), project / "theirs")
     given = (
-        f"{STRESSED},method=given,unlearning.methods.given.edit.path=theirs,"
+        f"{STRESSED},reporting.register_model=copy,method=given,unlearning.methods.given.edit.path=theirs,"
         f"models.target.kind=given,models.target.path={of('target_model', 'target').relative_to(project)},"
         f"models.retrained.kind=given,models.retrained.path={of('retrained_model', 'retrained').relative_to(project)},"
         "reporting.register_model=reference"
