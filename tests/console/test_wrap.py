@@ -32,7 +32,7 @@ def test_further_lines_stand_below_the_first_one():
 
 def test_a_long_path_has_a_line_of_its_own():
     assert labelled("report", PATH, 80) == f"report:\n  {PATH}"
-    assert labelled("report", "data/x", 80) == "report:           data/x"
+    assert labelled("report", "data/x", 80) == "report:          data/x"
     assert labelled("report", PATH, None).endswith(f" {PATH}")
 
 

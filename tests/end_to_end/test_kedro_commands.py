@@ -126,7 +126,7 @@ def test_kedro_viz_shows_the_last_whole_run_with_what_was_found(project):
     succeeded = {
         event["node"] for event in whole if event["event"] == "after_node_run" and event["status"] == "success"
     }
-    assert len(succeeded) == 60
+    assert len(succeeded) == NODES
     ran(kedro(project, "run", "--pipelines", "comparison", "--params", SMALL))
     assert json.loads(events.read_text()) == whole  # a part does not stand in for the whole
 

@@ -52,7 +52,7 @@ def _below(line: str) -> str:
     return " " * match.end() if match and match.end() <= SECOND_COLUMN else ""
 
 
-def labelled(label: str, text: str, width: int | None, column: int = 18) -> str:
+def labelled(label: str, text: str, width: int | None, column: int = 17) -> str:
     """``label:`` and what it names; on a line of its own where both do not fit on one."""
     line = f"{label + ':':<{column - 1}} {text}"
     return line if width is None or len(line) <= width else f"{label}:\n  {text}"
