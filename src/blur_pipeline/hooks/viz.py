@@ -1,10 +1,13 @@
-"""What kedro-viz shows of the last run: of a whole run also the nodes whose outputs were found, of a part nothing.
+"""What kedro-viz shows of the last run: of a whole run also what was found and not made, of a part nothing.
 
-kedro-viz takes ``--pipelines comparison`` for a whole run, and would show its four nodes in place of the protocol's.
+kedro-viz takes ``--pipelines comparison`` for a whole run, and would show its nodes and the sizes of its tables in
+place of the protocol's.
 """
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
@@ -12,38 +15,69 @@ from kedro.framework.hooks import hook_impl
 if TYPE_CHECKING:
     from kedro.pipeline import Pipeline
 
+    from blur_pipeline.hooks.artefacts import Artefacts
     from blur_pipeline.hooks.lineage import Lineage
+
+WHOLE = {"__default__"}
 
 
 class RunStatus:
-    """Corrects kedro-viz's own hook, after that has seen a run begin."""
+    """Corrects kedro-viz's own hooks, after these have seen a run begin."""
 
     def __init__(self, lineage: Lineage) -> None:
         self.lineage = lineage
 
     @hook_impl(trylast=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
-        from kedro_viz.integrations.kedro.hooks_utils import hash_node
-        from kedro_viz.integrations.kedro.run_hooks import create_dataset_event, pipeline_run_hook
+        from kedro_viz.integrations.kedro.hooks import dataset_stats_hook
 
-        if set(run_params.get("pipeline_names") or ["__default__"]) != {"__default__"}:
-            pipeline_run_hook._should_collect_events = False
-        if not pipeline_run_hook._should_collect_events:
-            return
-        del pipeline_run_hook._events[:-1]  # of earlier runs in this process
-        artefacts = self.lineage.artefacts
-        running = {node.name for node in artefacts.nodes()}
-        for node in (node for node in pipeline.nodes if node.name not in running):
-            seconds = artefacts.found[node.outputs[0]].made.seconds
-            pipeline_run_hook._add_event(
-                {
-                    "event": "after_node_run",
-                    "node": node.name,
-                    "node_id": hash_node(node),
-                    "duration": seconds,
-                    "status": "success",
-                }
-            )
-            for name in node.outputs:
-                event = create_dataset_event("after_dataset_saved", name) | {"size": artefacts.found[name].bytes}
-                pipeline_run_hook._add_event(event)
+        whole = set(run_params.get("pipeline_names") or WHOLE) == WHOLE
+        statistics = _of_tables(self.lineage.artefacts) if whole else _as_they_were(self.lineage.door.project)
+        dataset_stats_hook._stats.clear()  # of earlier runs in this process
+        dataset_stats_hook._stats.update(statistics)
+        _tell_of_found_nodes(self.lineage.artefacts, pipeline, whole)
+
+
+def _of_tables(artefacts: Artefacts) -> dict[str, dict[str, int]]:
+    """Rows, columns and size of every table that was found: kedro-viz knows those that a run reads or makes."""
+    import pyarrow.parquet as pq
+
+    tables = {name: made for name, made in artefacts.found.items() if made.path.endswith(".parquet")}
+    found = {}
+    for name, made in tables.items():
+        about = pq.read_metadata(made.path)
+        found[name] = {"rows": about.num_rows, "columns": about.num_columns, "file_size": made.bytes}
+    return found
+
+
+def _as_they_were(project: Path) -> dict[str, dict[str, int]]:
+    try:
+        return json.loads((project / ".viz" / "stats.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _tell_of_found_nodes(artefacts: Artefacts, pipeline: Pipeline, whole: bool) -> None:
+    from kedro_viz.integrations.kedro.hooks_utils import hash_node
+    from kedro_viz.integrations.kedro.run_hooks import create_dataset_event, pipeline_run_hook
+
+    if not whole:
+        pipeline_run_hook._should_collect_events = False
+    if not pipeline_run_hook._should_collect_events:
+        return
+    del pipeline_run_hook._events[:-1]  # of earlier runs in this process
+    running = {node.name for node in artefacts.nodes()}
+    for node in (node for node in pipeline.nodes if node.name not in running):
+        seconds = artefacts.found[node.outputs[0]].made.seconds
+        pipeline_run_hook._add_event(
+            {
+                "event": "after_node_run",
+                "node": node.name,
+                "node_id": hash_node(node),
+                "duration": seconds,
+                "status": "success",
+            }
+        )
+        for name in node.outputs:
+            event = create_dataset_event("after_dataset_saved", name) | {"size": artefacts.found[name].bytes}
+            pipeline_run_hook._add_event(event)
