@@ -158,7 +158,7 @@ def test_the_registered_model_answers(finished, runs):
     assert {name.split("/")[0] for name in numbers} == {"headline"}
     assert numbers["headline/forget.probability"] == runs.iloc[0]["metrics.headline/forget.probability"]
     uri = f"models:/registry-blur_npo@{identity[:8]}"
-    assert f"registered as:    {uri}\n" in (finished / "first.log").read_text()
+    assert f"registered as:   {uri}\n" in (finished / "first.log").read_text()
     assert mlflow.pyfunc.load_model("models:/registry-blur_npo@newest").metadata.model_id == found[-1].model_id
     model = mlflow.pyfunc.load_model(uri)
     assert str(model.metadata.signature.inputs) == "[string (required)]"

@@ -36,7 +36,7 @@ def finished(model: str, residual: float, attacks: str | None) -> str:
     with mlflow.start_run() as run:
         same = {f"{'group' if name == 'evaluation' else 'identity'}.{name}": "same" for name in GROUP}
         tags = same | {"configuration": model, "identity.unlearned": model}
-        mlflow.set_tags(tags | {"identity.target": "one"} | ({} if attacks is None else {"attacks": attacks}))
+        mlflow.set_tags(tags | ({} if attacks is None else {"attacks": attacks}))
         mlflow.log_params({"method": model, "unlearning.seed": 0})
         mlflow.log_metric("unlearned/forget.probability", 0.2)
         forgotten = pd.DataFrame({"metric": ["forget.probability"], "value": [0.2], "low": [0.1], "high": [0.3]})

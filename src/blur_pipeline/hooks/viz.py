@@ -7,6 +7,7 @@ place of the protocol's.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,13 +41,15 @@ class RunStatus:
 
 def _of_tables(artefacts: Artefacts) -> dict[str, dict[str, int]]:
     """Rows, columns and size of every table that was found: kedro-viz knows those that a run reads or makes."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     tables = {name: made for name, made in artefacts.found.items() if made.path.endswith(".parquet")}
     found = {}
     for name, made in tables.items():
-        about = pq.read_metadata(made.path)
-        found[name] = {"rows": about.num_rows, "columns": about.num_columns, "file_size": made.bytes}
+        with suppress(pa.ArrowException, OSError):  # damaged: whoever reads it says so
+            about = pq.read_metadata(made.path)
+            found[name] = {"rows": about.num_rows, "columns": about.num_columns, "file_size": made.bytes}
     return found
 
 
