@@ -7,7 +7,6 @@ place of the protocol's.
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,16 +39,20 @@ class RunStatus:
 
 
 def _of_tables(artefacts: Artefacts) -> dict[str, dict[str, int]]:
-    """Rows, columns and size of every table that was found: kedro-viz knows those that a run reads or makes."""
-    import pyarrow as pa
+    """Rows, columns and size of every table that was found: kedro-viz knows those that a run reads or makes.
+
+    Of a damaged table nothing is said here: whoever reads it tells of it.
+    """
     import pyarrow.parquet as pq
 
     tables = {name: made for name, made in artefacts.found.items() if made.path.endswith(".parquet")}
     found = {}
     for name, made in tables.items():
-        with suppress(pa.ArrowException, OSError):  # damaged: whoever reads it says so
+        try:
             about = pq.read_metadata(made.path)
-            found[name] = {"rows": about.num_rows, "columns": about.num_columns, "file_size": made.bytes}
+        except (OSError, ValueError):  # pyarrow's ArrowInvalid is one
+            continue
+        found[name] = {"rows": about.num_rows, "columns": about.num_columns, "file_size": made.bytes}
     return found
 
 

@@ -1,0 +1,16 @@
+"""What kedro-viz shows of tables that a run found."""
+
+from types import SimpleNamespace
+
+import pandas as pd
+
+from blur_pipeline.hooks.viz import _of_tables
+
+
+def test_a_damaged_table_has_no_statistics_and_stops_no_run(tmp_path):
+    whole, damaged = tmp_path / "whole.parquet", tmp_path / "damaged.parquet"
+    pd.DataFrame({"a": [1, 2, 3], "b": 0}).to_parquet(whole)
+    damaged.write_bytes(whole.read_bytes()[:40])
+    found = {path.stem: SimpleNamespace(path=str(path), bytes=7) for path in (whole, damaged)}
+    found |= {"gone": SimpleNamespace(path=str(tmp_path / "gone.parquet"), bytes=7)}
+    assert _of_tables(SimpleNamespace(found=found)) == {"whole": {"rows": 3, "columns": 2, "file_size": 7}}
