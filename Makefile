@@ -24,6 +24,7 @@ viz: setup
 	$(BIN)/kedro viz run
 
 ui: setup
+	@echo "Runs rather than traces: http://127.0.0.1:5000/#/experiments?workflowType=machine_learning"
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
 
 smollm2: setup

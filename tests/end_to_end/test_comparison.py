@@ -44,6 +44,30 @@ def test_each_seed_is_a_child_run(compared):
     assert children["metrics.unlearning/forget_loss"].notna().all()
 
 
+def test_the_runs_around_others_tell_what_those_gave(compared):
+    """A comparison has measured nothing itself: else the next one would rank it, without intervals."""
+    mlflow.set_tracking_uri(f"sqlite:///{compared}/mlflow.db")
+    runs = mlflow.search_runs(experiment_names=["registry"], output_format="list")
+    named = {run.data.tags["mlflow.runName"]: run for run in runs}
+    comparison, seeds = named["comparison"], named["seeds: blur_npo ×3"]
+    assert {name.split("/")[0] for name in comparison.data.metrics} == {"seconds"}
+    note = comparison.data.tags["mlflow.note.content"]
+    assert f"/runs/{comparison.info.run_id}/artifacts/leaderboard.html" in note
+    assert "None of 2 configuration(s) has a rank" in note
+    assert "--pipelines comparison" in comparison.data.tags["kedro_command"]
+    names = list(seeds.data.metrics)
+    assert names[0] == "headline/distance"
+    assert {name.split("/")[0] for name in names} == {"headline", "over_seeds", "seconds"}
+    of_seeds = (seeds.data.metrics[f"{prefix}/retain.probability"] for prefix in ("headline", "over_seeds"))
+    assert next(of_seeds) == pytest.approx(next(of_seeds), rel=1e-3)
+    assert "| retain.probability | 3 |" in seeds.data.tags["mlflow.note.content"]
+    child = next(
+        run for run in runs if run.data.tags.get("mlflow.parentRunId") and run.data.params.get("unlearning.seed") == "3"
+    )
+    assert "--pipelines seeds" in child.data.tags["kedro_command"]
+    assert "unlearning.seed=3" in child.data.tags["by_hand"]
+
+
 def test_the_seed_table_holds_the_seeds_spread_and_the_examples_noise(compared):
     values = pd.read_parquet(newest(compared, "seed_metrics.parquet"))
     table = pd.read_parquet(newest(compared, "seed_table.parquet")).set_index("metric")

@@ -35,8 +35,9 @@ def test_distance_and_utility_come_first_and_each_name_once():
 
 
 def test_before_anything_is_measured_every_name_is_there():
-    names = not_yet(COMPARISON)
+    names = not_yet(COMPARISON, attacked=True)
     assert list(names) == [f"headline/{name}" for name in headline_names(COMPARISON)]
+    assert names.keys() - not_yet(COMPARISON, attacked=False).keys() == {"headline/stress.residual_knowledge"}
     assert all(math.isnan(value) for value in names.values())
     assert min(["unlearned/x", "retrained/x", "over_seeds/x", *names]) == "headline/distance"  # how pages sort groups
 

@@ -77,8 +77,8 @@ class RunRecord:
         self.record |= {"attacks": self.door.identities.attacks, "place": self.door.identities.place}
         close_dead_runs()
         introduce(parameters.benchmark, parameters.comparison)
-        if pipeline.datasets() >= METRICS:
-            log_numbers(not_yet(parameters.comparison))
+        if pipeline.datasets() >= METRICS or "seed_table" in pipeline.all_outputs():
+            log_numbers(not_yet(parameters.comparison, bool(parameters.stress.chosen())))
         self._say_what_it_is(run_params, pipeline)
         log_parameters(parameters)
         log_identities(self.door.identities)
@@ -220,12 +220,17 @@ def _mlflow_run() -> dict[str, str]:
     import mlflow
 
     from blur_pipeline.lineage.provenance import without_password
+    from blur_pipeline.tracking.notes import page_of
 
     run = mlflow.active_run()
     if run is None:
         return {"MLflow run": "none"}
-    look = f"mlflow ui --backend-store-uri {without_password(mlflow.get_tracking_uri())}"
-    return {"MLflow run": run.info.run_id, "to look at it": look}
+    uri = without_password(mlflow.get_tracking_uri())
+    page = page_of(run.info.experiment_id, run.info.run_id)
+    if uri.startswith("http"):
+        return {"MLflow run": f"{uri.rstrip('/')}/{page}"}
+    look = f"mlflow ui --backend-store-uri {uri}"
+    return {"MLflow run": run.info.run_id, "to look at it": look, "it is then at": f"http://127.0.0.1:5000/{page}"}
 
 
 def _quiet_bars() -> None:

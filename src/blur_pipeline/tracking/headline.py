@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.report.distance import DISTANCE, UTILITY, with_distance
+from blur_pipeline.report.residual import RESIDUAL
 from blur_pipeline.report.tables import side_by_side
 
 if TYPE_CHECKING:
@@ -24,14 +25,16 @@ DIGITS = 4
 
 
 def headline_names(comparison: Comparison) -> list[str]:
-    """Distance and utility kept, then the metrics that they are made of or that stand beside them."""
+    """Distance, utility kept and what comes back under attack, then the metrics that they are made of or that stand
+    beside them."""
     measured = [*comparison.shown, *(stick.metric for stick in comparison.distance), comparison.utility]
-    return list(dict.fromkeys([DISTANCE, UTILITY, *measured]))
+    return list(dict.fromkeys([DISTANCE, UTILITY, RESIDUAL, *measured]))
 
 
-def not_yet(comparison: Comparison) -> dict[str, float]:
+def not_yet(comparison: Comparison, attacked: bool) -> dict[str, float]:
     """The headline of a run that has measured nothing."""
-    return {f"{HEADLINE}{name}": math.nan for name in headline_names(comparison)}
+    names = [name for name in headline_names(comparison) if attacked or name != RESIDUAL]
+    return {f"{HEADLINE}{name}": math.nan for name in names}
 
 
 def headline(metrics: pd.DataFrame, comparison: Comparison) -> dict[str, float]:
