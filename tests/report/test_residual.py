@@ -106,6 +106,12 @@ def test_bounds_and_traces_stand_beside_it_where_they_were_found():
     assert "Traces" not in " ".join(section(BROKEN, STATES, ATTACKS, ASKED).notes)
 
 
+def test_an_attack_that_could_not_be_made_is_told():
+    head = metrics_of(0.38, 0.21, 0.52, relearn=0.38, quantise=NAN, depth=NAN)
+    assert "Not made, since this model does not allow it: depth." in section(head, STATES, ATTACKS, ASKED).notes
+    assert "Not made" not in " ".join(section(BROKEN, STATES, ATTACKS, ASKED).notes)
+
+
 def test_without_a_retrained_model_the_control_is_told():
     found = section(BROKEN, STATES, ATTACKS, ASKED._replace(control=True))
     assert "the control R is the unlearned model itself on the holdout" in found.notes[2]
@@ -123,6 +129,7 @@ def test_few_subjects_are_told():
 def test_a_form_and_its_budget_are_said_once():
     assert form(pd.Series({"variant": "4 bits", "budget": 4.0, "unit": "bits"})) == "4 bits"
     assert form(pd.Series({"variant": "", "budget": 0.0, "unit": ""})) == ""
+    assert form(pd.Series({"variant": "proxy", "budget": 1.0, "unit": "samples"})) == "proxy, 1 sample"
 
 
 def test_a_verdict_s_sentence_needs_no_tables():

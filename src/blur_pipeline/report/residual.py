@@ -56,7 +56,7 @@ def section(metrics: pd.DataFrame, states: pd.DataFrame, attacks: pd.DataFrame, 
     return Section(
         verdict_of(metrics),
         _headline(metrics, attacks),
-        [*_beside(metrics, states, asked.halves), *_explained(states, asked)],
+        [*_beside(metrics, states, asked.halves), *_explained(metrics, states, asked)],
         _worst_table(states, attacks, asked.control),
         _states_table(states, attacks, asked.control),
     )
@@ -99,7 +99,8 @@ def percent(row: pd.Series) -> str:
 
 def form(row: pd.Series) -> str:
     """``lr 0.0005, 20 steps``: the form of an attack and its budget, which may be the same."""
-    budget = f"{row['budget']:g} {row['unit']}" if row["unit"] else ""
+    unit = row["unit"].removesuffix("s") if row["budget"] == 1 else row["unit"]
+    budget = f"{row['budget']:g} {unit}" if unit else ""
     return ", ".join(dict.fromkeys(part for part in (row["variant"], budget) if part))
 
 
@@ -157,7 +158,7 @@ def _traces(metrics: pd.DataFrame) -> list[str]:
     ]
 
 
-def _explained(states: pd.DataFrame, asked: Asked) -> list[str]:
+def _explained(metrics: pd.DataFrame, states: pd.DataFrame, asked: Asked) -> list[str]:
     gold, said = "control" if asked.control else "retrained model", []
     if asked.control and states["retrained"].notna().any():
         said.append(
@@ -172,10 +173,18 @@ def _explained(states: pd.DataFrame, asked: Asked) -> list[str]:
         "the reason given. The worst of an attack is chosen inside each resample, so that its interval allows for the "
         "choice."
     )
+    if lacking := [name for name in _asked_for(metrics) if name not in set(states["attack"])]:
+        said.append(f"Not made, since this model does not allow it: {', '.join(lacking)}.")
     few = states.loc[states["verdict"] != "void", ["low", "subjects"]]
     if few["low"].isna().any():
         said.append(f"No interval from {few['subjects'].min():.0f} subjects; 8 are needed.")
     return said
+
+
+def _asked_for(metrics: pd.DataFrame) -> list[str]:
+    """Every attack of the profile."""
+    names = metrics.loc[metrics["model"] == "unlearned", "metric"]
+    return [found[1] for name in names if (found := EXCESS.fullmatch(name))]
 
 
 def _worst_table(states: pd.DataFrame, attacks: pd.DataFrame, control: bool) -> pd.DataFrame:
