@@ -33,7 +33,7 @@ def weights(project: Path, name: str, below: str) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("method", EDITS)
 def test_an_edit_is_a_method_like_others(project, method):
     said = ran(kedro(project, "run", "--params", f"{SMALL},method={method},{EDITS[method]}"))
-    assert "Training target" not in said  # it is found
+    assert "obtain_target_model" not in said  # it is found
     below = f"06_models/registry/{method}-*"
     log = pd.read_parquet(newest(project, "unlearning_log.parquet", below))
     assert len(log) == 1
