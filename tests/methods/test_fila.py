@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.methods.fisher import fisher
 from blur_pipeline.methods.recipe import Recipe
-from blur_pipeline.methods.scopes.fila import Fila, fisher
+from blur_pipeline.methods.scopes.fila import Fila
 from blur_pipeline.models.forward import Forward
 from blur_pipeline.training.checkpoints import Checkpoints
 from blur_pipeline.training.engine import Engine
@@ -53,8 +54,11 @@ def test_fisher_is_that_of_single_sequences():
         expected += torch.autograd.grad(loss, weight)[0] ** 2 * count
         tokens += count
     look = SetLook(model, SETS, CPU)
-    torch.testing.assert_close(fisher(look, "forget", [weight], True)[0], expected / tokens, rtol=1e-4, atol=1e-12)
-    assert not torch.allclose(fisher(look, "forget", [weight], False)[0], expected / tokens, rtol=0.1, atol=0)
+    [information], seen = fisher(look, "forget", [weight], True)
+    torch.testing.assert_close(information, expected / tokens, rtol=1e-4, atol=1e-12)
+    assert seen == tokens
+    [of_batches], _ = fisher(look, "forget", [weight], False)
+    assert not torch.allclose(of_batches, expected / tokens, rtol=0.1, atol=0)
 
 
 def test_adapters_begin_as_the_weighted_low_rank_part_of_theta_0():
@@ -64,8 +68,8 @@ def test_adapters_begin_as_the_weighted_low_rank_part_of_theta_0():
     name = "model.layers.1.mlp.down_proj"
     layer, w = model.get_base_model().get_submodule(name), before.get_submodule(name).weight.detach()
     look = SetLook(before, SETS, CPU)
-    ratio = fisher(look, "forget", [before.get_submodule(name).weight], True)[0]
-    ratio /= fisher(look, "retain", [before.get_submodule(name).weight], True)[0] + SCOPE.eps
+    ratio = fisher(look, "forget", [before.get_submodule(name).weight], True)[0][0]
+    ratio /= fisher(look, "retain", [before.get_submodule(name).weight], True)[0][0] + SCOPE.eps
     row = ratio.sum(1).sqrt()[:, None]
     delta = layer.get_delta_weight("default").detach()
     torch.testing.assert_close(layer.base_layer.weight + delta, w, rtol=1e-4, atol=1e-6)

@@ -23,7 +23,7 @@ class Given(NamedTuple):
     base: Module | None = None
     """The model that knows none of the sets."""
     look: Callable[[Module], Look] | None = None
-    """A look at the set ``forget`` with a model, on the device."""
+    """A look at the sets ``forget`` and ``retain`` with a model, on the device."""
 
 
 class Edit(Choice, ABC):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.methods.fisher import fisher
 from blur_pipeline.methods.low_rank import leading
 from blur_pipeline.methods.scopes.choice import Look, Opened
 from blur_pipeline.methods.scopes.lora import Adapters
@@ -44,7 +45,7 @@ class Fila(Adapters):
             if not isinstance(layer.base_layer, torch.nn.Linear) or min(layer.base_layer.weight.shape) < self.rank:
                 raise BadInputError(f"scope 'fila' of rank {self.rank} does not fit {layer.base_layer}; give less.")
         weights = [layer.base_layer.weight for layer in layers]
-        forget, retain = (fisher(look, name, weights, self.singly) for name in ("forget", "retain"))
+        forget, retain = (fisher(look, name, weights, self.singly)[0] for name in ("forget", "retain"))
         with torch.no_grad():
             for layer, w, f, r in zip(layers, weights, forget, retain, strict=True):
                 a, b = self.factors(w, (f / (r + self.eps)).sum(dim=1).sqrt())
@@ -58,15 +59,3 @@ class Fila(Adapters):
         u, s, v = leading(row[:, None] * weight, self.rank)
         root = (s * self.rank / self.alpha).sqrt()
         return (v * root).T, u * root / (row[:, None] + self.eps)
-
-
-def fisher(look: Look, name: str, weights: list[Tensor], singly: bool) -> list[Tensor]:
-    """The diagonal Fisher information: squares of gradients of mean NLLs, each by its share of the set's tokens."""
-    import torch
-
-    total, tokens = [torch.zeros_like(w, requires_grad=False) for w in weights], 0
-    for gradient, count in look.gradients(name, weights, singly):
-        for information, part in zip(total, gradient, strict=True):
-            information.addcmul_(part, part, value=1 / max(count, 1))
-        tokens += count
-    return [information / max(tokens, 1) for information in total]

@@ -11,7 +11,9 @@ from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.pipelines.training_run import run_training
 
 
-def edit_model(target_model: Any, forget: Any, tokenizer: Any, parameters: Parameters) -> tuple[Any, pd.DataFrame]:
+def edit_model(
+    target_model: Any, forget: Any, retain: Any, tokenizer: Any, parameters: Parameters
+) -> tuple[Any, pd.DataFrame]:
     """The edited model, and a single row: how far its weights were moved.
 
     The training that an edit begins with has checkpoints of its own, so a run that was broken off takes it up again;
@@ -26,12 +28,15 @@ def edit_model(target_model: Any, forget: Any, tokenizer: Any, parameters: Param
     edit, device = parameters.unlearning.edit, resolve_device(parameters.device)
     if edit.folder is not None:
         return _somebody_elses(edit, target_model, tokenizer)
-    examples = Examples.from_columns(forget["input_ids"], forget["labels"], forget["topic"])
-    trained = _trained(target_model, examples, parameters)
+    sets = {
+        name: Examples.from_columns(rows["input_ids"], rows["labels"], rows["topic"])
+        for name, rows in (("forget", forget), ("retain", retain))
+    }
+    trained = _trained(target_model, sets["forget"], parameters)
     given = Given(
         trained,
         _base(tokenizer, parameters) if edit.needs_base else None,
-        lambda model: SetLook(model.to(device), {"forget": examples}, device),
+        lambda model: SetLook(model.to(device), sets, device),
     )
     return target_model, pd.DataFrame([apply(edit, target_model, given, parameters.unlearning.seed)])
 

@@ -66,7 +66,7 @@ def unlearn(
 
     unlearning = parameters.unlearning
     if unlearning.edit is not None:
-        return edit_model(target_model, forget, tokenizer, parameters)
+        return edit_model(target_model, forget, retain, tokenizer, parameters)
     recipe = unlearning.recipe
     if ranks_by_gradient(parameters):
         forget = steepest(forget, reference, parameters.curation.core_set.share)
