@@ -8,6 +8,7 @@ from tests.conf.test_environments import parameters_of
 from tests.conftest import PROJECT
 
 PRESETS = ["wagle_npo", "prune_npo", "layers_npo", "loku", "input_vector", "task_vector", "interpolation", "repselect"]
+PRESETS += ["ssd"]
 ENVIRONMENTS = ["tofu", "muse_news", "muse_books", "wmdp", "smollm2", "own_data"]
 
 
@@ -18,7 +19,7 @@ def presets(env: str, name: str = "parameters_methods_scopes.yml") -> dict:
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 @pytest.mark.parametrize("method", PRESETS)
 def test_an_environment_says_every_number_itself(env, method):
-    default = flatten(presets("base", f"parameters/methods/{method}.yml")[method])
+    default = flatten(presets("base", f"parameters/methods/{method}.yml")[method] | {"ranges": {}})
     said = flatten(presets(env)[method])
     assert {key for key in default if not key.endswith("kind")} <= said.keys()
 

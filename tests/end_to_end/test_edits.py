@@ -18,6 +18,7 @@ EDITS = {
     "task_vector": "unlearning.methods.task_vector.schedule.epochs=2",
     "interpolation": "unlearning.methods.interpolation.edit.strength=1.0",
     "repselect": "unlearning.methods.repselect.edit.components=4",
+    "ssd": "unlearning.methods.ssd.edit.alpha=1.5",
 }
 
 

@@ -12,6 +12,7 @@ from blur_pipeline.methods.edits.choice import Given
 from blur_pipeline.methods.edits.given import GivenModel
 from blur_pipeline.methods.edits.interpolation import Interpolation
 from blur_pipeline.methods.edits.repselect import RepSelect, damped
+from blur_pipeline.methods.edits.ssd import SSD
 from blur_pipeline.methods.edits.task_vector import TaskVector
 from blur_pipeline.models.sources import PretrainedModel
 from blur_pipeline.training.editing import apply
@@ -236,3 +237,28 @@ def test_a_wild_edit_ends_in_a_sentence():
 def test_bounds(edit, values):
     with pytest.raises(ValidationError):
         edit(**values)
+
+
+def test_ssd_by_hand():
+    """Two sets of one token each: I_f = (6, 1) and I_r = (½, 3), so I = (3.25, 2); α 1.5 selects the first."""
+
+    class Told:
+        def gradients(self, name, parameters, singly):
+            yield [torch.tensor({"forget": [6.0, 1.0], "retain": [0.5, 3.0]}[name]).sqrt()], 1
+
+    model = One(2.0)
+    model.weight.data = torch.tensor([2.0, 2.0])
+    apply(SSD(alpha=1.5), model, Given(look=lambda _model: Told()))
+    assert model.weight.tolist() == pytest.approx([2 * 3.25 / 6, 2])
+    apply(SSD(alpha=1.5, dampening=0), model, Given(look=lambda _model: Told()))
+    assert model.weight.tolist() == pytest.approx([0, 2])
+    with pytest.raises(BadInputError, match="no weight matters 2 times more"):  # of two equal sets none can
+        apply(SSD(alpha=2), model, Given(look=lambda _model: Told()))
+
+
+def test_ssd_takes_from_a_model_what_it_learned_of_the_forget_set():
+    both = {"forget": FORGET, "retain": random_examples(9, seed=2)}
+    model = tuned(TaskVector(optimizer={"kind": "adamw", "lr": 1e-2}), steps=20)
+    learned = nll(model)
+    apply(SSD(alpha=1.5), model, Given(look=lambda m: SetLook(m, both, CPU)))
+    assert learned < nll(model) < nll(build_tiny_model()) + 1
