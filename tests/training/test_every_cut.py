@@ -65,6 +65,7 @@ RECIPES = {
     "logit_margin": {"forget": {"kind": "logit_margin"}},
     "entropy": {"forget": [{"kind": "entropy"}, {"kind": "entropy", "prompt": False, "weight": 0.5}], **BLUR},
     "ugradsl": {"forget": {"kind": "ugradsl"}},
+    "unlikelihood": {"forget": {"kind": "unlikelihood"}, **BLUR},
     "loku": {"forget": {"kind": "ga"}, "retain": {"kind": "kl"}, "scope": {"kind": "fila", "rank": 2}},
     "wagle_npo": {"forget": {"kind": "npo"}, "scope": {"kind": "wagle", "keep": 0.5, "mu": 1.0}},
     "prune_kl": {"forget": {"kind": "npo"}, "retain": {"kind": "kl"}, "scope": {"kind": "prune", "share": 0.3}},

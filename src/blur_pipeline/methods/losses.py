@@ -16,6 +16,7 @@ from blur_pipeline.methods.representation import ActivationNorm, AdaptiveRMU, Re
 from blur_pipeline.methods.retain import KL, NLL, ActivationMSE
 from blur_pipeline.methods.router import RouterAnchor
 from blur_pipeline.methods.sparsity import L1
+from blur_pipeline.methods.unlikelihood import Unlikelihood
 from blur_pipeline.methods.weighted_likelihood import TNPO, WGA, SatImp
 
 ForgetLoss = Annotated[
@@ -38,7 +39,8 @@ ForgetLoss = Annotated[
     | AdaptiveRMU
     | RepresentationRerouting
     | LevelHinge
-    | LevelSquare,
+    | LevelSquare
+    | Unlikelihood,
     Field(discriminator="kind"),
 ]
 RetainLoss = Annotated[
