@@ -26,7 +26,7 @@ def refuse(project, tmp_path, message: str, method: str, made=MADE, **changes):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("method", ["dpo", "altpo", "idk", "simdpo", "flat", "r2mu", "whp"])
+@pytest.mark.parametrize("method", ["dpo", "altpo", "idk", "jensun", "simdpo", "flat", "r2mu", "whp"])
 def test_the_embedded_default_has_what_each_needs(method, project, tmp_path):
     preflight(parameters(project, method), tmp_path / "data", MADE)
 

@@ -53,6 +53,7 @@ RECIPES = {
     "dpo": {"forget": {"kind": "dpo"}, **BLUR},
     "dpo_alternative_idk": {"forget": [{"kind": "dpo", "answer": "alternative"}, {"kind": "idk", "weight": 0.5}]},
     "simdpo": {"forget": {"kind": "simdpo", "delta": 0.5}},
+    "jensun": {"forget": {"kind": "jensun"}, "retain": {"kind": "js"}},
     "whp": {"forget": {"kind": "whp"}, "retain": {"kind": "none"}},
     "flat": {"forget": {"kind": "flat"}, "retain": {"kind": "none"}},
     "lora": {"forget": {"kind": "npo"}, "scope": {"kind": "lora", "rank": 2}, **BLUR},

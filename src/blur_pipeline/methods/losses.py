@@ -13,7 +13,7 @@ from blur_pipeline.methods.invariance import Invariance
 from blur_pipeline.methods.levels import LevelHinge, LevelSquare
 from blur_pipeline.methods.margins import InvertedHinge, LogitMargin
 from blur_pipeline.methods.representation import ActivationNorm, AdaptiveRMU, RepresentationRerouting
-from blur_pipeline.methods.retain import KL, NLL, ActivationMSE
+from blur_pipeline.methods.retain import JS, KL, NLL, ActivationMSE
 from blur_pipeline.methods.router import RouterAnchor
 from blur_pipeline.methods.sparsity import L1
 from blur_pipeline.methods.unlikelihood import Unlikelihood
@@ -46,6 +46,7 @@ ForgetLoss = Annotated[
 RetainLoss = Annotated[
     NLL  # likewise
     | KL
+    | JS
     | ActivationMSE
     | ActivationNorm
     | L1

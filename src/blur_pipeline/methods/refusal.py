@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
@@ -34,3 +35,17 @@ class IDK(Loss):
 
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
         return -model.companion(self.answer).token_logprobs().sum()
+
+
+class JensUn(IDK):
+    """JensUn (arXiv 2509.02820): the mean Jensen-Shannon divergence of p from certainty of the refusal's tokens.
+
+    log 2 + ½(p·log p − (1+p)·log(1+p)): nothing else of the distribution counts. p = 1 gives 0, p = 0 gives log 2.
+    """
+
+    kind: Literal["jensun"] = "jensun"
+
+    def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
+        logprob = model.companion(self.answer).token_logprobs()
+        p = logprob.exp()
+        return (log(2) + (p * logprob - (1 + p) * p.log1p()) / 2).sum()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
@@ -37,6 +38,22 @@ def _kl(logits: Tensor, targets: Tensor, reference: Tensor) -> Tensor:
     """(n,) Σ_v p₀·(log p₀ − log p)."""
     theirs = reference.log_softmax(dim=-1)
     return (theirs.exp() * (theirs - logits.log_softmax(dim=-1))).sum(dim=-1)
+
+
+class JS(KL):
+    """JensUn's (arXiv 2509.02820): the Jensen-Shannon divergence of θ and θ₀; 0 at θ₀, log 2 if they share nothing."""
+
+    kind: Literal["js"] = "js"
+
+    def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
+        return model.per_token(_js, reference).sum()
+
+
+def _js(logits: Tensor, targets: Tensor, reference: Tensor) -> Tensor:
+    """(n,) ½·KL(p ‖ m) + ½·KL(p₀ ‖ m), m = ½(p + p₀)."""
+    ours, theirs = (z.log_softmax(dim=-1) for z in (logits, reference))
+    middle = ours.logaddexp(theirs) - log(2)
+    return (ours.exp() * (ours - middle) + theirs.exp() * (theirs - middle)).sum(dim=-1) / 2
 
 
 class ActivationMSE(Loss):
