@@ -84,6 +84,20 @@ def test_all_methods_come_before_a_second_setting(storage, process, tmp_path):
     assert [sum(name == method for _, name in order) for method in ("ga", "npo")] == [6, 6]
 
 
+def test_a_first_setting_that_comes_back_is_taken_before_any_second(storage, process, tmp_path):
+    """It was left by a process that died, when the others of its method were on the board already."""
+    boards = {
+        name: Board(storage, name, {0: {}, 1: {}}, RANGES, partial(choose, seed=0), process) for name in ("a", "b")
+    }
+    for one in boards.values():
+        one.fill()
+    with boards["a"].take():
+        pass
+    order = []
+    work_off(boards, lambda name, taken: (order.append((taken.slot, name)), taken.done(0.0, 0.0)))
+    assert order == [(0, "a"), (0, "b"), (1, "a"), (1, "b")]
+
+
 def test_tpe_learns_and_a_campaign_that_goes_on_in_portions_tries_the_same(tmp_path, process):
     found, ranges = {}, {"x": RANGES["x"]}
     for name, counts in {"whole": (20,), "portions": (1, 7, 12, 20)}.items():

@@ -125,11 +125,22 @@ class Board:
         alive, given_up = self._alive(), {}
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
             given_up[trial.user_attrs.get(SLOT)] = trial.params
-        for slot in self.planned.keys() - alive.keys():
+        for slot in self._lacking(alive):
             before = given_up.get(slot, {})
             whole = before.keys() == self.ranges.keys()
             fixed = before if whole else {n: v for n, v in self.planned[slot].items() if n in self.ranges}
             self.study.enqueue_trial(fixed, user_attrs={SLOT: slot})
+
+    def _lacking(self, alive: dict[int, FrozenTrial]) -> list[int]:
+        """Slots to put on the board. Optuna takes from it in the order of putting: later ones are put anew behind
+        one that comes back."""
+        from optuna.trial import TrialState
+
+        lacking = self.planned.keys() - alive.keys()
+        later = [s for s, t in alive.items() if lacking and s > min(lacking) and t.state == TrialState.WAITING]
+        for slot in later:
+            self.storage.set_trial_state_values(alive[slot]._trial_id, TrialState.FAIL)
+        return sorted(lacking.union(later))
 
     def waiting(self) -> list[int]:
         """Slots that nobody has taken."""

@@ -142,8 +142,8 @@ class _Cells:
         from blur_pipeline.campaign.judging import judge
 
         options, began = self._with(self.plan.changes(method, settings, seed, tuning)), time.monotonic()
-        if tuning:  # what chooses is the distance; attacks wait for what was chosen
-            options = with_parameter(options, "stress.profile", "off")
+        if tuning:  # what chooses is the distance; attacks and a report wait for what was chosen
+            options = with_parameter(options, "stress.profile", "off") | {"to_outputs": ["unlearned.metrics"]}
         found = self._metrics(options, MODELS)
         log.info("%s; %s. By hand:\n  %s", title, self._time_left(), by_hand(options))
         if found is None:
