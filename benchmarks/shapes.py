@@ -17,6 +17,10 @@ SHAPES = {
         vocab_size=49152, hidden_size=576, intermediate_size=1536, num_hidden_layers=32,
         num_attention_heads=9, num_key_value_heads=3, tie_word_embeddings=True,
     ),
+    "smollm2-8-layers": LlamaConfig(
+        vocab_size=49152, hidden_size=576, intermediate_size=1536, num_hidden_layers=8,
+        num_attention_heads=9, num_key_value_heads=3, tie_word_embeddings=True,
+    ),
     "llama-3.2-1b": LlamaConfig(
         vocab_size=128256, hidden_size=2048, intermediate_size=8192, num_hidden_layers=16,
         num_attention_heads=32, num_key_value_heads=8, head_dim=64, tie_word_embeddings=True,

@@ -19,8 +19,6 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -33,6 +31,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.machine import hardware, peak, resident, wait
 from benchmarks.plain import PlainNPO, PlainRMU, plain_step
 from benchmarks.shapes import SHAPES, build, examples, sequences
 from benchmarks.table import read, table, write
@@ -80,7 +79,7 @@ def main() -> None:
     sizes = sequences(arguments.lengths, arguments.rows, arguments.length)
     setting = {name: getattr(arguments, name) for name in ("method", "shape", "device")}
     setting |= {"sequences": [list(size) for size in sizes]}
-    by = f"{_hardware(arguments.device)}; torch {torch.__version__}"
+    by = f"{hardware(arguments.device)}; torch {torch.__version__}"
     others = read(arguments.compare, setting) if arguments.compare else ("", {})
     told = f"{arguments.length}" if arguments.lengths == "one" else f"{sizes[0][0]} to {sizes[-1][0]}"
     print(f"{by}\n{arguments.method} on {arguments.shape}, {arguments.rows}+{arguments.rows} × {told} tokens, about "
@@ -103,8 +102,8 @@ def main() -> None:
 def _measure(arguments: argparse.Namespace, variant: str) -> dict:
     device, method = arguments.device, arguments.method
     precision = "bf16" if "bf16" in variant.split("+")[0] else "fp32"
-    peak = _matrix_peak(device, torch.bfloat16 if precision == "bf16" else torch.float32)
-    before = _resident()
+    of_matrices = _matrix_peak(device, torch.bfloat16 if precision == "bf16" else torch.float32)
+    before = resident()
     sizes = sequences(arguments.lengths, arguments.rows, arguments.length)
     forget, retain = (examples(arguments.shape, sizes, seed) for seed in (1, 2))
     seconds: list[float] = []
@@ -133,9 +132,9 @@ def _measure(arguments: argparse.Namespace, variant: str) -> dict:
     return {
         "seconds": statistics.median(seconds),
         "flops": flops[0],
-        "peak": _peak(device, before),
+        "peak": peak(device, before),
         "static": static,
-        "matrix_peak": peak,
+        "matrix_peak": of_matrices,
     }
 
 
@@ -146,7 +145,7 @@ def _train(model, recipe, engine, arguments, forget, retain, seconds, flops) -> 
     device = torch.device(arguments.device)
 
     def watch(row: dict) -> None:
-        _wait(arguments.device)
+        wait(arguments.device)
         now = time.perf_counter()
         if 1 <= row["step"] <= arguments.steps:
             seconds.append(now - last[0])
@@ -186,7 +185,7 @@ def _timed(step, number, steps, seconds, flops, device) -> None:
         return
     start = time.perf_counter()
     step()
-    _wait(device)
+    wait(device)
     if number:
         seconds.append(time.perf_counter() - start)
 
@@ -199,30 +198,9 @@ def _matrix_peak(device: str, dtype: torch.dtype) -> float:
     for _ in range(5):
         start = time.perf_counter()
         a @ b
-        _wait(device)
+        wait(device)
         best = max(best, 2 * size**3 / (time.perf_counter() - start))
     return best
-
-
-def _wait(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.synchronize()
-
-
-def _resident() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def _peak(device: str, before: int) -> int:
-    return torch.cuda.max_memory_allocated() if device == "cuda" else _resident() - before
-
-
-def _hardware(device: str) -> str:
-    if device == "cuda":
-        return torch.cuda.get_device_name(0)
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-    return f"{name}, {torch.get_num_threads()} threads"
 
 
 def _arguments() -> argparse.Namespace:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from benchmarks.methods import presets
 from benchmarks.plain import PlainNPO, PlainRMU
 from benchmarks.shapes import SHAPES, TOFU, examples, sequences
 from benchmarks.table import read, table, write
@@ -68,3 +69,10 @@ def test_another_step_is_not_compared_with(tmp_path):
     write(tmp_path / "theirs.json", SETTING | {"sequences": [[8, 4]]}, "them", {})
     with pytest.raises(ValueError, match=r"another step: sequences \[\[8, 4\]\] there, \[\[8, 4\], \[6, 3\]\]"):
         read(tmp_path / "theirs.json", SETTING)
+
+
+def test_every_preset_that_is_trained_is_measured():
+    found = presets()
+    assert {"npo", "blur_npo", "jensun", "r2mu", "tar"} <= found.keys()
+    assert not {"ssd", "given"} & found.keys()  # edits, which have no steps
+    assert all(Recipe(**slots).sets() for slots in found.values())
