@@ -159,8 +159,8 @@ OPTIONS = [
     BadInput("a node that is not there", "no node 'nosuch'; see `kedro registry", options=("--nodes", "nosuch")),
     BadInput(
         "a node misspelt",
-        "no node 'unlearning.unlern'; did you mean 'unlearning.unlearn'",
-        options=("--from-nodes", "unlearning.unlern"),
+        "no node 'models.unlearning.unlern'; did you mean 'models.unlearning.unlearn'",
+        options=("--from-nodes", "models.unlearning.unlern"),
     ),
     BadInput("an output that is not there", "nosuch", options=("--to-outputs", "nosuch")),
     BadInput("a tag that no node has", "no tag 'nosuch'; there are .*unlearning", options=("--tags", "nosuch")),

@@ -19,13 +19,13 @@ def test_every_node_has_its_whole_name_and_its_duration(seconds, left):
 
 
 def test_the_columns():
-    assert node_line(5, 53, "unlearning.unlearn", 41.2, 130).split() == [
+    assert node_line(5, 53, "models.unlearning.unlearn", 41.2, 130).split() == [
         "5/53",
-        "unlearning.unlearn",
+        "models.unlearning.unlearn",
         "41",
         "s",
         "2",
         "min",
         "left",
     ]
-    assert not node_line(53, 53, "reporting.write_report", 0.3, 0.0).endswith("left")
+    assert not node_line(53, 53, "results.reporting.write_report", 0.3, 0.0).endswith("left")

@@ -5,7 +5,7 @@ import pytest
 from blur_pipeline.console.pace import TYPICAL, Pace
 from blur_pipeline.pipeline_registry import register_pipelines
 
-TARGET, UNLEARN = "models_to_compare.obtain_target_model", "unlearning.unlearn"
+TARGET, UNLEARN = "models.to_compare.obtain_target_model", "models.unlearning.unlearn"
 NODES = ["curation.clean_rows", TARGET, UNLEARN]
 EARLIER = {TARGET: 40.0, UNLEARN: 20.0}
 
@@ -44,7 +44,7 @@ def test_where_nothing_was_done_before_nobody_knows_until_a_training_runs():
 
 def test_the_same_node_of_another_model_takes_as_long():
     """Of the first model answers took 500 s, whatever share they have elsewhere."""
-    nodes = [f"evaluation_of_{model}.answer_questions" for model in ("retrained", "target", "unlearned")]
+    nodes = [f"results.{model}.answer_questions" for model in ("retrained", "target", "unlearned")]
     pace = Pace(nodes, {})
     assert pace.left() is None
     pace.done(nodes[0], 500.0)
@@ -53,7 +53,7 @@ def test_the_same_node_of_another_model_takes_as_long():
 
 
 def test_a_run_without_long_nodes_is_over_soon():
-    assert Pace(["reporting.draw_trade_off"], {}).left() == 0
+    assert Pace(["results.reporting.draw_trade_off"], {}).left() == 0
 
 
 def test_every_node_that_is_named_exists():

@@ -15,7 +15,7 @@ from blur_pipeline.console.screen import SCREEN, Screen
 from blur_pipeline.models.progress import ProgressBar
 from blur_pipeline.models.progress import log as steps
 
-EARLIER = {"unlearning.unlearn": 40.0, "evaluation_of_unlearned.score_tokens": 20.0}
+EARLIER = {"models.unlearning.unlearn": 40.0, "results.unlearned.score_tokens": 20.0}
 
 
 def screen_of(monkeypatch, **options) -> tuple[Screen, io.StringIO]:
@@ -58,13 +58,13 @@ def test_who_speaks_is_not_interrupted(log, monkeypatch):
 
 def test_a_terminal_has_a_line_that_moves_and_leaves_nothing_behind(monkeypatch):
     screen, file = screen_of(monkeypatch, force_terminal=True, legacy_windows=False)
-    screen.begin("unlearning.unlearn")
+    screen.begin("models.unlearning.unlearn")
     screen.going_on.step("Unlearning", 3, 12, 0, "forget 13.896")
     screen.say("a line")
     time.sleep(0.6)
     screen.end()
     written = file.getvalue()
-    assert "unlearning.unlearn, unlearning 3 of 12 (forget 13.896)" in written
+    assert "models.unlearning.unlearn, unlearning 3 of 12 (forget 13.896)" in written
     assert "a line\n" in written
     assert written.count("a line") == 1
     assert "\x1b[2K" in written  # the moving line is taken away
@@ -81,7 +81,7 @@ def going_on(monkeypatch) -> GoingOn:
     found = GoingOn()
     found.one_of(0)
     found.pace = Pace(list(EARLIER), EARLIER)
-    found.now("unlearning.unlearn", "unlearning.unlearn")
+    found.now("models.unlearning.unlearn", "models.unlearning.unlearn")
     found.step("Unlearning", 0, 12, 0, "")
     at(110.0, monkeypatch)
     found.step("Unlearning", 3, 12, 0, "forget 13.896  retain 6.038")
@@ -91,7 +91,7 @@ def going_on(monkeypatch) -> GoingOn:
 def test_what_is_going_on_in_one_line(going_on):
     """30 s of its own: as long as expected; so 20 s more."""
     assert str(going_on) == (
-        "unlearning.unlearn, unlearning 3 of 12 (forget 13.896  retain 6.038), 10 s, 50 s left of the run"
+        "models.unlearning.unlearn, unlearning 3 of 12 (forget 13.896  retain 6.038), 10 s, 50 s left of the run"
     )
 
 
@@ -99,7 +99,7 @@ def test_what_is_going_on_in_one_line(going_on):
 def test_on_a_narrow_terminal_it_is_shorter_and_whole(going_on, width):
     said = going_on.short(width)
     assert len(said) <= width
-    assert said.startswith("unlearning.unlearn")
+    assert said.startswith("models.unlearning.unlearn")
 
 
 def test_runs_that_come_after_take_as_long(going_on):
@@ -113,7 +113,7 @@ def test_runs_that_come_after_take_as_long(going_on):
 def test_a_resumed_training_counts_its_own_steps(going_on, monkeypatch):
     """Steps 6 to 9 of 12 were made in 10 s: the last three take 10 s as well."""
     at(200.0, monkeypatch)
-    going_on.now("unlearning.unlearn", "unlearning.unlearn")
+    going_on.now("models.unlearning.unlearn", "models.unlearning.unlearn")
     going_on.step("Unlearning", 6, 12, 6, "")
     at(210.0, monkeypatch)
     going_on.step("Unlearning", 9, 12, 6, "")

@@ -39,7 +39,9 @@ def test_each_node_is_one_line_with_its_duration(finished):
     nodes = [found for line in lines if (found := ended.fullmatch(line))]
     assert [int(found[1]) for found in nodes] == list(range(1, int(all_of_them) + 1))
     assert len({found[2] for found in nodes}) == int(all_of_them) > 50
-    assert any("left" in line for line in lines if "unlearning.unlearn" in line)  # the trainings told how fast it goes
+    assert any(
+        "left" in line for line in lines if "models.unlearning.unlearn" in line
+    )  # the trainings told how fast it goes
     assert not any("Completed" in line or "INFO" in line for line in lines)
 
 

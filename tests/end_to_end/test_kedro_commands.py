@@ -34,7 +34,7 @@ def test_tags_from_nodes_and_to_outputs_narrow_a_run(project):
             project,
             "run",
             "--from-nodes",
-            "unlearning.unlearn",
+            "models.unlearning.unlearn",
             "--to-outputs",
             "unlearned.metrics",
             "--params",

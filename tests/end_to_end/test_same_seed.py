@@ -8,7 +8,7 @@ from tests.end_to_end.conftest import SMALL, copy_project, newest
 
 def test_the_same_seed_gives_the_same_weights(tmp_path, finished):
     folder = copy_project(tmp_path)
-    done = kedro(folder, "run", "--to-nodes", "unlearning.unlearn", "--params", SMALL)
+    done = kedro(folder, "run", "--to-nodes", "models.unlearning.unlearn", "--params", SMALL)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     for name in ("target_model", "unlearned_model"):
         below = "06_models/registry/target-*" if name == "target_model" else "06_models/registry/blur_npo-*"

@@ -9,7 +9,7 @@ from blur_pipeline.lineage.costs import costs_of, trainings
 from blur_pipeline.lineage.manifest import Made, Manifest
 from tests.config.test_parameters import changed, load
 
-TARGET, UNLEARN = "models_to_compare.obtain_target_model", "unlearning.unlearn"
+TARGET, UNLEARN = "models.to_compare.obtain_target_model", "models.unlearning.unlearn"
 
 
 def leave(data: Path, folder: str, dataset: str, node: str, version: str, seconds: float, decided: dict) -> Path:

@@ -21,7 +21,7 @@ def _spread_of_retrained() -> Pipeline:
                 name="measure_further_retrained",
             )
         ],
-        namespace="evaluation_of_retrained",
+        namespace="results.retrained",
         prefix_datasets_with_namespace=False,
         tags="evaluation",
     )
@@ -86,7 +86,7 @@ def _of(name: str) -> Pipeline:
                 name="summarise_metrics",
             ),
         ],
-        namespace=f"evaluation_of_{name}",
+        namespace=f"results.{name}",
         prefix_datasets_with_namespace=False,
         tags="evaluation",
     )

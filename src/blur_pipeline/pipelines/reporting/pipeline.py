@@ -54,7 +54,7 @@ def create_pipeline() -> Pipeline:
                 name="write_report",
             ),
         ],
-        namespace="reporting",
+        namespace="results.reporting",
         prefix_datasets_with_namespace=False,
         tags="reporting",
     )

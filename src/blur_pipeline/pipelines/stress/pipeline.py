@@ -36,5 +36,8 @@ def create_pipeline() -> Pipeline:
         name="judge_attacks",
     )
     return Pipeline(
-        [*attacks, control, trace, judge], namespace="stress", prefix_datasets_with_namespace=False, tags="stress"
+        [*attacks, control, trace, judge],
+        namespace="results.stress",
+        prefix_datasets_with_namespace=False,
+        tags="stress",
     )

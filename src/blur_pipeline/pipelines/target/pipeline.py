@@ -23,7 +23,7 @@ def create_pipeline() -> Pipeline:
                 name="obtain_retrained_model",
             ),
         ],
-        namespace="models_to_compare",
+        namespace="models.to_compare",
         prefix_datasets_with_namespace=False,
         tags="target",
     )

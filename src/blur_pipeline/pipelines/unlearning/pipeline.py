@@ -30,7 +30,7 @@ def create_pipeline() -> Pipeline:
                 name="unlearn",
             ),
         ],
-        namespace="unlearning",
+        namespace="models.unlearning",
         prefix_datasets_with_namespace=False,
         tags="unlearning",
     )
