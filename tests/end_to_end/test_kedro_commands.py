@@ -130,6 +130,8 @@ def test_kedro_viz_shows_the_last_whole_run_with_what_was_found(project):
     statistics = project / ".viz" / "stats.json"
     of_whole = json.loads(statistics.read_text())
     assert of_whole["unlearned.metrics"]["rows"] > 20  # found, and neither made nor read
+    own = project / ".viz" / "local"  # what ``kedro viz`` shows of this environment, whatever others do
+    assert [json.loads((own / path.name).read_text()) for path in (events, statistics)] == [whole, of_whole]
     ran(kedro(project, "run", "--pipelines", "comparison", "--params", SMALL))
     assert json.loads(events.read_text()) == whole  # a part does not stand in for the whole
     assert json.loads(statistics.read_text()).items() >= of_whole.items()

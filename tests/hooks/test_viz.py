@@ -1,10 +1,10 @@
-"""What kedro-viz shows of tables that a run found."""
+"""What kedro-viz shows of tables that a run found, and of which environment."""
 
 from types import SimpleNamespace
 
 import pandas as pd
 
-from blur_pipeline.hooks.viz import _of_tables
+from blur_pipeline.hooks.viz import SHOWN, _of_tables, keep, show
 
 
 def test_a_damaged_table_has_no_statistics_and_stops_no_run(tmp_path):
@@ -14,3 +14,15 @@ def test_a_damaged_table_has_no_statistics_and_stops_no_run(tmp_path):
     found = {path.stem: SimpleNamespace(path=str(path), bytes=7) for path in (whole, damaged)}
     found |= {"gone": SimpleNamespace(path=str(tmp_path / "gone.parquet"), bytes=7)}
     assert _of_tables(SimpleNamespace(found=found)) == {"whole": {"rows": 3, "columns": 2, "file_size": 7}}
+
+
+def test_each_environment_is_shown_its_own_last_run(tmp_path):
+    for env in ("local", "tofu"):
+        for name in SHOWN:
+            (tmp_path / name).write_text(env)
+        keep(tmp_path, env)
+    for env in ("local", "tofu", "local"):
+        show(tmp_path, env)
+        assert [(tmp_path / name).read_text() for name in SHOWN] == [env, env]
+    show(tmp_path, "wmdp")  # which has never run
+    assert not any((tmp_path / name).exists() for name in SHOWN)

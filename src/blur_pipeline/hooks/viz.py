@@ -1,24 +1,29 @@
 """What kedro-viz shows of the last run: of a whole run also what was found and not made, of a part nothing.
 
 kedro-viz takes ``--pipelines comparison`` for a whole run, and would show its nodes and the sizes of its tables in
-place of the protocol's.
+place of the protocol's. And it has one place for all environments: here each has its own, and ``kedro viz`` is shown
+that of the environment that it draws.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
 
 if TYPE_CHECKING:
+    from kedro.framework.context import KedroContext
     from kedro.pipeline import Pipeline
 
     from blur_pipeline.hooks.artefacts import Artefacts
     from blur_pipeline.hooks.lineage import Lineage
 
 WHOLE = {"__default__"}
+SHOWN = ("stats.json", "kedro_pipeline_events.json")
 
 
 class RunStatus:
@@ -26,6 +31,11 @@ class RunStatus:
 
     def __init__(self, lineage: Lineage) -> None:
         self.lineage = lineage
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        if "viz" in sys.argv[1:2]:
+            show(context.project_path / ".viz", str(context.env))
 
     @hook_impl(trylast=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
@@ -36,6 +46,35 @@ class RunStatus:
         dataset_stats_hook._stats.clear()  # of earlier runs in this process
         dataset_stats_hook._stats.update(statistics)
         _tell_of_found_nodes(self.lineage.artefacts, pipeline, whole)
+
+    @hook_impl(trylast=True)
+    def after_pipeline_run(self, run_params: dict[str, Any]) -> None:
+        self._keep(run_params)
+
+    @hook_impl(trylast=True)
+    def on_pipeline_error(self, run_params: dict[str, Any]) -> None:
+        self._keep(run_params)
+
+    def _keep(self, run_params: dict[str, Any]) -> None:
+        if set(run_params.get("pipeline_names") or WHOLE) == WHOLE:
+            keep(self.lineage.door.project / ".viz", str(run_params.get("env") or "local"))
+
+
+def keep(place: Path, env: str) -> None:
+    """What kedro-viz wrote of this run, for the environment alone."""
+    for name in SHOWN:
+        if (place / name).exists():
+            (place / env).mkdir(exist_ok=True)
+            shutil.copyfile(place / name, place / env / name)
+
+
+def show(place: Path, env: str) -> None:
+    """Of an environment without a whole run kedro-viz shows neither sizes nor a status."""
+    for name in SHOWN:
+        if (place / env / name).exists():
+            shutil.copyfile(place / env / name, place / name)
+        else:
+            (place / name).unlink(missing_ok=True)
 
 
 def _of_tables(artefacts: Artefacts) -> dict[str, dict[str, int]]:
