@@ -125,7 +125,7 @@ def first_place(table: pd.DataFrame) -> str:
 
 
 def readable(table: pd.DataFrame, shown: list[str]) -> pd.DataFrame:
-    """The leaderboard for reading: one cell a metric. Metrics that no configuration has are left out."""
+    """The leaderboard for reading: one cell a metric. What no configuration has is left out."""
     names = [name for name in dict.fromkeys([DISTANCE, UTILITY, RESIDUAL, *shown]) if table[name].notna().any()]
     beside = {DISTANCE: ("farthest in", "farthest"), RESIDUAL: ("worst attack", "worst_attack")}
     cells: dict[str, list[str]] = {}
@@ -139,10 +139,11 @@ def readable(table: pd.DataFrame, shown: list[str]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "rank": [place(row) for _, row in table.iterrows()],
-            **table[[*LABELS, "seeds"]].to_dict("list"),
-            "interval of": [holds.get(n, "seeds + examples") for n in table["seeds"]],
+            **{name: table[name].tolist() for name in LABELS if name == LABELS[0] or table[name].any()},
+            "seeds": table["seeds"].tolist(),
             "trade-off": trade.tolist(),
             **cells,
+            "interval of": [holds.get(n, "seeds + examples") for n in table["seeds"]],
         }
     )
 

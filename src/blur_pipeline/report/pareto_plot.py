@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from blur_pipeline.report.colours import COLOURS, FAINT
 from blur_pipeline.report.colours import SYMBOLS as MODELS
 from blur_pipeline.report.distance import DISTANCE, UTILITY, of_model
 from blur_pipeline.report.figures import LAYOUT
+from blur_pipeline.report.labels import label_places
 from blur_pipeline.report.leaderboard import FEW, NOT_RANKED, RANKED, WRECKED, place
 from blur_pipeline.report.residual import RESIDUAL
 from blur_pipeline.statistics.pareto import dominated
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 GREY, BEST = FAINT, COLOURS["unlearned"]
 SYMBOLS = {RANKED: "circle", FEW: "circle-open", WRECKED: "x-thin-open"}
-PLACES = ("top right", "bottom right", "top left", "bottom left")  # in turn: labels of near points part
 LINES = {RANKED: "dot", FEW: "dash"}
 
 
@@ -63,17 +63,19 @@ def _plot(runs: pd.DataFrame, table: pd.DataFrame, floor: float, across: str, pl
     """``places``: where across the target and the retrained model stand."""
     from plotly.graph_objects import Figure
 
-    figure = Figure()
-    for model, place_across in places.items():
-        point = np.array([place_across, of_model(runs, model, UTILITY)])
-        if not pd.isna(point).any():
-            marker = {"size": 13, "color": COLOURS[model], "symbol": MODELS[model]}
-            where = {"x": point[:1], "y": point[1:], "textposition": "middle right", "cliponaxis": False}
-            figure.add_scatter(**where, mode="markers+text", text=[model], marker=marker, name=model)
-    bottom = _bottom(table, floor)
+    figure, bottom = Figure(), _bottom(table, floor)
+    edge = 0.04 * (1 - bottom)
+    ends = [bottom - edge, max([1.0, *table[UTILITY], *table[f"{UTILITY}.high"].dropna()]) + edge]
+    models = {model: np.array([x, of_model(runs, model, UTILITY)]) for model, x in places.items()}
+    models = {model: point for model, point in models.items() if not pd.isna(point).any()}
     drawn_last = table.sort_values("dominated", ascending=False, kind="stable")  # the best lie on top
-    for number, (_, row) in enumerate(drawn_last.iterrows()):
-        _add_point(figure, row, PLACES[number % len(PLACES)], across, bottom)
+    where = _label_places(models, drawn_last, across, bottom, ends)
+    for model, point in models.items():
+        marker = {"size": 13, "color": COLOURS[model], "symbol": MODELS[model]}
+        at = {"x": point[:1], "y": point[1:], "textposition": where[model], "cliponaxis": False}
+        figure.add_scatter(**at, mode="markers+text", text=[model], marker=marker, name=model)
+    for index, row in drawn_last.iterrows():
+        _add_point(figure, row, where[index], across, bottom)
     for standing, dash in LINES.items():
         front = table[(table["standing"] == standing) & ~table["dominated"]].sort_values(across)
         line = {"color": BEST, "dash": dash, "shape": "hv", "width": 1}
@@ -82,10 +84,26 @@ def _plot(runs: pd.DataFrame, table: pd.DataFrame, floor: float, across: str, pl
                      annotation_position="bottom right")  # fmt: skip
     figure.update_layout(showlegend=False, **{**LAYOUT, "height": 560})
     figure.update_xaxes(rangemode="tozero")
-    edge = 0.04 * (1 - bottom)
-    ends = [bottom - edge, max([1.0, *table[UTILITY], *table[f"{UTILITY}.high"].dropna()]) + edge]
     figure.update_yaxes(title="utility kept (1: as much as the target model)", range=ends)
     return figure
+
+
+def _label_places(
+    models: dict[str, np.ndarray], drawn: pd.DataFrame, across: str, bottom: float, ends: list[float]
+) -> dict[Any, str]:
+    """By model and by the index of each row; the best rows choose first."""
+    reach = [*(x for x, _ in models.values()), *drawn[across], *drawn[f"{across}.high"].dropna()]
+    widest = max(reach, default=0) or 1.0
+    labels, points = {name: name for name in models}, dict(models)
+    for index, row in drawn[::-1].iterrows():
+        labels[index], points[index] = _label(row, bottom), (row[across], max(row[UTILITY], bottom))
+    shares = [(x / (1.05 * widest), (y - ends[0]) / (ends[1] - ends[0])) for x, y in points.values()]
+    return dict(zip(points, label_places(shares, list(labels.values())), strict=True))
+
+
+def _label(row: pd.Series, bottom: float) -> str:
+    label = place(row) if row["dominated"] else f"{place(row)} {row['method']}".removeprefix(f"{WRECKED} ")
+    return f"{label} {row[UTILITY]:.2f}" if row[UTILITY] < bottom else label
 
 
 def _bottom(table: pd.DataFrame, floor: float) -> float:
@@ -101,16 +119,13 @@ def _add_point(figure: Figure, row: pd.Series, where: str, across: str, bottom: 
     name = f"{row['method']} {row['settings']}".strip()
     below = row[UTILITY] < bottom
     symbol = "triangle-down" if below else SYMBOLS[row["standing"]]
-    label = place(row) if row["dominated"] else f"{place(row)} {row['method']}".removeprefix(f"{WRECKED} ")
-    if below:
-        label = f"{label} {row[UTILITY]:.2f}"
     figure.add_scatter(
         x=[row[across]],
         y=[max(row[UTILITY], bottom)],
         error_x=_bars(row, across),
         error_y=None if below else _bars(row, UTILITY),
         mode="markers+text",
-        text=[label],
+        text=[_label(row, bottom)],
         hovertext=[f"{name}, {row['seeds']} seed(s), {_worst(row, across)}"],
         textposition=where,
         textfont={"size": 9 if row["dominated"] else 11, "color": COLOURS["target"] if grey else BEST},
