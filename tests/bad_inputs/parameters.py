@@ -64,6 +64,7 @@ NUMBERS = [
     refused("unlearning.methods.npo.optimizer.lr", "nan"),
     refused("unlearning.methods.npo.scope.rank", 8, r"unlearning\.methods\.npo\.scope"),
     refused("unlearning.methods.rmu.forget.direction_seed", 2**70),
+    refused("unlearning.methods.blur_npo.weighting.gamma", "inf", "is infinite or no number"),
     refused("models.target.schedule.epochs", 10**9),
     refused("models.base.hidden_size", 10**9),
     refused("models.base.hidden_size", 0),
@@ -137,6 +138,13 @@ OPTIONS = [
     BadInput(
         "one seed of several", "at least two different", params="unlearning.seeds=3", options=("--pipelines", "seeds")
     ),
+    BadInput(
+        "all anew for each of several seeds",
+        "'fresh' would make the target model anew for each seed",
+        params="unlearning.seeds=3 4,fresh=true",
+        options=("--pipelines", "seeds"),
+    ),
+    BadInput("a variant of no benchmark", "The parameters do not resolve", env="tofu", params="variant=forget20"),
     BadInput("an environment that is not there", r"no environment 'nosuch'; there are muse_.*own_data", env="nosuch"),
     BadInput("an environment misspelt", r"no environment 'own_dat'; did you mean 'own_data'\?", env="own_dat"),
     BadInput(

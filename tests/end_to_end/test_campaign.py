@@ -133,7 +133,6 @@ def test_on_halves_of_the_rows_one_target_serves_and_no_subject_that_chose_is_re
     ("text", "words"),
     [
         ("methods: [gaa]", "conf/campaigns/bad.yml: there is no method 'gaa'; did you mean 'ga'?"),
-        ("ranges: {ga: {optimizer.lr: {low: -1.0, high: 1.0}}}", "'ga.optimizer.lr' reaches to -1.0"),
         ("storage: nonsense", "The campaign's storage nonsense cannot be opened"),
     ],
 )

@@ -126,13 +126,6 @@ def test_a_metric_that_was_not_measured_cannot_rank(compared):
     assert newest(compared, "compared_runs.parquet") == before
 
 
-def test_seeds_that_make_no_sense_are_refused(compared):
-    for wrong, message in {"unlearning.seeds=3": "at least two different ones", "fresh=true": "for each seed"}.items():
-        done = kedro(compared, "run", "--pipelines", "seeds", "--params", f"{SMALL},{wrong}")
-        assert done.returncode == 1
-        assert message in done.stderr
-
-
 def test_nothing_to_compare_is_said_in_a_sentence(compared, tmp_path):
     shutil.copytree(compared, tmp_path / "empty", ignore=shutil.ignore_patterns("mlflow.db*", "mlartifacts"))
     done = kedro(tmp_path / "empty", "run", "--pipelines", "comparison", "--params", SMALL)

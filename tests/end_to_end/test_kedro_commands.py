@@ -63,22 +63,6 @@ def test_a_version_that_is_asked_for_is_read(project):
     assert "no such version was made whole under these parameters" in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (("--runner", "ThreadRunner"), "Nodes of this project run one after the other"),
-        (("--pipelines", "unlerning"), "There is no pipeline 'unlerning'; did you mean 'unlearning'?"),
-        (("--from-nodes", "nosuch"), "There is no node 'nosuch'"),
-        (("--tags", "nosuch"), "There is no tag 'nosuch'"),
-    ],
-)
-def test_a_wrong_option_is_one_sentence(options, message, project):
-    done = kedro(project, "run", *options, "--params", SMALL)
-    assert done.returncode == 1
-    assert message in done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
-
-
 def files(project: Path) -> set[Path]:
     """All but the hashes that are remembered, and the database, whose runs are counted."""
     return {path for path in project.rglob("*") if path.is_file() and ".lineage" not in path.parts}

@@ -128,20 +128,6 @@ def test_paths_count_from_the_project_wherever_the_command_is_given(project):
     assert not (project / "notebooks" / "mlflow.db").exists()
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (("--env", "tofu", "--params", "variant=forget20"), "The parameters do not resolve"),
-        (("--params", f"{SMALL},unlearning.methods.blur_npo.weighting.gamma=inf"), "is infinite or no number"),
-    ],
-)
-def test_a_wrong_parameter_is_one_sentence(options, message, project):
-    done = kedro(project, "run", *options)
-    assert done.returncode == 1
-    assert message in done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
-
-
 def test_a_leaderboard_can_be_drawn_from_where_it_stands(project):
     ran(kedro(project, "run", "--pipelines", "comparison", "--params", SMALL))
     ran(kedro(project, "run", "--pipelines", "comparison", "--from-nodes", "draw_pareto", "--params", SMALL))
