@@ -48,6 +48,13 @@ def test_documents_ask_nothing_that_could_be_refused(project, tmp_path):
     refuse(project, tmp_path, "'dpo' needs .*'refusal'.* documents ask nothing", "dpo", sources__forget=source)
 
 
+def test_a_level_that_is_measured_on_the_holdout_needs_one(project, tmp_path):
+    said = "'blur_level_holdout' measures its level on the holdout, and these parameters have none"
+    refuse(project, tmp_path, said, "blur_level_holdout", sources__holdout=None)
+    for there in ({}, {"sources__holdout": None, "curation__holdout_fraction": 0.1}):
+        preflight(parameters(project, "blur_level_holdout", **there), tmp_path / "data", MADE)
+
+
 def test_a_set_that_is_not_there(project, tmp_path):
     said = "'npo' learns from a set 'traces', which is not there; .*'sources.further.traces'"
     on = {"unlearning__methods__npo__forget": {"kind": "ga", "on": "traces"}}

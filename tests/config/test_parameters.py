@@ -52,8 +52,8 @@ def changed(raw: dict, key: str, value) -> dict:
         ("unlearning.methods.blur_npo.forget", {"kind": "level_hinge", "level": "row"}, "level 'row'.* bring none"),
         (
             "unlearning.methods.blur_npo.forget",
-            {"kind": "level_square", "level": "measured"},
-            "measured_on 'holdout' is no set of this run, which has forget, retain",
+            {"kind": "level_square", "level": "measured", "measured_on": "held"},
+            "measured_on 'held' is no set of this run, which has forget, retain, holdout",
         ),
         ("unlearning.methods.rmu.schedule", {"epoch": 3}, "unlearning.*epoch"),
         ("unlearning.schedule.batch_size", -1, "unlearning.schedule.batch_size.*greater than 0, not -1"),

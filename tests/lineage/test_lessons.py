@@ -48,3 +48,8 @@ def test_scores_of_other_answers_are_another_table_and_shared_by_all_who_need_th
     assert identities(project, "whp", unlearning__methods__whp__optimizer__lr=1.0)["reference"] == found["whp"]
     for key, value in {"unlearning__methods__dpo__forget__beta": 0.5, "unlearning__seed": 3}.items():
         assert identities(project, "dpo", **{key: value})["reference"] == found["dpo"]
+
+
+def test_of_what_is_evaluated_a_model_hangs_on_the_holdout_alone_and_where_a_level_is_measured_on_it(project):
+    for method, hangs in (("blur_level_hinge", False), ("blur_level_holdout", True)):
+        assert ("questions" in identities(project, method)["unlearned"].parents) == hangs

@@ -10,6 +10,7 @@ from blur_pipeline.methods.levels import LevelHinge, LevelSquare
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.models.examples import Examples
 from blur_pipeline.models.forward import Forward
+from blur_pipeline.pipelines.unlearning.lessons import measured_examples
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.loop import Run, train
 from blur_pipeline.training.prepare import prepare
@@ -127,3 +128,14 @@ def test_forgetting_ends_at_the_level_where_ascent_goes_on(forget, weighting, fo
 def test_bounds(values):
     with pytest.raises(ValidationError):
         LevelHinge(**values)
+
+
+def test_of_the_holdout_the_plain_answers_are_measured_and_nothing_where_no_level_is():
+    rows = [
+        {"set": of, "variant": variant, "input_ids": [n, 1, 2], "labels": [-100, 1, 2]}
+        for n, (of, variant) in enumerate([("holdout", "answer"), ("holdout", "paraphrase"), ("forget", "answer")])
+    ]
+    shown = measured_examples(rows, Recipe(forget=LevelHinge(level="measured")))
+    assert [list(ids) for ids in shown["holdout"].input_ids] == [[0, 1, 2]]
+    for level in ({"level": 2.0}, {"level": "measured", "measured_on": "retain"}):
+        assert measured_examples(rows, Recipe(forget=LevelHinge(**level))) == {}

@@ -191,6 +191,7 @@ def _models(parameters: Parameters) -> None:
     _layers(parameters)
     _experts(parameters)
     _base_apart(parameters)
+    _holdout(parameters)
     require_given_model(parameters)
     if isinstance(models.retrained, Scores):
         require_tables(SavedScores(folder=models.retrained.path))
@@ -222,6 +223,17 @@ def _experts(parameters: Parameters) -> None:
         raise BadInputError(
             f"The method '{parameters.method}' chooses among the experts of a model, but this one has none; give a "
             "mixture of experts as models.base, or another method."
+        )
+
+
+def _holdout(parameters: Parameters) -> None:
+    """A level that is measured on the holdout needs one."""
+    there = parameters.sources.holdout is not None or parameters.curation.holdout_fraction > 0
+    if parameters.unlearning.recipe.measures("holdout") and not there:
+        level = f"unlearning.methods.{parameters.method}.forget.level"
+        raise BadInputError(
+            f"The method '{parameters.method}' measures its level on the holdout, and these parameters have none; give "
+            f"sources.holdout or curation.holdout_fraction, or a number as {level}."
         )
 
 

@@ -180,6 +180,8 @@ def _with_unlearned(
     if edit is not None:
         recipe["edit"] = inputs.edit(edit)
     known = ("target", "data", "lessons", "reference", *(("base",) if edit is not None and edit.needs_base else ()))
+    if parameters.unlearning.recipe.measures("holdout"):
+        known += ("questions",)
     parents = {name: found[name].sha256 for name in known}
     found["unlearned"] = Identity.of("unlearned", method, {**recipe, "seed": parameters.unlearning.seed}, parents)
     configuration = Identity.of("unlearned", method, recipe, parents).sha256

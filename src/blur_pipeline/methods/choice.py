@@ -132,6 +132,11 @@ class Loss(Choice, ABC):
     """Other answers that each example must bring along: ``refusal``, ``alternative``."""
 
     @property
+    def measures(self) -> str | None:
+        """The set whose mean NLL it takes as its level, learnt from or not."""
+        return None
+
+    @property
     def reads_layer(self) -> int | None:
         """The decoder layer that is read, beyond which nothing runs; None: the whole model."""
         return getattr(self, "layer", None)

@@ -28,6 +28,10 @@ class _Level(Loss):
         """The engine's divisor."""
         return "sequences" if self.per == "sequence" else "tokens"
 
+    @property
+    def measures(self) -> str | None:
+        return self.measured_on if self.level == "measured" else None
+
     def looked(self, look: Look) -> _Level:
         """With the mean token NLL of the set, scored once by the target model."""
         if self.level != "measured":

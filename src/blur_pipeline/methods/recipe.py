@@ -64,6 +64,10 @@ class Recipe(Choice):
         losses = [loss for _, _, loss in self.losses() if not scored or loss.needs == "reference_logprobs"]
         return sorted({name for loss in losses for name in loss.companions})
 
+    def measures(self, name: str) -> bool:
+        """Whether a loss takes its level from the set of that name, which need not be one that it learns from."""
+        return any(loss.measures == name for _, _, loss in self.losses())
+
     def needs(self, what: str) -> bool:
         """Whether a loss needs ``reference_logprobs`` or the ``reference_model``."""
         return any(loss.needs == what for _, _, loss in self.losses())

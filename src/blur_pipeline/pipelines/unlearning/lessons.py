@@ -80,6 +80,16 @@ def steepest(forget: Any, reference: pd.DataFrame, share: float) -> Any:
     return forget.select(sorted((-norms).argsort(kind="stable")[: count_of(share, len(norms))].tolist()))
 
 
+def measured_examples(evaluation_tokens: Any, recipe: Recipe) -> dict[str, Examples]:
+    """The holdout's answers, where a loss takes its level from them; none is learnt from."""
+    from blur_pipeline.models.examples import Examples
+
+    if not recipe.measures("holdout"):
+        return {}
+    rows = [row for row in evaluation_tokens if row["set"] == "holdout" and row["variant"] == "answer"]
+    return {"holdout": Examples.from_columns([r["input_ids"] for r in rows], [r["labels"] for r in rows])}
+
+
 def further_examples(further: Any, recipe: Recipe) -> dict[str, Examples]:
     """By name the further sets that the method learns from."""
     from blur_pipeline.models.examples import Examples

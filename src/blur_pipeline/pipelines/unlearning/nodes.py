@@ -14,6 +14,7 @@ from blur_pipeline.pipelines.unlearning.lessons import (
     companions_of,
     forget_examples,
     further_examples,
+    measured_examples,
     ranks_by_gradient,
     relabelled,
     steepest,
@@ -53,12 +54,14 @@ def unlearn(
     forget: Any,
     further: Any,
     retain: Any,
+    evaluation_tokens: Any,
     reference: pd.DataFrame,
     tokenizer: Any,
     parameters: Parameters,
 ) -> tuple[Any, pd.DataFrame]:
     """The unlearned model, and one row of scalars per step; of an edit there is one.
 
+    Of what is evaluated it is shown nothing but the holdout's answers, and these where a level is measured on them.
     The tokenizer is what a fresh base model is built from, where an edit asks for that.
     """
     from blur_pipeline.models.examples import Examples
@@ -78,7 +81,7 @@ def unlearn(
         unlearning.seed,
         parameters.training,
         unlearning.stopping,
-        further=further_examples(further, recipe),
+        further=further_examples(further, recipe) | measured_examples(evaluation_tokens, recipe),
     )
     folder = f"{parameters.checkpoint_folder}/{unlearning.method}"
     return run_training("Unlearning", target_model, run, parameters.device, folder)

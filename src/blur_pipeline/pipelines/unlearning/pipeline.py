@@ -22,6 +22,7 @@ def create_pipeline() -> Pipeline:
                     "forget_lessons",
                     "further_lessons",
                     "retain_tokens",
+                    "evaluation_tokens",
                     "reference_logprobs",
                     "tokenizer",
                     "parameters",
