@@ -22,7 +22,8 @@ def test_a_preset_trains(method):
     preset = check_parameters(resolved("base")).unlearning.methods[method]
     recipe = Recipe(**{name: getattr(preset, name) for name in Recipe.model_fields})
     forget = with_companions(random_examples(6, seed=1).with_reference([-20.0] * 6))
-    further = {name: random_examples(6, seed=7) for name in recipe.sets() if name not in ("forget", "retain")}
+    beside = {*recipe.sets(), *(loss.measures for _, _, loss in recipe.losses())} - {"forget", "retain", None}
+    further = {name: random_examples(6, seed=7) for name in beside}
     schedule = Schedule(steps=2, batch_size=4)
     before = build_tiny_model()
     model, rows = train(build_tiny_model(), Run(recipe, schedule, random_examples(6, seed=2), forget, further=further))
