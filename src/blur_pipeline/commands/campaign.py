@@ -1,4 +1,4 @@
-"""A campaign: each setting of each method is a run of the whole protocol, children of one MLflow run."""
+"""A campaign: each setting of each method is a run, children of one MLflow run; what was chosen, the whole protocol."""
 
 from __future__ import annotations
 

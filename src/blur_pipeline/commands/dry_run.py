@@ -181,8 +181,8 @@ def _campaign(options: dict[str, Any]) -> str:
     return (
         f"Campaign {plan.name}: {len(methods)} methods, at most {tried} runs that choose (seeds "
         f"{', '.join(map(str, campaign.seeds))}) and {len(methods) * len(campaign.reported)} that are reported (seeds "
-        f"{', '.join(map(str, campaign.reported))}); each is a run of the whole protocol, from the second on without "
-        "target and retrained model. What was tried before is not tried again.\nNothing was made."
+        f"{', '.join(map(str, campaign.reported))}): those up to the metrics, these the whole protocol, from the second on "
+        "without target and retrained model. What was tried before is not tried again.\nNothing was made."
     )
 
 
