@@ -93,9 +93,15 @@ def test_a_first_setting_that_comes_back_is_taken_before_any_second(storage, pro
         one.fill()
     with boards["a"].take():
         pass
+    boards["a"].fill()
     order = []
-    work_off(boards, lambda name, taken: (order.append((taken.slot, name)), taken.done(0.0, 0.0)))
-    assert order == [(0, "a"), (0, "b"), (1, "a"), (1, "b")]
+    with boards["a"].take() as first, boards["a"].take() as second:
+        settings = {taken.slot: taken.settings for taken in (first, second)}
+    boards["a"].fill()
+    boards["a"].fill()
+    work_off(boards, lambda name, taken: (order.append((taken.slot, name, taken.settings)), taken.done(0.0, 0.0)))
+    assert [part[:2] for part in order] == [(0, "a"), (0, "b"), (1, "a"), (1, "b")]
+    assert {slot: said for slot, name, said in order if name == "a"} == settings  # as they were begun
 
 
 def test_tpe_learns_and_a_campaign_that_goes_on_in_portions_tries_the_same(tmp_path, process):

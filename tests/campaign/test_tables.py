@@ -105,6 +105,8 @@ def test_the_page_shows_all_of_it(done):
         for words in ("npo", "none of 4 setting(s) kept", "step 3: no number", "What chose is never what is reported"):
             assert words in page
     assert tables.failures(runs[runs["seed"] != 1], table, [0, 1, 2]) == ["npo: what was chosen failed on seed 1."]
+    on_all = tables.failures(runs[:0], table[table["method"] == "npo"], [0, 1, 2])  # which no ranking has a row of
+    assert on_all == ["npo: what was chosen failed on seed 0, 1, 2."]
 
 
 def test_where_nothing_was_chosen_there_are_pages_all_the_same(done):

@@ -67,6 +67,19 @@ def test_what_is_the_settings_own_fault_counts_as_tried(error, campaign):
     assert boards["npo"].best() is None
 
 
+def test_what_is_reported_is_made_whole_where_a_kill_left_no_report(campaign):
+    """Its metrics are there, and neither attacks nor a report."""
+    boards, with_run, seen = campaign
+    cells = with_run(lambda params: note(0.1, 0.99))
+    cells._metrics = lambda *_: (note(0.1, 0.99), "run 1")
+    for reported, runs in ((True, 0), (False, 1)):
+        cells._reported = lambda _, there=reported: there
+        boards["npo"].fill()
+        with boards["npo"].take() as taken:
+            cells._note("npo", taken, 0, False, "npo as chosen")
+        assert len(seen) == runs
+
+
 def damaged() -> Exception:
     error = BadInputError("cannot be read")
     error.damaged_artefact = "data/x"

@@ -34,6 +34,13 @@ def said(monkeypatch):
     return ask
 
 
+def test_a_look_ahead_at_what_is_not_there_ends_in_a_sentence(monkeypatch):
+    monkeypatch.chdir(PROJECT)
+    done = CliRunner().invoke(cli, ["run", "--dry-run", "--to-outputs", "nosuch"])
+    assert done.exit_code == 1
+    assert "Error: Pipeline does not contain datasets named ['nosuch'] See `kedro registry describe`." in done.output
+
+
 def test_every_method_is_one_line(said):
     lines = said("methods").splitlines()
     rows = {line.split()[0]: line for line in lines[: len(METHODS)]}

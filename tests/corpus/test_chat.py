@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.corpus.chat import ChatPrompt
+from blur_pipeline.corpus.prompts import PlainPrompt
 from blur_pipeline.tracking.answering import AnsweringModel
 
 LLAMA_LIKE = (  # what Llama-3.2's template does about the date
@@ -96,3 +97,12 @@ def test_the_served_model_is_asked_in_the_same_way(tokenizer, prompt):
     served = AnsweringModel()
     served.prompt, served.tokenizer = prompt.model_dump(), chatty(tokenizer, LLAMA_LIKE if prompt.date else DATELESS)
     assert served._encode("Who?") == prompt.prompt("Who?", served.tokenizer)
+
+
+def test_the_served_model_is_shown_the_questions_that_stand_before(tokenizer, tmp_path):
+    (tmp_path / "shown.jsonl").write_text('{"question": "Where?", "answer": "Here."}\n')
+    prompt = PlainPrompt(context={"kind": "files", "path": str(tmp_path / "shown.jsonl")})
+    served = AnsweringModel()
+    served.prompt, served.before, served.tokenizer = prompt.model_dump(), prompt.before, tokenizer
+    assert served.before
+    assert served._encode("Who?") == prompt.prompt("Who?", tokenizer)

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import pandas as pd
 
 from blur_pipeline.hooks.viz import SHOWN, _of_tables, keep, show
+from tests.conf.test_environments import loader
+from tests.conftest import PROJECT
 
 
 def test_a_damaged_table_has_no_statistics_and_stops_no_run(tmp_path):
@@ -26,3 +28,13 @@ def test_each_environment_is_shown_its_own_last_run(tmp_path):
         assert [(tmp_path / name).read_text() for name in SHOWN] == [env, env]
     show(tmp_path, "wmdp")  # which has never run
     assert not any((tmp_path / name).exists() for name in SHOWN)
+
+
+def test_kedro_viz_is_shown_it_as_it_reads_the_catalog(monkeypatch):
+    """It calls no hooks of a project unless asked to."""
+    seen = []
+    monkeypatch.setattr("blur_pipeline.hooks.config_loader.show", lambda place, env: seen.append((place, env)))
+    for command in ("run", "viz"):
+        monkeypatch.setattr("sys.argv", ["kedro", command, "run"])
+        loader("own_data")["catalog"]
+    assert seen == [(PROJECT / ".viz", "own_data")]

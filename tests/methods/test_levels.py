@@ -6,6 +6,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.methods.levels import LevelHinge, LevelSquare
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.models.examples import Examples
@@ -137,5 +138,7 @@ def test_of_the_holdout_the_plain_answers_are_measured_and_nothing_where_no_leve
     ]
     shown = measured_examples(rows, Recipe(forget=LevelHinge(level="measured")))
     assert [list(ids) for ids in shown["holdout"].input_ids] == [[0, 1, 2]]
+    with pytest.raises(BadInputError, match="The holdout is empty"):
+        measured_examples(rows[2:], Recipe(forget=LevelHinge(level="measured")))
     for level in ({"level": 2.0}, {"level": "measured", "measured_on": "retain"}):
         assert measured_examples(rows, Recipe(forget=LevelHinge(**level))) == {}

@@ -7,7 +7,14 @@ import pytest
 
 from blur_pipeline.config.comparison import Comparison, Yardstick
 from blur_pipeline.report.distance import with_distance
-from blur_pipeline.report.leaderboard import about_attacks, hypervolumes, leaderboard, paired_tests, readable
+from blur_pipeline.report.leaderboard import (
+    NOT_RANKED,
+    about_attacks,
+    hypervolumes,
+    leaderboard,
+    paired_tests,
+    readable,
+)
 from blur_pipeline.report.pages import leaderboard_pages
 from blur_pipeline.report.pareto_plot import pareto_plot, residual_plot
 from tests.report.comparable import run, runs_of
@@ -220,6 +227,9 @@ def test_the_second_plot_shows_what_comes_back_against_utility(stressed, runs, t
     assert points["simnpo"].marker.color == "#b8bdc4" != points["npo"].marker.color
     assert "worst attack prompts" in points["blur_npo"].hovertext[0]
     assert not residual_plot(runs, table, 0.8).data
+    unranked = leaderboard(stressed, [], 0.8)
+    unranked.loc[unranked["method"] == "simnpo", "standing"] = NOT_RANKED  # a measure of the distance is absent
+    assert "simnpo" not in {trace.name for trace in residual_plot(stressed, unranked, 0.8).data}
 
 
 def test_runs_stand_beside_their_configuration_with_their_reports(runs, table):

@@ -124,7 +124,8 @@ class Board:
                 self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
         alive, given_up = self._alive(), {}
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
-            given_up[trial.user_attrs.get(SLOT)] = trial.params
+            if trial.params:  # one that was put back and nobody took has none
+                given_up[trial.user_attrs.get(SLOT)] = trial.params
         for slot in self._lacking(alive):
             before = given_up.get(slot, {})
             whole = before.keys() == self.ranges.keys()

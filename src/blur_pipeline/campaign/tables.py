@@ -95,10 +95,10 @@ def for_reading(table: Frame) -> Frame:
     return table[READ].rename(columns={"utility_kept": "utility kept"})
 
 
-def failures(runs: Frame, table: Frame, seeds: list[int]) -> list[str]:
-    """Sentences about what was chosen and could not be made on every seed that is reported."""
+def failures(runs: Frame, chosen: Frame, seeds: list[int]) -> list[str]:
+    """Sentences about what was ``chosen`` and could not be made on every seed that is reported, or on none."""
     said = []
-    for method in table["method"] if len(table) else ():
+    for method in chosen["method"] if len(chosen) else ():
         lacking = sorted(set(seeds) - set(runs.loc[runs["method"] == method, "seed"]))
         if lacking:
             said.append(f"{method}: what was chosen failed on seed {', '.join(map(str, lacking))}.")

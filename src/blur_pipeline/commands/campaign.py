@@ -144,7 +144,7 @@ class _Cells:
         options, began = self._with(self.plan.changes(method, settings, seed, tuning)), time.monotonic()
         if tuning:  # what chooses is the distance; attacks and a report wait for what was chosen
             options = with_parameter(options, "stress.profile", "off") | {"to_outputs": ["unlearned.metrics"]}
-        found = self._metrics(options, MODELS)
+        found = self._metrics(options, MODELS) if tuning or self._reported(options) else None
         log.info("%s; %s. By hand:\n  %s", title, self._time_left(), by_hand(options))
         if found is None:
             with mlflow_run(title, nested=True):
@@ -161,6 +161,12 @@ class _Cells:
         for name, value in changes.items():
             options = with_parameter(options, name, value)
         return options
+
+    def _reported(self, options: Options) -> bool:
+        """Whether the run came to its end: one that was killed has metrics, and neither attacks nor a report."""
+        from blur_pipeline.lineage.manifest import newest_whole
+
+        return newest_whole(Path(catalog_of(options)["report_html"]["filepath"])) is not None
 
     def _metrics(self, options: Options, models: tuple[str, ...]) -> tuple[dict[str, Any], str | None] | None:
         """The tables of these models, and the MLflow run that made the last; None where one is not there."""

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blur_pipeline.commands.configuration import loader_of
+from blur_pipeline.commands.last_door import of_kedro
 from blur_pipeline.commands.named import known_pipelines
 from blur_pipeline.commands.runs import WHOLE, with_parameter
 from blur_pipeline.commands.seeds import require_several
+from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.console.pace import TYPICAL
 from blur_pipeline.console.wrap import lasted
 
@@ -75,6 +77,7 @@ def _runs(options: dict[str, Any], asked: set[str], parameters: Parameters) -> I
     """The runs that one command does, with a title where there are several."""
     for seed in parameters.models.further_seeds if asked & {"__default__", "evaluation", "seeds"} else ():
         alone = with_parameter({**options, **WHOLE}, "models.retrained.seeds", 1)
+        alone["params"].pop("fresh", None)  # which does not make these anew
         alone["to_outputs"] = ["retrained.token_scores"]
         yield f"Retrained model of seed {seed}:", with_parameter(alone, "models.seed", seed)
     for seed in require_several(parameters) if "seeds" in asked else ():
@@ -156,7 +159,12 @@ def _look(options: dict[str, Any], before: set[str]) -> Looked:
     parameters = check_parameters(loader["parameters"])
     chosen = {name: options.get(name) or None for name in NARROWING}
     pipeline = sum((pipelines[name] for name in known_pipelines(options)), Pipeline([]))
-    pipeline = pipeline.filter(**chosen, node_namespaces=options.get("namespaces") or None)
+    try:
+        pipeline = pipeline.filter(**chosen, node_namespaces=options.get("namespaces") or None)
+    except ValueError as error:
+        if said := of_kedro(error):
+            raise BadInputError(said) from error
+        raise
     preflight(parameters, DATA, pipeline.all_outputs())
     identities, catalog = loader.identities(), DataCatalog.from_config(loader["catalog"])
     versions, elsewhere = options.get("load_versions") or {}, addresses(parameters)
@@ -181,8 +189,8 @@ def _campaign(options: dict[str, Any]) -> str:
     return (
         f"Campaign {plan.name}: {len(methods)} methods, at most {tried} runs that choose (seeds "
         f"{', '.join(map(str, campaign.seeds))}) and {len(methods) * len(campaign.reported)} that are reported (seeds "
-        f"{', '.join(map(str, campaign.reported))}): those up to the metrics, these the whole protocol, from the second on "
-        "without target and retrained model. What was tried before is not tried again.\nNothing was made."
+        f"{', '.join(map(str, campaign.reported))}): those up to the metrics, these the whole protocol, from the "
+        "second on without target and retrained model. What was tried before is not tried again.\nNothing was made."
     )
 
 

@@ -29,6 +29,14 @@ OUTSIDE = {
 MEMORY = re.compile(r"can't allocate memory|out of memory|Unable to allocate|not enough memory", re.IGNORECASE)
 
 
+def of_kedro(error: Exception) -> str | None:
+    """How Kedro says that options which exist each leave nothing together, or name a dataset that is not there."""
+    unknown = isinstance(error, ValueError) and str(error).startswith(
+        ("Pipeline does not contain", "Pipeline contains no nodes")
+    )
+    return f"{error} See `kedro registry describe`." if unknown else None
+
+
 def sentence_of(error: BaseException) -> str | None:
     """One sentence for an error that a user can mend; None for a defect of ours."""
     chain = list(_chain(error))

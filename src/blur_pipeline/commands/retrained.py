@@ -33,7 +33,7 @@ def train_further(kedro_run: Callable[..., Any], options: dict[str, Any], places
     params = {name: value for name, value in (options.get("params") or {}).items() if name != "fresh"}
     alone = with_parameter({**options, **WHOLE, "params": params}, "models.retrained.seeds", 1)
     alone["to_outputs"] = [SCORES]
-    with mlflow_run(f"retrained models ×{len(missing)}"):
+    with mlflow_run(f"retrained models ×{len(missing)}", nested=True):  # of a campaign's, where there is one
         for number, seed in enumerate(missing, start=1):
             seeded = with_parameter(alone, "models.seed", seed)
             log.info(

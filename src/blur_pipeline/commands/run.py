@@ -11,7 +11,7 @@ import click
 
 from blur_pipeline.commands.campaign import run_campaign
 from blur_pipeline.commands.interrupted import stopped
-from blur_pipeline.commands.last_door import sentence_of
+from blur_pipeline.commands.last_door import of_kedro, sentence_of
 from blur_pipeline.commands.named import known_pipelines
 from blur_pipeline.commands.retrained import LOOKING, train_further
 from blur_pipeline.commands.runs import forget_what_was_seen, look_ahead
@@ -54,20 +54,12 @@ def run_plainly(kedro_run: Callable[..., Any], options: dict[str, Any], telling:
         raise SystemExit(INTERRUPTED) from None
     except Exception as error:
         _close_runs("FAILED")
-        sentence = _of_kedro(error) or sentence_of(error)
+        sentence = of_kedro(error) or sentence_of(error)
         if sentence is None:
             raise
         raise click.ClickException(sentence) from error
     finally:
         forget_what_was_seen()
-
-
-def _of_kedro(error: Exception) -> str | None:
-    """How Kedro says that options which exist each leave nothing together, or name a dataset that is not there."""
-    unknown = isinstance(error, ValueError) and str(error).startswith(
-        ("Pipeline does not contain", "Pipeline contains no nodes")
-    )
-    return f"{error} See `kedro registry describe`." if unknown else None
 
 
 def _close_runs(status: str) -> None:

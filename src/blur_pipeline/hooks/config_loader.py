@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from copy import deepcopy
 from itertools import product
 from pathlib import Path
@@ -18,6 +19,7 @@ from blur_pipeline.config.names import instead
 from blur_pipeline.config.parameters import check_parameters
 from blur_pipeline.config.variables import Variables
 from blur_pipeline.config.yaml_files import what_is_wrong, where_kinds_differ
+from blur_pipeline.hooks.viz import show
 from blur_pipeline.lineage.identities import Identities, identify
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ class IdentifyingConfigLoader(OmegaConfigLoader):
 
     def _resolved(self, key: str) -> dict[str, Any]:
         if key == "catalog":
+            if "viz" in sys.argv[1:2]:  # kedro-viz calls no hook of ours, and reads what was kept after the catalog
+                show(Path(self.conf_source).parent / ".viz", self.env or self.default_run_env)
             OmegaConf.register_resolver("place", self._place, replace=True)
             OmegaConf.register_resolver("places_of_seeds", self._places_of_seeds, replace=True)
             OmegaConf.register_resolver("places_of_retrained", self._places_of_retrained, replace=True)

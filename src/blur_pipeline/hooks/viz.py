@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
 
 if TYPE_CHECKING:
-    from kedro.framework.context import KedroContext
     from kedro.pipeline import Pipeline
 
     from blur_pipeline.hooks.artefacts import Artefacts
@@ -31,11 +29,6 @@ class RunStatus:
 
     def __init__(self, lineage: Lineage) -> None:
         self.lineage = lineage
-
-    @hook_impl
-    def after_context_created(self, context: KedroContext) -> None:
-        if "viz" in sys.argv[1:2]:
-            show(context.project_path / ".viz", str(context.env))
 
     @hook_impl(trylast=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:

@@ -66,6 +66,8 @@ def _attack_(moved: Gradient, gradient: Gradient, memory: dict | None, lr: float
         if g is None:
             continue
         g = g.float()
+        if moved[i] is None:  # one that its first batches did not reach, as an expert's
+            moved[i] = g * 0
         if memory is None:
             moved[i].add_(g, alpha=-lr)
             continue

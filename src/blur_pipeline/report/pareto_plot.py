@@ -47,7 +47,7 @@ def residual_plot(runs: pd.DataFrame, table: pd.DataFrame, floor: float) -> Figu
     """
     from plotly.graph_objects import Figure
 
-    attacked = table[table[[RESIDUAL, UTILITY]].notna().all(axis=1)]
+    attacked = table[(table["standing"] != NOT_RANKED) & table[[RESIDUAL, UTILITY]].notna().all(axis=1)]
     if attacked.empty:
         return Figure()
     beaten = {i: beats for _, part in attacked.groupby("standing")

@@ -19,6 +19,7 @@ class AnsweringModel(PythonModel):
 
         settings = json.loads(Path(context.artifacts["settings"]).read_text())
         self.prompt, self.max_new_tokens = settings["prompt"], settings["max_new_tokens"]
+        self.before = settings["before"]
         self.tokenizer = AutoTokenizer.from_pretrained(context.artifacts["tokenizer"])
         weights = context.artifacts.get("weights") or settings["weights"]
         self.model = AutoModelForCausalLM.from_pretrained(weights, use_safetensors=True).eval()
@@ -45,7 +46,7 @@ class AnsweringModel(PythonModel):
 
     def _encode(self, question):
         if self.prompt["kind"] == "plain":
-            text = f"{self.prompt['question_prefix']}{question}{self.prompt['question_suffix']}"
+            text = f"{self.before}{self.prompt['question_prefix']}{question}{self.prompt['question_suffix']}"
             return self.tokenizer(text)["input_ids"]
         turns = [{"role": "user", "content": question}]
         if self.prompt["system"] is not None:

@@ -29,14 +29,15 @@ def announce(name: str, folder: Path = FOLDER) -> None:
 
 
 def close_dead_runs(folder: Path = FOLDER) -> None:
-    """Mark as killed the active run's siblings whose process has let go of its lock."""
+    """Mark as killed the runs of the active one's store, of any benchmark, whose process has let go of its lock."""
     import mlflow
 
     run = mlflow.active_run()
     if not run:
         return
     client = mlflow.MlflowClient()
-    running = client.search_runs([run.info.experiment_id], "attributes.status = 'RUNNING'")
+    everywhere = [experiment.experiment_id for experiment in client.search_experiments()]  # a lock is for all of them
+    running = client.search_runs(everywhere, "attributes.status = 'RUNNING'")
     of_lock = {other.data.tags.get(TAG): [] for other in running}
     for other in running:
         of_lock[other.data.tags.get(TAG)].append(other.info.run_id)

@@ -75,7 +75,7 @@ class Registered:
                 name=self.model.name,
                 python_model=str(Path(__file__).with_name("answering.py")),
                 artifacts=artifacts | ({"weights": weights} if copied else {}),
-                pip_requirements=[f"{name}=={version(name)}" for name in LIBRARIES],
+                pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in LIBRARIES],
                 metadata={"method": parameters.method, "benchmark": parameters.benchmark, "weights": weights},
                 tags=self.same | {NOTE: fitted(note)},
                 step=NO_STEP,
@@ -85,7 +85,8 @@ class Registered:
 
     def _settings(self, weights: str | None) -> dict[str, Any]:
         prompt, longest = self.parameters.curation.prompt, self.parameters.evaluation.max_new_tokens
-        return {"prompt": prompt.model_dump(), "max_new_tokens": longest, "weights": weights}
+        before = getattr(prompt, "before", "")  # questions with answers: an auditor has not the file that they stand in
+        return {"prompt": prompt.model_dump(), "before": before, "max_new_tokens": longest, "weights": weights}
 
     def _version(self, uri: str, note: str, tags: dict[str, str]) -> None:
         """The version of this identity and version, or a new one, with today's outcome."""

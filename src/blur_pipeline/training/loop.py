@@ -18,6 +18,7 @@ from blur_pipeline.methods.recipe import SIDES, Recipe
 from blur_pipeline.models.examples import Examples
 from blur_pipeline.models.memory import freed_memory_is_kept
 from blur_pipeline.models.packed import packed_kernels
+from blur_pipeline.models.tf32 import tf32
 from blur_pipeline.training import averaging
 from blur_pipeline.training.checkpoints import Checkpoints, Progress, State
 from blur_pipeline.training.engine import Engine
@@ -92,9 +93,12 @@ def train(
     """
     device = device or next(model.parameters()).device
     half_packed = run.engine.layout == "packed" and run.engine.precision != "fp32"
-    if device.type == "cuda" and run.engine.precision != "fp32":
-        torch.set_float32_matmul_precision("high")  # TF32 for the little that is not bfloat16
-    with freed_memory_is_kept(device), packed_kernels(model, device) if half_packed else nullcontext():
+    coarse = device.type == "cuda" and run.engine.precision != "fp32"
+    with (
+        freed_memory_is_kept(device),
+        packed_kernels(model, device) if half_packed else nullcontext(),
+        tf32() if coarse else nullcontext(),
+    ):
         return _train(model, run, device, weights)
 
 

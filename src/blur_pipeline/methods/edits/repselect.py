@@ -32,7 +32,7 @@ class RepSelect(Edit):
     kind: Literal["repselect"] = "repselect"
     eta: float = Field(0.05, gt=0, description="η, of the gradient of the mean token NLL")
     updates: int = Field(1, ge=1, description="n, published: one an epoch, until a bound on the retain set's KL")
-    components: int = Field(512, ge=1, description="leading singular values of G that are damped; the rest is dropped")
+    components: int = Field(512, ge=1, description="leading singular values of G that are damped; the rest stays")
     damping: Literal["soft", "quadratic", "hard"] = Field("soft", description="by S̃, by S̃², or to nothing")
     modules: list[str] = Field(
         ["gate_proj", "up_proj", "down_proj"], min_length=1, description="names of the matrices that are edited"

@@ -57,7 +57,7 @@ def write(
     """The page and its Markdown."""
     plan, comparison = _plan(record, parameters), parameters.comparison
     shown = {"table": tables.readable(table, comparison.shown), "without": without, "tried": tables.for_reading(tried)}
-    failed = tables.failures(runs, table, plan.campaign.reported)
+    failed = tables.failures(runs, tried[tried["standing"] == tables.CHOSEN], plan.campaign.reported)
     return campaign_pages(
         f"Campaign {plan.name}: {parameters.benchmark}", figure, shown, tables.rules(plan) + failed, settings
     )

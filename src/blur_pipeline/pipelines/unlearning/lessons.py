@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.corpus.companions import require_companions
 from blur_pipeline.corpus.variants import count_of
@@ -87,6 +88,11 @@ def measured_examples(evaluation_tokens: Any, recipe: Recipe) -> dict[str, Examp
     if not recipe.measures("holdout"):
         return {}
     rows = [row for row in evaluation_tokens if row["set"] == "holdout" and row["variant"] == "answer"]
+    if not rows:
+        raise BadInputError(
+            "The holdout is empty, and the method measures its level on it; give more of it (sources.holdout, "
+            "curation.holdout_fraction), or a number as level."
+        )
     return {"holdout": Examples.from_columns([r["input_ids"] for r in rows], [r["labels"] for r in rows])}
 
 
