@@ -22,6 +22,14 @@ def test_weights_go_to_the_nearest_of_a_grid():
     assert rounded(torch.zeros(2, 3), 4).tolist() == torch.zeros(2, 3).tolist()
 
 
+def test_fused_experts_have_a_scale_a_row_as_well():
+    """Of two experts of two rows each one is rounded as it would be by itself."""
+    experts = torch.randn(2, 2, 6, generator=torch.Generator().manual_seed(0)) * torch.tensor([[[1.0], [9.0]]])
+    for group in (0, 3):
+        alone = torch.stack([rounded(expert, 3, group) for expert in experts])
+        assert torch.equal(rounded(experts, 3, group), alone)
+
+
 def on_the_grid(model, bits: int):
     found = copy.deepcopy(model)
     with torch.no_grad():

@@ -29,7 +29,7 @@ MEANING = {
     "general": 2,
     "safety": 2,
     "metrics": 2,
-    "stress": 3,
+    "stress": 4,
     "residual": 3,
     "report": 4,
     "seeds": 3,

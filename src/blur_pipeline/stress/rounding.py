@@ -58,9 +58,9 @@ def rounded(weight: Tensor, bits: int, group: int = 0) -> Tensor:
     """
     most = 2 ** (bits - 1) - 1
     whole = not group or weight.shape[-1] % group
-    parts = weight.reshape(len(weight), -1) if whole else weight.reshape(-1, group)
+    parts = weight.reshape(-1, weight.shape[-1] if whole else group)  # fused experts have rows in three dimensions
     scale = parts.abs().amax(dim=1, keepdim=True).clamp_min(1e-12) / most
-    return ((parts / scale).round().clamp(-most, most) * scale).view_as(weight)
+    return ((parts / scale).round().clamp(-most, most) * scale).reshape(weight.shape)
 
 
 def in_nf4(weight: Tensor) -> Tensor:
