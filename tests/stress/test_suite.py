@@ -6,12 +6,14 @@ import pandas as pd
 import pytest
 
 from blur_pipeline.models.digests import weights_digest
+from blur_pipeline.stress.depth import Depth
 from blur_pipeline.stress.prompting import Prompts
 from blur_pipeline.stress.rounding import Quantise
 from blur_pipeline.stress.suite import run_suite
 from blur_pipeline.stress.tally import STRESS_COLUMNS, Tally
+from blur_pipeline.stress.towards_base import Merge
 from blur_pipeline.stress.training import Relearn, UniversalPrompt
-from tests.stress.world import asked, given, retrained, target
+from tests.stress.world import asked, given, nobody, retrained, suppressed, target
 
 QUICK = {
     "relearn": Relearn(steps=(2,), batch_size=8, folds=1),
@@ -67,6 +69,26 @@ def test_what_was_found_is_not_looked_for_again(once, place, caplog, tmp_path):
     assert made({"own": own}, 1) == []
     path.write_text('{"row_id": "Amara-born", "prompt": "In which city?"}')
     assert made({"own": own}, 1) == ["own, seed 0"]
+
+
+def test_what_an_attack_found_beside_other_models_is_looked_for_again_beside_these(tmp_path):
+    """Without a retrained model there is no depth; with one that comes later there is. Another base model merges
+    otherwise. What no other model decides is kept."""
+
+    class Shallow(Depth):
+        depth = 1
+
+    attacks = {"depth": Shallow(), "merge": Merge(parts=(0.5,)), "quantise": Quantise(bits=(4,))}
+    places = lambda: {path.parent.name for path in tmp_path.glob("*/*.parquet")}
+    has = {"model": suppressed(), "forget": asked("forget").take(range(4)), "retain": asked("retain").take(range(2))}
+    alone = run_suite(given(**has, retrained=lambda: None), attacks, 1, tmp_path)
+    assert "depth" not in set(alone["attack"])
+    assert len(places()) == 4
+    found = run_suite(given(**has), attacks, 1, tmp_path)
+    assert len(found[found["attack"] == "depth"]) > 0
+    assert len(places()) == 5
+    run_suite(given(**has, base=lambda: nobody(seed=1)), attacks, 1, tmp_path)
+    assert len(places()) == 6
 
 
 def test_an_attack_on_depth_leaves_shallow_models_alone(caplog):

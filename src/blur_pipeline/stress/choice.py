@@ -101,6 +101,8 @@ class Attack(Choice, ABC):
     """Whether its outcome hangs on a seed."""
     depth: ClassVar[int] = 1
     """Decoder layers that a model needs for it to mean something."""
+    beside: ClassVar[tuple[Literal["base", "target", "retrained"], ...]] = ()
+    """Which of the other models it looks at: its outcome is another one with others."""
     files: ClassVar[tuple[str, ...]] = ()
     """Fields that name a file, which counts by its content."""
 

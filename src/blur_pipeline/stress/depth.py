@@ -36,6 +36,7 @@ class Depth(Attack):
     access: ClassVar[Access] = "activations"
     drawn: ClassVar = False
     depth: ClassVar = 8
+    beside: ClassVar = ("target", "retrained")
 
     threshold: float = Field(0.05, gt=0, le=100, description="nats a token")
 

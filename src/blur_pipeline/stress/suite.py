@@ -6,8 +6,9 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ def run_suite(given: Given, attacks: Mapping[str, Attack], seeds: int, place: Pa
     Each outcome is kept in ``place`` as it comes; what is there is not done again, so that a suite that was broken off
     goes on, and one that asks for more does the rest.
     """
+    others = _digests(given)
     todo = [(BEFORE, None, given.seed)]
     for name, attack in attacks.items():
         if (there := len(decoder_layers(given.model))) < attack.depth:
@@ -35,7 +37,7 @@ def run_suite(given: Given, attacks: Mapping[str, Attack], seeds: int, place: Pa
         todo += [(name, attack, given.seed + k) for k in range(seeds if attack.drawn else 1)]
     parts = []
     for number, (name, attack, seed) in enumerate(todo, 1):
-        kept = Kept.of(place and str(place), given.model, _made_of(given, name, attack, seed))
+        kept = Kept.of(place and str(place), given.model, place and _made_of(given, name, attack, seed, others))
         found, began = kept.load([], STRESS_COLUMNS), time.perf_counter()
         if found is None:
             found = _one(replace(given, seed=seed), name, attack)
@@ -55,13 +57,26 @@ def _one(given: Given, name: str, attack: Attack | None) -> pd.DataFrame:
     return tally.table
 
 
-def _made_of(given: Given, name: str, attack: Attack | None, seed: int) -> str:
-    """All that decides one outcome but the model."""
+def _digests(given: Given) -> Callable[[str], str | None]:
+    """Of the weights of a model beside the one that is attacked, taken when first asked for; None: there is none."""
+    from blur_pipeline.models.digests import weights_digest
+
+    @cache
+    def of(name: str) -> str | None:
+        model = getattr(given, name)()
+        return None if model is None else weights_digest(model)
+
+    return of
+
+
+def _made_of(given: Given, name: str, attack: Attack | None, seed: int, others: Callable[[str], str | None]) -> str:
+    """All that decides one outcome but the model; ``others`` gives the digests of those beside it."""
     said = None if attack is None else _said(attack)
     asked = {"forget": given.forget, "retain": given.retain, "others": given.others}
     digests = {of: None if rows is None else digest(rows) for of, rows in asked.items()}
     how = [given.prompt.model_dump(mode="json"), given.engine.numerics(), given.tokens_per_batch]
-    return json.dumps([name, said, seed, digests, how], sort_keys=True)
+    beside = {of: others(of) for of in (attack.beside if attack is not None else ())}
+    return json.dumps([name, said, seed, digests, how, beside], sort_keys=True)
 
 
 def _said(attack: Attack) -> dict[str, Any]:

@@ -27,6 +27,7 @@ class Merge(Attack):
     access: ClassVar[Access] = "weights"
     unit: ClassVar = "of the way"
     drawn: ClassVar = False
+    beside: ClassVar = ("base", "target")
 
     parts: Parts = Field((0.1, 0.3, 0.5), description="t, the part of the way")
 
@@ -52,6 +53,7 @@ class Surgery(Attack):
     kind: Literal["surgery"] = "surgery"
     access: ClassVar[Access] = "weights"
     drawn: ClassVar = False
+    beside: ClassVar = ("base", "target")
 
     def __call__(self, given: Given, ask: Ask) -> None:
         """Asks once a layer."""
