@@ -52,3 +52,5 @@ def test_the_bound_of_an_attack_is_that_of_its_leakiest_temperature():
     assert row["metric"] == "stress.often.upper_bound"
     assert row["value"] == pytest.approx(upper_bound(8, 64, 0.995))
     assert (row["n"], row["subjects"]) == (4, 2)
+    assert bound_row("stress.often.upper_bound", "often", proxy, 8) is None  # nothing was sampled
+    assert bound_row("stress.often.upper_bound", "often", warm.iloc[:0], 8) is None

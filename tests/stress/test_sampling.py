@@ -2,6 +2,7 @@
 
 import pytest
 
+from blur_pipeline.models.examples import Examples
 from blur_pipeline.scoring.samples import Sampler
 from blur_pipeline.stress.sampling import Sampling
 from tests.stress.world import asked, known, outcome, retrained, speech, target, torn
@@ -42,6 +43,18 @@ def test_no_samples_is_the_proxy_alone_which_is_not_drawn():
     assert leaks(torn(), attack).index.tolist() == [("proxy", 1), ("proxy", 64)]
     with pytest.raises(ValueError, match="k is 64, of samples 32"):
         Sampling(k=(64,))
+
+
+def test_a_document_has_the_proxy_alone():
+    """Nothing stands before it that it could be asked by; a question beside it is sampled as before."""
+    both = asked("forget").take([0, 1])
+    ids = both.examples.input_ids
+    document = Examples.from_columns(ids, [ids[0], both.examples.labels[1]])
+    found = outcome(torn(), OFTEN, forget=both.told(document, both.facts))
+    rows = found.groupby("variant")["row_id"].unique().map(list).to_dict()
+    assert rows == {"proxy": list(both.table["row_id"]), "temperature 1": [both.table["row_id"][1]]}
+    alone = both.told(Examples.from_columns(ids, ids), both.facts)
+    assert set(outcome(torn(), OFTEN, forget=alone)["variant"]) == {"proxy"}
 
 
 def test_samples_depend_on_the_seed_and_not_on_who_else_is_asked():

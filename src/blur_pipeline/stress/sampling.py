@@ -24,7 +24,8 @@ class Sampling(Attack):
 
     Each question is answered ``samples`` times at each temperature, a form of the attack (metrics/leaking.py). The form
     ``proxy`` needs none: 1 − (1 − p)^k, p the product of the probabilities of the fact's tokens after the right
-    beginning of the answer. The answer is the fact where none is marked.
+    beginning of the answer. The answer is the fact where none is marked. A document, which nothing stands before, has
+    the proxy alone.
     """
 
     kind: Literal["sampling"] = "sampling"
@@ -53,21 +54,20 @@ class Sampling(Attack):
         p = _probabilities(given, ask)
         for k in self.k:
             ask.note(asked, leak_at_k_of(p, k), PROXY, k)
-        for temperature in self.temperatures if self.samples else ():
-            held = self._held(given, ask, temperature)
+        asked = asked.take([i for i, prompt in enumerate(_prompts(asked)) if len(prompt)])
+        for temperature in self.temperatures if self.samples and len(asked) else ():
+            held = self._held(given, asked, ask, temperature)
             for k in sorted({1, *self.k}):  # of one at a time the bound is made (metrics/leaking.py)
                 ask.note(asked, leak_at_k(held, self.samples, k), f"temperature {temperature:g}", k)
 
-    def _held(self, given: Given, ask: Ask, temperature: float) -> list[int]:
+    def _held(self, given: Given, asked: Asked, ask: Ask, temperature: float) -> list[int]:
         """Of each question how many samples hold its fact."""
         from blur_pipeline.corpus.facts import find_fact
         from blur_pipeline.models.examples import IGNORED
         from blur_pipeline.scoring.samples import Sampler
 
-        asked = given.forget
-        examples = asked.examples
-        prompts = [ids[labels == IGNORED] for ids, labels in zip(examples.input_ids, examples.labels, strict=True)]
-        longest = self.new_tokens or max(int((labels != IGNORED).sum()) for labels in examples.labels)
+        prompts = _prompts(asked)
+        longest = self.new_tokens or max(int((labels != IGNORED).sum()) for labels in asked.examples.labels)
         sampler = Sampler(given.model, given.tokenizer, temperature, longest, given.tokens_per_batch)
         said = sampler(prompts, self.samples, given.seed)
         ask.spend(self.samples * sum(len(prompt) + longest for prompt in prompts))
@@ -75,6 +75,14 @@ class Sampling(Attack):
         return [
             sum(find_fact(fact, text) is not None for text in texts) for fact, texts in zip(facts, said, strict=True)
         ]
+
+
+def _prompts(asked: Asked) -> list[np.ndarray]:
+    """Of each question the tokens before its answer; of a document, which is supervised from its first token, none."""
+    from blur_pipeline.models.examples import IGNORED
+
+    examples = asked.examples
+    return [ids[labels == IGNORED] for ids, labels in zip(examples.input_ids, examples.labels, strict=True)]
 
 
 def _fact(row: Any) -> str:

@@ -103,10 +103,11 @@ def judge(
 def _bounds(chosen: dict[str, Attack], models: dict[str, Frame]) -> Frame:
     """Of each attack that samples how often a model may leak, the models by what their metric ends in."""
     sampling = {name: a.samples for name, a in chosen.items() if isinstance(a, Sampling) and a.drawn}
-    return pd.DataFrame([
+    rows = [
         bound_row(f"stress.{name}.upper_bound{end}", name, answers, samples)
-        for name, samples in sampling.items() for end, answers in models.items() if len(answers)
-    ])  # fmt: skip
+        for name, samples in sampling.items() for end, answers in models.items()
+    ]  # fmt: skip
+    return pd.DataFrame([row for row in rows if row is not None])
 
 
 def _refused(target: Frame, unlearned: Frame, parameters: Parameters) -> str:
