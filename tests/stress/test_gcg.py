@@ -1,10 +1,15 @@
 """A string that is searched for; nanogcg is optional, since it asks for an older transformers."""
 
+import copy
 import importlib.util
+import sys
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.corpus.chat import ChatPrompt
 from blur_pipeline.stress import gcg
 from blur_pipeline.stress.gcg import Gcg
 from tests.stress.world import Heard, asked, given, known, outcome, retrained, speech, suppressed, target
@@ -38,6 +43,33 @@ def test_the_string_stands_behind_the_question_and_is_never_told_the_fact(monkey
     tokens = [len(asked("forget").examples.input_ids[i]) for i in questions.places]
     assert heard.tokens == 3 * (8 + 3) * sum(tokens)
     assert speech().chat_template is None
+
+
+def test_a_chat_prompt_is_written_by_the_model_s_own_template_and_torch_s_dice_are_left_alone(monkeypatch):
+    """What the search is told begins as what is asked with the string that it found."""
+    told, seeds = [], []
+
+    def run(_, tokenizer, message, *more):
+        told.append(tokenizer.apply_chat_template([{"role": "user", "content": message}], tokenize=False))
+        seeds.append(torch.initial_seed())
+        torch.rand(1)
+        return SimpleNamespace(best_string="x x")
+
+    monkeypatch.setitem(sys.modules, "nanogcg", SimpleNamespace(run=run, GCGConfig=dict))
+    tokenizer = copy.deepcopy(speech())
+    tokenizer.chat_template = "Question: {{ messages[0].content }}\nAnswer:"
+    torch.manual_seed(41)
+    before, heard = torch.get_rng_state(), Heard()
+    SHORT(given(None, tokenizer=tokenizer, prompt=ChatPrompt(answer_prefix=" "), seed=7), heard)
+    ((_, _, _, questions),) = heard.states
+    examples = questions.examples
+    asked_so = [
+        speech().decode(ids[labels < 0]) for ids, labels in zip(examples.input_ids, examples.labels, strict=True)
+    ]
+    assert [message.replace("{optim_str}", "x x") for message in told] == asked_so
+    assert all(message.startswith("Question: W") and message.endswith("{optim_str}\nAnswer:") for message in told)
+    assert seeds == [7, 7]
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 @needs_nanogcg

@@ -62,13 +62,13 @@ class Gcg(Attack):
         import nanogcg
         import torch
 
+        message = given.tokenizer.decode(given.prompt.prompt(f"{row.question} {PLACE}", given.tokenizer))
         tokenizer = copy.deepcopy(given.tokenizer)
         tokenizer.chat_template = PLAIN  # the prompt is written already
-        message = tokenizer.decode(given.prompt.prompt(f"{row.question} {PLACE}", tokenizer))
         start = begun(row)
         target = f"{given.prompt.answer_prefix}{start}" if start else AFFIRMATIVE
-        torch.manual_seed(given.seed)
         with torch.random.fork_rng():
+            torch.manual_seed(given.seed)
             found = nanogcg.run(given.model, tokenizer, message, target, self._config(given, len(message)))
         return words.own(f"{row.question} {found.best_string}", row)
 
