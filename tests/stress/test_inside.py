@@ -1,6 +1,8 @@
 """What runs inside a model tells on it."""
 
 import copy
+from contextlib import nullcontext
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import torch
 
 from blur_pipeline.models.anatomy import decoder_layers
 from blur_pipeline.models.forward import Forward
+from blur_pipeline.stress import depth
 from blur_pipeline.stress.depth import Depth, unlearning_depth
 from blur_pipeline.stress.direction import Direction, mean_outputs, questions_of, without
 from blur_pipeline.stress.lens import Lens
@@ -103,6 +106,20 @@ def test_two_models_that_know_as_little_outside_differ_inside():
     assert max(known(top), known(bottom)) < 0.05
     assert outcome(top, Depth())["probability"].mean() > 0.4
     assert outcome(bottom, Depth())["probability"].mean() < 0.1
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_depth_leaves_on_the_device_what_is_attacked_alone(monkeypatch, fails):
+    moved, unlearned = [], nobody()
+    monkeypatch.setattr(type(unlearned), "cpu", lambda model: moved.append(model))
+    with monkeypatch.context() as patch, pytest.raises(MemoryError) if fails else nullcontext():
+        if fails:
+            patch.setattr(depth, "_drops", Mock(side_effect=MemoryError))
+        outcome(unlearned, Depth())
+    assert {id(model) for model in moved} == {id(target()), id(retrained())}
+    moved.clear()
+    outcome(target(), Depth())
+    assert [id(model) for model in moved] == [id(retrained())]
 
 
 def test_depth_needs_a_retrained_model_of_the_same_shape():

@@ -46,8 +46,13 @@ class Depth(Attack):
         if retrained is None or len({_shape(model) for model in (target, retrained, given.model)}) > 1:
             log.info("Stress: no depth: it needs a retrained model, and all three of one shape")
             return
-        sources = [model.to(given.device).eval() for model in (retrained, given.model)]
-        theirs, ours = _drops(target.to(given.device).eval(), sources, given)
+        try:
+            sources = [model.to(given.device).eval() for model in (retrained, given.model)]
+            theirs, ours = _drops(target.to(given.device).eval(), sources, given)
+        finally:  # a GPU that holds one model and its attacked copy need not hold three
+            for model in (target, retrained):
+                if model is not given.model:
+                    model.cpu()
         tokens = sum(map(len, given.forget.examples.input_ids))
         ask.spend(tokens * (1 + len(sources) * (1 + theirs.shape[1])))
         left = 1 - unlearning_depth(theirs, ours, self.threshold)
