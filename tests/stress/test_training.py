@@ -4,6 +4,7 @@ import functools
 
 import pandas as pd
 import pytest
+import torch
 
 from blur_pipeline.methods.scopes.lora import Lora
 from blur_pipeline.stress.halves import folds
@@ -91,6 +92,15 @@ def test_an_innocent_training_without_other_questions_takes_retained_ones():
     heard = Heard()
     Benign(steps=(1,))(given(retrained(), others=None), heard)
     assert heard.states[0][3].table["row_id"].tolist() == asked("retain").table["row_id"].tolist()
+
+
+def test_what_the_lessons_gained_is_asked_on_the_device_wherever_the_training_left_the_model(monkeypatch):
+    """Under bf16 it comes back on the CPU. The device here is one that any machine has and that computes nothing."""
+    places = []
+    monkeypatch.setattr(Benign, "_train", lambda *_: torch.nn.Linear(1, 1))
+    device, model = torch.device("meta"), torch.nn.Linear(1, 1, device="meta")
+    Benign(steps=(1,))(given(model, device=device), lambda asked, *_, **__: places.append(asked.weight.device))
+    assert places == [device, device]
 
 
 @functools.cache

@@ -117,7 +117,8 @@ class Benign(_Training):
         for lr, name in self._forms():
             ask(given.model, lessons, name, 0, of="lesson")
             trained = self._train(given, ask, lessons.examples, given.forget, lr, name)
-            ask(trained, lessons, name, max(self.steps), of="lesson")
+            # Under bf16 what has been trained is back on the CPU.
+            ask(trained.to(given.device), lessons, name, max(self.steps), of="lesson")
 
 
 class UniversalPrompt(_Training):
