@@ -58,6 +58,7 @@ def changed(raw: dict, key: str, value) -> dict:
         ("unlearning.methods.rmu.schedule", {"epoch": 3}, "unlearning.*epoch"),
         ("unlearning.schedule.batch_size", -1, "unlearning.schedule.batch_size.*greater than 0, not -1"),
         ("device", "gpu", "device"),
+        ("stress.attacks.none", {"kind": "noise"}, "Parameter 'stress.attacks': no attack can be called 'none'"),
         ("seed", "x", "Parameter 'seed'"),
         ("curation.overlap.policy", "drop", "curation.overlap.policy"),
         ("unlearning.method", "npo", "Parameters disagree: 'method' is blur_npo and 'unlearning.method' npo"),

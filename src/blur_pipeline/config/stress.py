@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from blur_pipeline.config.block import Block
 from blur_pipeline.config.sources import EvaluationSet
 from blur_pipeline.stress.attack import AttackChoice
-from blur_pipeline.stress.choice import Attack
+from blur_pipeline.stress.choice import BEFORE, Attack
 
 OFF = "off"
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
@@ -45,6 +45,13 @@ class Stress(Block):
         0.9, ge=0, le=1, description="share of its probability of retained answers that an attack must leave to count"
     )
     floor: float = Field(0.8, ge=0, le=1, description="share of the target's utility below which nothing is concluded")
+
+    @field_validator("attacks")
+    @classmethod
+    def _another_name(cls, value: dict[str, AttackChoice]) -> dict[str, AttackChoice]:
+        if BEFORE in value:
+            raise ValueError(f"no attack can be called '{BEFORE}', which is what a model is before any; rename it")
+        return value
 
     @model_validator(mode="after")
     def _resolves(self) -> Stress:
