@@ -139,6 +139,15 @@ def test_saved_scores_that_are_not_there(raw, tmp_path):
     refuse(raw, tmp_path, r"holds no token_scores\.parquet", models__retrained=given)
 
 
+@pytest.mark.parametrize(("key", "name"), [("set", "knowmem_forget"), ("kept", "real_authors"), ("kept", "holdout")])
+def test_attacks_on_a_set_that_is_not_evaluated(raw, tmp_path, key, name):
+    """Where nothing is attacked it does not matter."""
+    without = changed(changed(raw, "sources.holdout", None), "sources.evaluation", {})
+    without = changed(changed(without, "curation.holdout_fraction", 0.0), f"stress.{key}", name)
+    refuse(without, tmp_path, f"'stress.{key}' is {name}, which is not evaluated here; name another set")
+    preflight(check_parameters(changed(without, "stress.profile", "off")), tmp_path / "data", ALL)
+
+
 def test_ifeval_without_its_sentence_splitter(raw, tmp_path, monkeypatch):
     monkeypatch.setattr("nltk.data.find", lambda *_: (_ for _ in ()).throw(LookupError("punkt_tab")))
     refuse(raw, tmp_path, r"python -m blur_pipeline\.corpus\.punkt", general__tasks={"ifeval": {"path": str(tmp_path)}})

@@ -17,6 +17,7 @@ from blur_pipeline.config.models import Given, Scores, Training
 from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.config.safety import ForbiddenPrompts
 from blur_pipeline.config.source_folder import require_source_folder
+from blur_pipeline.config.stress import not_evaluated
 from blur_pipeline.config.time_limit import time_limit
 from blur_pipeline.corpus import punkt
 from blur_pipeline.corpus.chat import ChatPrompt
@@ -65,8 +66,7 @@ def preflight(parameters: Parameters, data_folder: Path, made: Container[str]) -
         judge = PretrainedModel(path=parameters.safety.judge, revision=parameters.safety.judge_revision)
         require_causal(judge)
         require_whole(judge)
-    for attack in parameters.stress.chosen().values():
-        attack.look()
+    _attacked(parameters)
     if parameters.evaluation.gibberish_classifier:
         from blur_pipeline.scoring.gibberish import clean_class
 
@@ -117,6 +117,16 @@ def _forbidden(name: str, prompts: ForbiddenPrompts) -> None:
     if not existing(Path(prompts.path)) or not Path(prompts.path).is_file():
         raise BadInputError(f"{prompts.path}: no such file; mend 'safety.sets.{name}.path'.")
     read_prompts(prompts.path, prompts.column, prompts.limit, prompts.only)
+
+
+def _attacked(parameters: Parameters) -> None:
+    """What attacks need beside the models, and the sets that they ask."""
+    stress, evaluated = parameters.stress, parameters.evaluated()
+    for attack in stress.chosen().values():
+        attack.look()
+    for key in ("set", "kept") if stress.chosen() else ():
+        if (name := getattr(stress, key)) not in evaluated:
+            raise not_evaluated(key, name)
 
 
 def _gpu() -> None:
@@ -228,8 +238,7 @@ def _experts(parameters: Parameters) -> None:
 
 def _holdout(parameters: Parameters) -> None:
     """A level that is measured on the holdout needs one."""
-    there = parameters.sources.holdout is not None or parameters.curation.holdout_fraction > 0
-    if parameters.unlearning.recipe.measures("holdout") and not there:
+    if parameters.unlearning.recipe.measures("holdout") and not parameters.has_holdout():
         level = f"unlearning.methods.{parameters.method}.forget.level"
         raise BadInputError(
             f"The method '{parameters.method}' measures its level on the holdout, and these parameters have none; give "

@@ -60,6 +60,15 @@ class Parameters(Block):
     safety: Safety = Safety()
     campaign: CampaignFile = CampaignFile()
 
+    def has_holdout(self) -> bool:
+        """Whether there is one, given or split off."""
+        return self.sources.holdout is not None or self.curation.holdout_fraction > 0
+
+    def evaluated(self) -> set[str]:
+        """The sets that models are asked; a training set stands in for the one of its name (corpus/selection.py)."""
+        given = {name for name, source in self.sources.evaluation.items() if source is not None}
+        return given | {"forget", "retain"} | ({"holdout"} if self.has_holdout() else set())
+
     @field_validator("checkpoint_folder")
     @classmethod
     def _inside(cls, value: str) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from blur_pipeline.config.block import Block
+from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.sources import EvaluationSet
 from blur_pipeline.stress.attack import AttackChoice
 from blur_pipeline.stress.choice import BEFORE, Attack
@@ -85,3 +86,8 @@ class Stress(Block):
                 key = ".".join(map(str, first["loc"]))
                 raise ValueError(f"{where}.{key}: {first['msg'].removeprefix('Value error, ')}") from error
         return found
+
+
+def not_evaluated(key: str, name: str) -> BadInputError:
+    """Of ``set`` or ``kept``: what cannot be asked."""
+    return BadInputError(f"Parameter 'stress.{key}' is {name}, which is not evaluated here; name another set.")

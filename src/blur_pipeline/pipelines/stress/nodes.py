@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from blur_pipeline.config.parameters import Parameters
+from blur_pipeline.config.stress import not_evaluated
 from blur_pipeline.lineage.stages import MEANING
 from blur_pipeline.metrics import residual
 from blur_pipeline.metrics.forensics import forensic_metrics
@@ -146,11 +147,16 @@ def _attack(
     from blur_pipeline.stress.tally import STRESS_COLUMNS
 
     stress, device = parameters.stress, resolve_device(parameters.device)
-    forget = asked_of(tokens, rows, (of,), stress.rows, 0)
-    if not stress.chosen() or not _is_here(model) or forget is None:
+    if not stress.chosen() or not _is_here(model):
         return pd.DataFrame(columns=STRESS_COLUMNS)
-    prompt = parameters.curation.set_prompts.get(of, parameters.curation.prompt)
+    forget = asked_of(tokens, rows, (of,), stress.rows, 0)
     retain = asked_of(tokens, rows, (stress.kept,), stress.rows, 0)
+    if forget is None and of != stress.set:  # a control without a holdout
+        return pd.DataFrame(columns=STRESS_COLUMNS)
+    for key, name, asked in (("set", of, forget), ("kept", stress.kept, retain)):
+        if asked is None:
+            raise not_evaluated(key, name)
+    prompt = parameters.curation.set_prompts.get(of, parameters.curation.prompt)
     others = asked_of(tokens, rows, ("real_authors", "world_facts"), stress.rows, 0)
     given = Given(
         *(model.to(device), forget, retain, others),
