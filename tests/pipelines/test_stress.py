@@ -1,19 +1,46 @@
 """What the nodes of the stress suite refuse, before any model is attacked and after."""
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.parameters import check_parameters
 from blur_pipeline.corpus.tokenise import tokenise_evaluation
 from blur_pipeline.models.sources import AbsentModel
-from blur_pipeline.pipelines.stress.nodes import attack, attack_control
+from blur_pipeline.pipelines.stress.nodes import _refused, attack, attack_control
 from tests.config.test_parameters import changed, load
 from tests.stress.world import PROMPT, nobody, rows, speech
+
+NAN = np.nan
 
 
 @pytest.fixture(scope="module")
 def raw(project) -> dict:
     return load(project)
+
+
+@pytest.mark.parametrize(
+    ("target", "unlearned", "why"),
+    [
+        (0.75, 0.7, ""),
+        (0.75, 0.4, "mmlu is 30% of the target model's, less than 80%"),
+        (0.25, 0.25, "the target model has no mmlu above chance"),
+        (0.2, 0.1, "the target model has no mmlu above chance"),
+        (0.75, NAN, "mmlu of the unlearned model could not be measured, and the target model's could"),
+        (0.75, None, "mmlu of the unlearned model could not be measured, and the target model's could"),
+        (NAN, NAN, ""),
+        (None, None, ""),
+    ],
+)
+def test_nothing_is_concluded_of_a_model_without_its_use(raw, target, unlearned, why):
+    """By hand, with chance at 1/4: (.4 − .25)/(.75 − .25) is 30 %. What is not measured at all refuses nothing."""
+    parameters = check_parameters(raw | {"comparison": {"utility": "mmlu", "utility_chance": 0.25}})
+    tables = [
+        pd.DataFrame({"metric": ["mmlu"], "value": [value]} if value is not None else {"metric": [], "value": []})
+        for value in (target, unlearned)
+    ]
+    assert _refused(*tables, parameters) == why
 
 
 @pytest.mark.parametrize(("key", "name"), [("set", "knowmem_forget"), ("kept", "real_authors")])

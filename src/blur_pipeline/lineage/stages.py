@@ -30,7 +30,7 @@ MEANING = {
     "safety": 2,
     "metrics": 2,
     "stress": 4,
-    "residual": 3,
+    "residual": 4,
     "report": 4,
     "seeds": 3,
 }

@@ -118,6 +118,12 @@ def _refused(target: Frame, unlearned: Frame, parameters: Parameters) -> str:
         dict(zip(table["metric"], table["value"], strict=True)).get(name, math.nan) for table in (target, unlearned)
     ]
     before, after = (value - parameters.comparison.utility_chance for value in values)
+    if math.isnan(before):  # it is not measured here
+        return ""
+    if math.isnan(after):
+        return f"{name} of the unlearned model could not be measured, and the target model's could"
+    if before <= 0:
+        return f"the target model has no {name} above chance"
     if after < floor * before:
         return f"{name} is {after / before:.0%} of the target model's, less than {floor:.0%}"
     return ""
