@@ -157,6 +157,25 @@ def test_seeds_are_averaged_question_by_question(target, retrained):
     assert found[1].row["n"] == 24
 
 
+def test_the_side_with_the_fewest_subjects_decides_whether_there_is_an_interval(target):
+    """Twelve people are asked about, and a control of two has none to give; nor has a maximum over an attack on few."""
+    unlearned = answers({NONE: spread(0.1, 9), TEN: spread(0.55, 9), ASKED: spread(0.3, 2)}, {TEN: 0.8})
+    control = answers({NONE: spread(0.1, 5), TEN: spread(0.2, 6), ASKED: spread(0.1, 8)}, {TEN: 0.8})
+    two = control.assign(subject=control["row_id"].map(lambda r: f"p{len(r)}"), row_id="held-" + control["row_id"])
+    found = states_of(sides(target, two, unlearned, control=True), ABOUT, LIMITS)
+    assert [state.row["subjects"] for state in found] == [2] * 3
+    assert np.isnan([state.row["low"] for state in found]).all()
+    few = unlearned[(unlearned["attack"] != "prompts") | unlearned["row_id"].isin(ROWS[:4])]
+    head = headline(worst_of(states_of(sides(target, control, few), ABOUT, LIMITS)), list(ABOUT)).set_index("metric")
+    assert head["subjects"].to_dict() == {
+        "stress.residual_knowledge": 2,
+        "stress.mean_excess": 2,
+        "stress.relearn.excess": 12,
+        "stress.prompts.excess": 2,
+    }
+    assert np.isnan(head.loc["stress.residual_knowledge", "low"])
+
+
 def test_few_subjects_have_no_interval(target, retrained):
     few = [table.assign(subject=table["row_id"].map(lambda r: f"p{len(r)}")) for table in (target, retrained, target)]
     head = headline(worst_of(states_of(sides(*few), ABOUT, LIMITS)), list(ABOUT)).set_index("metric")

@@ -73,6 +73,10 @@ class Side:
         with np.errstate(invalid="ignore"):
             return float(found.mean()), weights @ found.to_numpy() / weights.sum(axis=1)
 
+    def count(self, rows: pd.Index) -> int:
+        """Subjects of these questions."""
+        return self.subjects.reindex(rows).nunique()
+
     def rows(self, key: tuple) -> pd.Index:
         """The questions asked in one state."""
         return self.values.get(key, pd.Series(dtype=float)).index
@@ -112,8 +116,10 @@ def _state(key: tuple, sides: Sides, about: About, limits: Limits) -> State:
     with np.errstate(invalid="ignore", divide="ignore"):
         gap = target[1] - retrained[1]
         resampled = (unlearned[1] - retrained[1]) / gap
-    asked = sides.unlearned.subjects.reindex(rows)
-    subjects, wide = asked.nunique(), target[0] - retrained[0]
+    subjects = sides.unlearned.count(rows)
+    if sides.control:  # other people, of whom there may be fewer
+        subjects = min(subjects, sides.retrained.count(others))
+    wide = target[0] - retrained[0]
     kept = dict(zip(MODELS, (side.utility.get(key, np.nan) for side in sides[:3]), strict=True))
     reason = _void(target[0], before[0], wide, interval(gap, subjects)[0]) or _wrecked(kept, about, limits)
     excess = np.nan if reason else (unlearned[0] - retrained[0]) / wide
@@ -206,8 +212,8 @@ def headline(
     else:
         inside = np.array([w.resampled for w in worst.values()])
         values = np.array([w.value for w in worst.values()])
-        one = next(iter(worst.values())).state.row
-        n, subjects = max(w.state.row["n"] for w in worst.values()), one["subjects"]
+        n = max(w.state.row["n"] for w in worst.values())
+        subjects = min(w.state.row["subjects"] for w in worst.values())
         most = np.clip(np.fmax.reduce(inside), 0, 1)
         rows = [
             present(names[0], float(np.clip(values.max(), 0, 1)), interval(most, subjects), n, subjects),
