@@ -54,6 +54,20 @@ def test_what_was_forgotten_too_much_is_a_trace_as_well():
     assert "forensics.membership_gap.reference" not in table.index
 
 
+def test_the_retrained_model_is_ranked_on_the_same_rows_whatever_their_order():
+    """And on none where its scores know of no fact on one of the two sides."""
+    ours, theirs = examples(0.2, 0.6, 0), examples(0.5, 0.5, 1)
+    whole, gap = found(ours, theirs), "forensics.ranked_by_probability.gap"
+    assert found(ours, theirs.iloc[::-1]).loc[gap].tolist() == whole.loc[gap].tolist()
+    facts = theirs.copy()
+    facts.loc[facts["row_id"] == 0, "fact_probability"] = np.nan
+    assert found(ours, facts).loc["forensics.ranked_by_fact_probability", "n"] == 18
+    facts.loc[facts["set"] == "holdout", "fact_probability"] = np.nan
+    rows = found(ours, facts).filter(like="ranked_by_fact", axis=0)
+    reason = "the retrained model has no fact probability on both sides"
+    assert rows["reason"].to_dict() == {"forensics.ranked_by_fact_probability": reason}
+
+
 def test_what_is_still_known_is_one_from_the_other_side():
     table = found(examples(0.8, 0.5, 0), examples(0.5, 0.5, 1))
     assert table.loc["forensics.ranked_by_probability", "value"] == 0.0

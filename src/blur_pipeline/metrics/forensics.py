@@ -15,6 +15,7 @@ from blur_pipeline.statistics.intervals import METRIC_COLUMNS, Resampler, absent
 
 MEASURES = ("probability", "fact_probability")
 RANKED = "forensics.ranked_by_"
+KEYS = ["set", "row_id"]
 
 
 def forensic_metrics(
@@ -52,9 +53,13 @@ def _gaps(examples: pd.DataFrame, retrained: pd.DataFrame, resampler: Resampler)
 
 def _ranking(examples: pd.DataFrame, retrained: pd.DataFrame, measure: str, resampler: Resampler) -> list[dict]:
     metric = f"{RANKED}{measure}"
-    ours, theirs = (frame.dropna(subset=[measure]) for frame in (examples, retrained))
+    ours, theirs = (frame.dropna(subset=[measure]).set_index(KEYS, drop=False) for frame in (examples, retrained))
     if not set(SIDES) <= set(ours["set"]):
         return [absent(metric, "no fact is marked on both sides")]
+    both = ours.index.intersection(theirs.index, sort=False)
+    ours, theirs = ours.loc[both], theirs.loc[both]
+    if not set(SIDES) <= set(ours["set"]):
+        return [absent(metric, f"the retrained model has no {measure.replace('_', ' ')} on both sides")]
     of = Rows.of(ours, resampler)
     area, gold = (of.area(_values(frame, measure)) for frame in (ours, theirs))
     fewest = min(of.numbers)
