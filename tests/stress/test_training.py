@@ -8,6 +8,7 @@ import torch
 
 from blur_pipeline.methods.scopes.lora import Lora
 from blur_pipeline.stress.halves import folds
+from blur_pipeline.stress.suite import run_suite
 from blur_pipeline.stress.training import Benign, Relearn, UniversalPrompt
 from tests.stress.world import (
     REFUSAL,
@@ -65,6 +66,18 @@ def test_halves_are_dealt_out_by_rows_of_everybody_or_by_whole_subjects(seed):
     (one, other), turned = folds(questions, "row", seed)
     assert turned == (other, one)
     assert folds(questions, "row", seed, 1) == [(one, other)]
+
+
+@pytest.mark.parametrize(("by", "rows"), [("row", 1), ("subject", 2)])
+@pytest.mark.parametrize("kind", [Relearn, UniversalPrompt])
+def test_one_alone_has_no_halves_and_the_attack_asks_nothing(kind, by, rows, caplog):
+    """It is then absent from the tables, and the log says why."""
+    alone = asked("forget").take(range(rows))
+    assert alone.table["subject"].nunique() == 1
+    assert outcome(None, kind(by=by, steps=(1,)), forget=alone).empty
+    assert f"no halves by {by}: two of them are needed" in caplog.text
+    found = run_suite(given(retrained(), forget=alone), {"half": kind(by=by, steps=(1,))}, 1)
+    assert set(found["attack"]) == {"none"}
 
 
 def test_a_training_costs_three_passes_over_its_rows():
