@@ -12,7 +12,7 @@ from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.corpus.chat import ChatPrompt
 from blur_pipeline.stress import gcg
 from blur_pipeline.stress.gcg import Gcg
-from tests.stress.world import Heard, asked, given, known, outcome, retrained, speech, suppressed, target
+from tests.stress.world import Heard, asked, given, known, nobody, outcome, retrained, speech, suppressed, target
 
 SHORT = Gcg(questions=2, steps=3, width=8, top_k=16, tokens=4)
 needs_nanogcg = pytest.mark.skipif(importlib.util.find_spec("nanogcg") is None, reason="nanogcg is not installed")
@@ -47,7 +47,7 @@ def test_the_string_stands_behind_the_question_and_is_never_told_the_fact(monkey
 
 def test_a_chat_prompt_is_written_by_the_model_s_own_template_and_torch_s_dice_are_left_alone(monkeypatch):
     """What the search is told begins as what is asked with the string that it found."""
-    told, seeds = [], []
+    told, seeds, model = [], [], nobody()
 
     def run(_, tokenizer, message, *more):
         told.append(tokenizer.apply_chat_template([{"role": "user", "content": message}], tokenize=False))
@@ -60,7 +60,7 @@ def test_a_chat_prompt_is_written_by_the_model_s_own_template_and_torch_s_dice_a
     tokenizer.chat_template = "Question: {{ messages[0].content }}\nAnswer:"
     torch.manual_seed(41)
     before, heard = torch.get_rng_state(), Heard()
-    SHORT(given(None, tokenizer=tokenizer, prompt=ChatPrompt(answer_prefix=" "), seed=7), heard)
+    SHORT(given(model, tokenizer=tokenizer, prompt=ChatPrompt(answer_prefix=" "), seed=7), heard)
     ((_, _, _, questions),) = heard.states
     examples = questions.examples
     asked_so = [

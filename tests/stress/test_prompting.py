@@ -2,18 +2,24 @@
 
 import functools
 import json
+import logging
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.stress.prompting import FORMS, Prompts
+from blur_pipeline.stress.training import UniversalPrompt
 from tests.stress.world import (
     Heard,
     asked,
     given,
     known,
     lies,
+    nobody,
     outcome,
     retrained,
     speech,
@@ -25,7 +31,7 @@ from tests.stress.world import (
 def lines(attack: Prompts, **changes) -> dict[str, dict[str, tuple[str, str, str]]]:
     """By form and row the text before its answer, the answer, and the fact in it."""
     heard = Heard()
-    attack(given(None, **changes), heard)
+    attack(given(nobody(), **changes), heard)
     found = {}
     for form, _, _, questions in heard.states:
         examples, parts = questions.examples, []
@@ -98,6 +104,22 @@ def test_a_row_that_is_a_subject_of_its_own_has_no_forms_about_others():
     assert lines(Prompts(), forget=alone).keys() == set(FORMS) - {"about_them", "background", "reverse", "two_hops"}
 
 
+def test_what_would_be_longer_than_the_model_s_context_is_left_out(caplog):
+    """Of a model with learned positions, which has none beyond; the forms that fit are asked as before."""
+    torch.manual_seed(0)
+    forget = asked("forget")
+    lengths = np.array([len(ids) for ids in forget.examples.input_ids])
+    sizes = {"vocab_size": len(speech()), "n_embd": 8, "n_layer": 1, "n_head": 1, "n_positions": int(lengths.max())}
+    model = GPT2LMHeadModel(GPT2Config(**sizes, bos_token_id=0, eos_token_id=0)).eval()
+    with caplog.at_level(logging.INFO):
+        found = outcome(model, Prompts(forms=("cloze", "in_context")))
+    assert set(found["variant"]) == {"cloze"}
+    assert "12 prompts in_context are longer than the model's context; left out" in caplog.text
+    attacked = outcome(model, UniversalPrompt(tokens=1, steps=(1,), batch_size=4))
+    assert sorted(attacked["row_id"]) == sorted(forget.table["row_id"][lengths < lengths.max()])
+    assert 2 <= len(attacked) < 12
+
+
 @functools.cache
 def few():
     """The four questions about two of the people."""
@@ -108,7 +130,7 @@ def few():
 def behind_every_form():
     """Answers in every form, and lies to each plain question."""
     heard = Heard()
-    Prompts(shots=1)(given(None, forget=few()), heard)
+    Prompts(shots=1)(given(nobody(), forget=few()), heard)
     lessons = asked("retain").examples
     for _ in range(4):
         lessons += lies("forget", len(few()))

@@ -74,7 +74,7 @@ def test_one_alone_has_no_halves_and_the_attack_asks_nothing(kind, by, rows, cap
     """It is then absent from the tables, and the log says why."""
     alone = asked("forget").take(range(rows))
     assert alone.table["subject"].nunique() == 1
-    assert outcome(None, kind(by=by, steps=(1,)), forget=alone).empty
+    assert outcome(retrained(), kind(by=by, steps=(1,)), forget=alone).empty
     assert f"no halves by {by}: two of them are needed" in caplog.text
     found = run_suite(given(retrained(), forget=alone), {"half": kind(by=by, steps=(1,))}, 1)
     assert set(found["attack"]) == {"none"}

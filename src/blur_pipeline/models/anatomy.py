@@ -20,6 +20,12 @@ def _layers_place(model: nn.Module) -> tuple[nn.Module, str]:
     return decoder, "layers" if hasattr(decoder, "layers") else "h"
 
 
+def context_of(model: nn.Module) -> int | None:
+    """Tokens that the model sees at once; None where its configuration says none."""
+    found = getattr(base_of(model).config.get_text_config(), "max_position_embeddings", None)
+    return found if isinstance(found, int) and found > 0 else None
+
+
 def decoder_layers(model: nn.Module) -> nn.ModuleList:
     """The stack of decoder layers."""
     return getattr(*_layers_place(model))

@@ -205,10 +205,20 @@ def _beside(table: pd.DataFrame, row: Any) -> pd.DataFrame:
 
 
 def ask_in(given: Given, ask: Ask, form: str, made: list[tuple[int, Line | None]]) -> None:
-    """The rows that can be asked so; one may be asked several times, and the mean of them counts."""
-    made = [(i, line) for i, line in made if line is not None]
-    if made:
-        ask(given.model, _told(given.forget.take([i for i, _ in made]), [line for _, line in made]), form)
+    """The rows that can be asked so; one may be asked several times, and the mean of them counts.
+
+    One that would be longer than the model's context is left out: it knows no places behind that.
+    """
+    from blur_pipeline.models.anatomy import context_of
+
+    context = context_of(given.model)
+    asked = [(i, line) for i, line in made if line is not None]
+    fit = [(i, line) for i, line in asked if context is None or len(line[0]) <= context]
+    if len(fit) < len(asked):
+        which = f"{len(asked) - len(fit)} prompts {form}".strip()
+        log.info("Stress: %s are longer than the model's context; left out", which)
+    if fit:
+        ask(given.model, _told(given.forget.take([i for i, _ in fit]), [line for _, line in fit]), form)
 
 
 def _told(asked: Asked, lines: list[Line]) -> Asked:

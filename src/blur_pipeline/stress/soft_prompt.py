@@ -49,6 +49,13 @@ class SoftPrompt(ScopeChoice):
         del embeddings.prompt, embeddings.prompting
         return model
 
+    def fitting(self, model: Module, examples: Examples) -> list[int]:
+        """Which of the sequences the model still sees whole with the prompt before them."""
+        from blur_pipeline.models.anatomy import context_of
+
+        context = context_of(model)
+        return [i for i, ids in enumerate(examples.input_ids) if context is None or len(ids) + self.tokens <= context]
+
     def with_room(self, examples: Examples) -> Examples:
         """The same sequences with places for the prompt before them, which nothing is supervised in."""
         room = np.zeros(self.tokens, np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 Steps = Annotated[
     tuple[Annotated[int, Field(gt=0, le=1_000_000)], ...], AfterValidator(lambda s: tuple(sorted(set(s))))
 ]
+log = logging.getLogger(__name__)
 Rates = Annotated[tuple[Annotated[float, Field(gt=0, le=10)], ...], Field(min_length=1)]
 
 
@@ -139,9 +141,13 @@ class UniversalPrompt(_Training):
     def __call__(self, given: Given, ask: Ask) -> None:
         """Asks at every one of ``steps``."""
         scope = self._scope()
+        forget = given.forget.take(scope.fitting(given.model, given.forget.examples))
+        if len(forget) < len(given.forget):
+            left_out = len(given.forget) - len(forget)
+            log.info("Stress: %d rows and a soft prompt are longer than the model's context; left out", left_out)
         for lr, name in self._forms():
-            for learnt, left in folds(given.forget, self.by, given.seed, self.folds):
-                lessons = scope.with_room(given.forget.examples.take(learnt))
-                asked = given.forget.take(left)
+            for learnt, left in folds(forget, self.by, given.seed, self.folds):
+                lessons = scope.with_room(forget.examples.take(learnt))
+                asked = forget.take(left)
                 asked = asked.told(scope.with_room(asked.examples), asked.facts)
                 self._train(given, ask, lessons, asked, lr, name)
