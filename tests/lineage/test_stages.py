@@ -186,7 +186,7 @@ def remade(kinds: tuple[str, ...]) -> set[str]:
         or plain & {"unlearned", "questions"}
     ):
         stages.add("report")
-    if "metrics.unlearned" in stages:
+    if {"metrics.unlearned", "residual.unlearned"} & stages:
         stages.add("seeds")
     return stages
 

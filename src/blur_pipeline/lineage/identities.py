@@ -111,7 +111,11 @@ def identify(parameters: Parameters, hasher: Hasher | None = None) -> Identities
         unlearning = parameters.unlearning.model_copy(update={"seed": seed})
         alike = parameters.model_copy(update={"unlearning": unlearning})
         seeds[seed] = _with_unlearned(alike, inputs, shared, scored)
-    parents = {f"metrics.unlearned, seed {seed}": made["metrics.unlearned"].sha256 for seed, made in seeds.items()}
+    parents = {
+        f"{stage}, seed {seed}": made[stage].sha256
+        for seed, made in seeds.items()
+        for stage in ("metrics.unlearned", "residual.unlearned")
+    }
     main.stages["seeds"] = Identity.of("seeds", "seeds", {}, parents)
     campaign = Path(parameters.campaign.path).stem
     return Identities(main.place, main.stages, seeds, further, main.group, campaign, main.recipe, main.attacks)

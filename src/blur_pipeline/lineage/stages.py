@@ -32,7 +32,7 @@ MEANING = {
     "stress": 4,
     "residual": 4,
     "report": 4,
-    "seeds": 3,
+    "seeds": 4,
 }
 """A stage's meaning, as a number: raise it where the code changes what the stage gives for the same inputs."""
 

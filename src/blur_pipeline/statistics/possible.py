@@ -9,7 +9,7 @@ SHARES = frozenset(
         *("probability", "fact_probability", "truth_ratio", "truth_closer_to_1", "truth_true_better"),
         *("truth_probability", "rouge", "rouge_l_f1", "rouge_1", "rouge_1_f1", "exact_memorisation"),
         *("extraction_strength", "distinct_words", "clean", "model_utility", "refusal_rate", "safe_at_1", "acc"),
-        *("acc_norm", "exact_match", "power", "d", "lira", "true_positives"),
+        *("acc_norm", "exact_match", "power", "d", "lira", "true_positives", "residual_knowledge", "upper_bound"),
     }
 )
 """The last word of metrics from 0 to 1; those of a membership attack are too."""

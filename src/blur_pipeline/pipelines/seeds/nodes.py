@@ -9,9 +9,10 @@ from blur_pipeline.statistics.seeds import over_seeds
 Frame = pd.DataFrame
 
 
-def collect_seeds(metrics_of_seeds: Frame) -> Frame:
-    """``seed, metric, value, low, high`` of the unlearned model of every seed."""
-    return metrics_of_seeds[["seed", "metric", "value", "low", "high"]]
+def collect_seeds(metrics_of_seeds: Frame, residual_of_seeds: Frame) -> Frame:
+    """``seed, metric, value, low, high`` of the unlearned model of every seed, and of what attacks found in it."""
+    parts = [part for part in (metrics_of_seeds, residual_of_seeds) if len(part)]
+    return pd.concat(parts, ignore_index=True)[["seed", "metric", "value", "low", "high"]]
 
 
 def tabulate_seeds(seed_metrics: Frame) -> Frame:
