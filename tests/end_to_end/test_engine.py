@@ -119,7 +119,9 @@ def test_ctrl_c_says_what_is_kept_and_marks_the_run_killed(project):
     assert command.wait() == 130
     said = " ".join(command.said("stderr").split())
     assert "Aborted" not in said
-    assert re.search(r"Stopped in unlearning\.unlearn after step \d+ of 200\. Kept: what was there before and ", said)
+    assert re.search(
+        r"Stopped in models\.unlearning\.unlearn after step \d+ of 200\. Kept: what was there before and ", said
+    )
     assert re.search(
         r"the checkpoint data/06_models/registry/checkpoints/blur_npo/\w+/step-\d+\. The same command", said
     )

@@ -24,7 +24,7 @@ def test_the_notebook_compares_both_runs(finished, monkeypatch):
         for output in cell.get("outputs", [])
         if "text/plain" in output.get("data", {})
     ]
-    table = next(text for text in shown if "settings" in text)
+    table = next(text for text in shown if "trade-off" in text)
     assert "blur_npo" in table
     assert " npo" in table
     report = newest(finished, "report.html", "08_reporting/registry/blur_npo-*/**")

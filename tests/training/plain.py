@@ -48,6 +48,9 @@ def plain_loss(loss: Loss, model: nn.Module, frozen: nn.Module, examples: Exampl
     at_label = (torch.arange(len(batch.targets)), batch.targets)
     if loss.kind == "kl":
         total = kl_div(supervised, supervised0, log_target=True, reduction="sum")
+    elif loss.kind == "js":
+        middle = ((supervised.exp() + supervised0.exp()) / 2).log()
+        total = sum(kl_div(middle, one, log_target=True, reduction="sum") for one in (supervised, supervised0)) / 2
     elif loss.kind == "npo_logits":
         gap = loss.beta * (logits0 - logits)[batch.filled]
         total = -2 / loss.beta * logsigmoid(gap).mean(-1).sum()

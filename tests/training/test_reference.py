@@ -169,7 +169,10 @@ def test_away_from_the_frozen_model_each_loss_equals_two_models(kind, scope, pre
     expected = plain_loss(loss, trained, rounded(before, precision), retain_examples, rows, precision)
     expected.backward()
     theirs = [p.grad for p in trained.parameters() if p.requires_grad]
-    assert value.item() == pytest.approx(expected.item(), rel=ROUNDING[precision])
+    rounds = (
+        4 * 2**-24 if kind == "js" else 0
+    )  # its terms are of both signs, and all but cancel: of log-probabilities of 4
+    assert value.item() == pytest.approx(expected.item(), rel=ROUNDING[precision], abs=rounds)
     assert abs(expected) > 1e-6
     assert [g is None for g in ours] == [g is None for g in theirs]
     ours, theirs = (torch.cat([g.flatten().double() for g in gs if g is not None]) for gs in (ours, theirs))
