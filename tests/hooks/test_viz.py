@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from blur_pipeline.hooks.viz import SHOWN, _of_tables, keep, show
+from blur_pipeline.hooks.viz import EVENTS, SHOWN, _of_tables, keep, show
 from tests.conf.test_environments import loader
 from tests.conftest import PROJECT
 
@@ -26,6 +26,9 @@ def test_each_environment_is_shown_its_own_last_run(tmp_path):
     for env in ("local", "tofu", "local"):
         show(tmp_path, env)
         assert [(tmp_path / name).read_text() for name in SHOWN] == [env, env]
+    keep(tmp_path, "muse_news", (EVENTS,))  # a run that failed: the sizes that lie there are another's
+    show(tmp_path, "muse_news")
+    assert [(tmp_path / name).exists() for name in SHOWN] == [False, True]
     show(tmp_path, "wmdp")  # which has never run
     assert not any((tmp_path / name).exists() for name in SHOWN)
 

@@ -47,6 +47,11 @@ class IdentifyingConfigLoader(OmegaConfigLoader):
             self[key] = self.ahead[key] if key in KEPT and self._asks_as_ahead() else self._resolved(key)
         return deepcopy(super().__getitem__(key))  # whoever asks may change what he is given
 
+    @property
+    def environment(self) -> str:
+        """The one that was asked for, or Kedro's default."""
+        return self.env or self.default_run_env
+
     def _asks_as_ahead(self) -> bool:
         asked = [(x.conf_source, x.env, x.runtime_params) for x in (self, self.ahead) if x is not None]
         return len(asked) == 2 and asked[0] == asked[1] and self is not self.ahead
@@ -54,7 +59,7 @@ class IdentifyingConfigLoader(OmegaConfigLoader):
     def _resolved(self, key: str) -> dict[str, Any]:
         if key == "catalog":
             if "viz" in sys.argv[1:2]:  # kedro-viz calls no hook of ours, and reads what was kept after the catalog
-                show(Path(self.conf_source).parent / ".viz", self.env or self.default_run_env)
+                show(Path(self.conf_source).parent / ".viz", self.environment)
             OmegaConf.register_resolver("place", self._place, replace=True)
             OmegaConf.register_resolver("places_of_seeds", self._places_of_seeds, replace=True)
             OmegaConf.register_resolver("places_of_retrained", self._places_of_retrained, replace=True)
@@ -75,11 +80,11 @@ class IdentifyingConfigLoader(OmegaConfigLoader):
     def _sentence(self, key: str, error: Exception) -> str | None:
         """What a user can mend; None for anything else."""
         if isinstance(error, MissingConfigException):
-            env = self.env or self.default_run_env
+            env = self.environment
             if not Path(self.conf_source, env).is_dir():
                 return f"There is no environment '{env}'; {instead(env, environments(Path(self.conf_source)))}"
             return None
-        folders = [Path(self.conf_source, name) for name in (self.base_env, self.env or self.default_run_env) if name]
+        folders = [Path(self.conf_source, name) for name in (self.base_env, self.environment) if name]
         patterns = self.config_patterns.get(key, ())
         files = {p for folder in folders for pattern in patterns for p in folder.glob(pattern) if p.is_file()}
         # "**/parameters*" matches folders of that name too, and with "/**" what is in them.

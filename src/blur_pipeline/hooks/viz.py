@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from blur_pipeline.hooks.lineage import Lineage
 
 WHOLE = {"__default__"}
-SHOWN = ("stats.json", "kedro_pipeline_events.json")
+EVENTS = "kedro_pipeline_events.json"
+SHOWN = ("stats.json", EVENTS)
 
 
 class RunStatus:
@@ -42,20 +43,20 @@ class RunStatus:
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, run_params: dict[str, Any]) -> None:
-        self._keep(run_params)
+        self._keep(run_params, SHOWN)
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self, run_params: dict[str, Any]) -> None:
-        self._keep(run_params)
+        self._keep(run_params, (EVENTS,))  # sizes are those of the last run that ended, of whichever environment
 
-    def _keep(self, run_params: dict[str, Any]) -> None:
+    def _keep(self, run_params: dict[str, Any], names: tuple[str, ...]) -> None:
         if set(run_params.get("pipeline_names") or WHOLE) == WHOLE:
-            keep(self.lineage.door.project / ".viz", str(run_params.get("env") or "local"))
+            keep(self.lineage.door.project / ".viz", self.lineage.door.config_loader.environment, names)
 
 
-def keep(place: Path, env: str) -> None:
+def keep(place: Path, env: str, names: tuple[str, ...] = SHOWN) -> None:
     """What kedro-viz wrote of this run, for the environment alone."""
-    for name in SHOWN:
+    for name in names:
         if (place / name).exists():
             (place / env).mkdir(exist_ok=True)
             shutil.copyfile(place / name, place / env / name)
