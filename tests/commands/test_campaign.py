@@ -31,7 +31,7 @@ def campaign(tmp_path, monkeypatch):
 
         options = {"env": None, "params": {"seed": 4, "method": "ga", "campaign": {"path": "x"}, "device": "cpu"}}
         cells = command._Cells(run, options, found)
-        cells._metrics = lambda o, _: (made[str(o["params"])], "run 1") if str(o["params"]) in made else None
+        cells._metrics = lambda o, *_, **__: (made[str(o["params"])], "run 1") if str(o["params"]) in made else None
         cells.boards, cells.per, cells.began, cells.made = boards, 2, 0.0, 0
         return cells
 
@@ -71,9 +71,10 @@ def test_what_is_reported_is_made_whole_where_a_kill_left_no_report(campaign):
     """Its metrics are there, and neither attacks nor a report."""
     boards, with_run, seen = campaign
     cells = with_run(lambda params: note(0.1, 0.99))
-    cells._metrics = lambda *_: (note(0.1, 0.99), "run 1")
     for reported, runs in ((True, 0), (False, 1)):
-        cells._reported = lambda _, there=reported: there
+        cells._metrics = lambda *_, whole=False, there=reported: (
+            None if whole and not there else (note(0.1, 0.99), "run 1")
+        )
         boards["npo"].fill()
         with boards["npo"].take() as taken:
             cells._note("npo", taken, 0, False, "npo as chosen")

@@ -144,7 +144,7 @@ class _Cells:
         options, began = self._with(self.plan.changes(method, settings, seed, tuning)), time.monotonic()
         if tuning:  # what chooses is the distance; attacks and a report wait for what was chosen
             options = with_parameter(options, "stress.profile", "off") | {"to_outputs": ["unlearned.metrics"]}
-        found = self._metrics(options, MODELS) if tuning or self._reported(options) else None
+        found = self._metrics(options, MODELS, whole=not tuning)
         log.info("%s; %s. By hand:\n  %s", title, self._time_left(), by_hand(options))
         if found is None:
             with mlflow_run(title, nested=True):
@@ -162,21 +162,20 @@ class _Cells:
             options = with_parameter(options, name, value)
         return options
 
-    def _reported(self, options: Options) -> bool:
-        """Whether the run came to its end: one that was killed has metrics, and neither attacks nor a report."""
-        from blur_pipeline.lineage.manifest import newest_whole
+    def _metrics(
+        self, options: Options, models: tuple[str, ...], whole: bool = False
+    ) -> tuple[dict[str, Any], str | None] | None:
+        """The tables of these models, and the MLflow run that made the last; None where one is not there.
 
-        return newest_whole(Path(catalog_of(options)["report_html"]["filepath"])) is not None
-
-    def _metrics(self, options: Options, models: tuple[str, ...]) -> tuple[dict[str, Any], str | None] | None:
-        """The tables of these models, and the MLflow run that made the last; None where one is not there."""
+        ``whole``: nor where there is no report, as of a run that was killed with its metrics made and no attacks yet.
+        """
         import pandas as pd
 
         from blur_pipeline.lineage.manifest import newest_whole
 
         catalog = catalog_of(options)
         manifests = {m: newest_whole(Path(catalog[f"{m}.metrics"]["filepath"])) for m in models}
-        if None in manifests.values():
+        if None in manifests.values() or (whole and newest_whole(Path(catalog["report_html"]["filepath"])) is None):
             return None
         return {m: pd.read_parquet(found.path) for m, found in manifests.items()}, manifests[models[-1]].made.mlflow_run
 
