@@ -38,7 +38,8 @@ def edit_model(
         _base(tokenizer, parameters) if edit.needs_base else None,
         lambda model: SetLook(model.to(device), sets, device),
     )
-    return target_model, pd.DataFrame([apply(edit, target_model, given, parameters.unlearning.seed)])
+    row = apply(edit, target_model, given, parameters.unlearning.seed)
+    return target_model.cpu(), pd.DataFrame([row])  # an edit may have looked at it on the device
 
 
 def _trained(target_model: Any, examples: Any, parameters: Parameters) -> Any:
