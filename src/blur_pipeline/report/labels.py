@@ -45,8 +45,8 @@ def _around(x: float, y: float) -> Box:
 def _box(x: float, y: float, letters: int, where: tuple[float, float]) -> Box:
     start, above = where
     width = letters * LETTER
-    left = x + start * width + (MARKER if start == 0 else -MARKER if start == -1 else 0)
-    bottom = y - LINE / 2 + above * (MARKER + LINE / 2) * (1 if start != -0.5 else 1.2)
+    left = x + start * width + (1 + 2 * start) * MARKER  # beside its point, or with its middle on it
+    bottom = y - LINE / 2 + above * (MARKER + LINE / 2)
     return left, bottom, left + width, bottom + LINE
 
 
