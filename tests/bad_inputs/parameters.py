@@ -83,7 +83,7 @@ NUMBERS = [
 ]
 
 NAMES = [
-    refused("method", "blurr", "unknown method 'blurr'; choose one of"),
+    refused("method", "blurr", "unknown method 'blurr'; did you mean 'blur_"),
     refused("methdo", "npo", "'methdo' is unknown"),
     refused("curation.max_lenght", 10, "'curation.max_lenght' is unknown"),
     refused("sources.forgot.path", "x", "'sources.forgot' is unknown"),

@@ -42,7 +42,7 @@ def changed(raw: dict, key: str, value) -> dict:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("unlearning.method", "blurr_npo", "unknown method 'blurr_npo'; choose one of .*blur_npo"),
+        ("unlearning.method", "blurr_npo", r"unknown method 'blurr_npo'; did you mean 'blur_npo'\?$"),
         ("methdo", "npo", "Parameter 'methdo' is unknown"),
         ("curation.max_lenght", 10, "'curation.max_lenght' is unknown"),
         ("unlearning.methods.npo.forget.beta", 0, "beta.*greater than 0, not 0"),

@@ -175,7 +175,7 @@ def test_bad_input_is_one_sentence_without_a_traceback_or_a_trace(finished):
     done = kedro(finished, "run", "--params", "method=blurr")
     assert done.returncode == 1
     said = done.stdout + done.stderr
-    assert "unknown method 'blurr'; choose one of" in " ".join(said.split())
+    assert "unknown method 'blurr'; did you mean 'blur_" in " ".join(said.split())
     assert "Traceback" not in said
     assert sorted(p for p in (finished / "data").rglob("*")) == before
     mlflow.set_tracking_uri(f"sqlite:///{finished}/mlflow.db")

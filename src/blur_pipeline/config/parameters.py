@@ -163,4 +163,5 @@ def _sentence(error: ValidationError, raw: dict[str, Any]) -> str:
         return f"Parameters disagree: {message}{more}."
     given = first["input"]
     said = f", not {given!r}" if isinstance(given, int | float | str) and "unknown" not in message else ""
-    return f"Parameter '{key}': {message[0].lower()}{message[1:]}{said}{more}."
+    sentence = f"Parameter '{key}': {message[0].lower()}{message[1:]}{said}{more}"
+    return sentence if sentence.endswith((".", "?")) else f"{sentence}."

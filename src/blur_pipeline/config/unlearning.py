@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from blur_pipeline.config.block import Block, switched
+from blur_pipeline.config.names import instead
 from blur_pipeline.config.ranges import Range, by_learning_rate
 from blur_pipeline.methods.edit import EditChoice
 from blur_pipeline.methods.levels import LevelHinge, LevelSquare
@@ -76,7 +77,8 @@ class Unlearning(Block):
     @model_validator(mode="after")
     def _known(self) -> Unlearning:
         if self.method not in self.methods:
-            raise ValueError(f"unknown method '{self.method}'; choose one of {', '.join(sorted(self.methods))}")
+            known = instead(self.method, self.methods, "`kedro methods` lists them.")
+            raise ValueError(f"unknown method '{self.method}'; {known}")
         for method in self.methods:
             self.schedule_of(method)
         if lacking := self.lacks(self.method):
