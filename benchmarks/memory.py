@@ -9,8 +9,8 @@ from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.footprint import footprint
 
-MODELS = {"1B": (1.24e9, 11.3e6), "8B": (8.03e9, 41.9e6), "70B": (70.6e9, 207e6)}
-"""Weights of Llama 3.2 and 3.1, and those of LoRA adapters of rank 16 on every linear layer."""
+MODELS = {"1B": (1.24e9, 11.3e6, 263e6), "8B": (8.03e9, 41.9e6, 525e6), "70B": (70.6e9, 207e6, 1051e6)}
+"""Weights of Llama 3.2 and 3.1, those of LoRA adapters of rank 16 on every linear layer, those of the embeddings."""
 NPO, LORA = Recipe(forget={"kind": "npo"}), {"kind": "lora", "rank": 16}
 NPO_8BIT = Recipe(forget={"kind": "npo"}, optimizer={"kind": "adamw_8bit"})
 PLANS = {
@@ -33,10 +33,11 @@ def main() -> None:
     print("| plan | " + " | ".join(MODELS) + " |\n| --- " + "| --- " * len(MODELS) + "|")
     for name, (recipe, engine) in PLANS.items():
         cells = []
-        for weights, adapters in MODELS.values():
+        for weights, adapters, embeddings in MODELS.values():
             lora = recipe.scope.kind == "lora"
             parts = engine.processes * engine.nodes
-            said = footprint(int(weights + lora * adapters), int(adapters if lora else weights), recipe, engine, parts)
+            trained, largest = (adapters, 0) if lora else (weights, embeddings)
+            said = footprint(int(weights + lora * adapters), int(trained), recipe, engine, parts, int(largest))
             cells.append(f"{said.peak / 1e9:.1f} ({said.static / 1e9:.1f})")
         print(f"| {name} | " + " | ".join(cells) + " |")
 

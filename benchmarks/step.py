@@ -64,6 +64,8 @@ VARIANTS: dict[str, dict] = {
     "ours bf16 autocast": {"precision": "bf16_autocast"},
     "ours bf16": {"precision": "bf16"},
     "ours bf16 + bf16 buffer": {"precision": "bf16", "gradient_buffer": "bf16"},
+    "ours bf16 + compiled": {"precision": "bf16", "compiled": True},
+    "ours bf16 + logits in chunks": {"precision": "bf16", "logits_chunk": 64},
     "plain fp32 + memory kept": {},
     "plain bf16": {"precision": "bf16"},
 }

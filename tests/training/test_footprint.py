@@ -7,7 +7,8 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from blur_pipeline.methods.recipe import Recipe
-from blur_pipeline.training import loop
+from blur_pipeline.training import footprint as footprint_of
+from blur_pipeline.training import loop, weights
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.footprint import footprint
 from blur_pipeline.training.loop import Run, train
@@ -62,13 +63,32 @@ def test_with_both_gradients_there(name, engine, monkeypatch):
     recipe, of = Recipe(**RECIPES[name]), Engine(**ENGINES[engine])
     forget = random_examples(4, 1).with_reference([-20.0] * 4)
     run = Run(recipe, Schedule(steps=2, batch_size=4), random_examples(4, 2), forget, engine=of)
-    weights = sum(p.numel() for p in model.parameters())
+    size = sum(p.numel() for p in model.parameters())
     linear = [(n, m) for n, m in model.named_modules() if isinstance(m, torch.nn.Linear) and n != "lm_head"]
     adapters = sum(RANK * (m.in_features + m.out_features) for _, m in linear)
-    trained = {"lora": adapters, "modules": sum(m.weight.numel() for n, m in linear if ".mlp." in n)}.get(name, weights)
+    trained = {"lora": adapters, "modules": sum(m.weight.numel() for n, m in linear if ".mlp." in n)}.get(name, size)
     train(model, run)
     said = footprint(
-        weights + (adapters if name == "lora" else 0), trained, recipe, of, parts=4 if "four" in engine else 1
+        size + (adapters if name == "lora" else 0), trained, recipe, of, parts=4 if "four" in engine else 1
     )
     held = said.static + said.forget_gradient + said.retain_gradient + said.host
     assert seen[-1] - before == pytest.approx(held, rel=0.03)
+
+
+@pytest.mark.parametrize("buffer", ["full", "host"])
+def test_while_the_weights_move(buffer, monkeypatch):
+    """Masters and direction of one portion beside the retain gradient; whole masters would be 4 bytes a weight more."""
+    monkeypatch.setattr(weights, "PORTION_BYTES", {"cpu": 60_000})
+    monkeypatch.setattr(footprint_of, "PORTION_BYTES", {"cpu": 60_000})
+    before, seen, known = living(), [], torch.optim.AdamW.step
+    monkeypatch.setattr(torch.optim.AdamW, "step", lambda *a: (known(*a), seen.append(living() - before))[0])
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(SHAPE)
+    recipe, of = Recipe(**NPO), Engine(precision="bf16", gradient_buffer=buffer)
+    forget = random_examples(4, 1).with_reference([-20.0] * 4)
+    train(model, Run(recipe, Schedule(steps=2, batch_size=4), random_examples(4, 2), forget, engine=of))
+    total, largest = (f(p.numel() for p in model.parameters()) for f in (sum, max))
+    said = footprint(total, total, recipe, of, largest=largest, device="cpu")
+    later = seen[len(seen) // 2 :]  # of the second step, when moments exist
+    assert said.static < min(later)
+    assert max(later) < 1.03 * (said.peak + said.host)

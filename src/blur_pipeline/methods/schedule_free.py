@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -21,6 +21,7 @@ class ScheduleFree(Stepper):
     """
 
     kind: Literal["schedule_free"] = "schedule_free"
+    in_portions: ClassVar[bool] = False
     betas: tuple[float, float] = Field((0.9, 0.999), description="β₁, β₂: weight of z in y, decay of the second moment")
     eps: float = Field(1e-8, gt=0, description="ε, which keeps the division from zero")
 
@@ -44,6 +45,11 @@ class ScheduleFree(Stepper):
         )
         optimizer.train()
         return optimizer
+
+    @property
+    def settles(self) -> bool:
+        """Always."""
+        return True
 
     def settle(self, optimizer: Optimizer) -> None:
         """From y to x."""

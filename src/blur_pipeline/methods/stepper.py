@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -40,9 +40,17 @@ class Stepper(Choice, ABC):
         None, description="keep the running mean of the later weights; default: the last weights"
     )
 
+    in_portions: ClassVar[bool] = True
+    """Whether a step may be taken over some of the weights after the others: not where it counts its own calls."""
+
     @abstractmethod
     def __call__(self, parameters: list[Tensor]) -> Optimizer:
         """An optimizer over ``parameters``, float32, with decoupled weight decay alone."""
+
+    @property
+    def settles(self) -> bool:
+        """Whether what is kept in the end is other than what the last step left."""
+        return self.average is not None
 
     def settle(self, optimizer: Optimizer) -> None:
         """After the last step, where what was moved is not yet what is to be kept."""

@@ -18,21 +18,27 @@ PLACES = {
 ACROSS, UP = 1000.0, 480.0
 """Of the figures that are shown, in pixels, about."""
 LETTER, LINE, MARKER = 6.6, 15.0, 7.0
+HIDDEN = 0.3
+"""The share of a label that may lie on other things."""
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top."""
 
 
-def label_places(points: Sequence[tuple[float, float]], labels: Sequence[str]) -> list[str]:
+def label_places(points: Sequence[tuple[float, float]], labels: Sequence[str], always: int) -> list[str | None]:
     """For each point, in shares of the plot's width and height, plotly's name of the place of its label.
 
     One after the other each takes the place that covers the least of all markers and of the labels before it, so the
-    first are to be the most important.
+    first are to be the most important. After the first ``always`` those that find no room have None.
     """
     markers = [_around(x * ACROSS, y * UP) for x, y in points]
     taken, found = list(markers), []
     for (x, y), label in zip(points, labels, strict=True):
         boxes = {name: _box(x * ACROSS, y * UP, len(label), where) for name, where in PLACES.items()}
-        name = min(boxes, key=lambda name: sum(_common(boxes[name], box) for box in taken) + _outside(boxes[name]))
+        hidden = {name: sum(_common(box, other) for other in taken) + _outside(box) for name, box in boxes.items()}
+        name = min(hidden, key=hidden.get)
+        if len(found) >= always and hidden[name] > HIDDEN * _area(boxes[name]):
+            found.append(None)
+            continue
         taken.append(boxes[name])
         found.append(name)
     return found
@@ -59,4 +65,8 @@ def _common(one: Box, other: Box) -> float:
 
 def _outside(box: Box) -> float:
     """What of it the plot's edges would cut off."""
-    return (box[2] - box[0]) * (box[3] - box[1]) - _common(box, (0.0, 0.0, ACROSS, UP))
+    return _area(box) - _common(box, (0.0, 0.0, ACROSS, UP))
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])

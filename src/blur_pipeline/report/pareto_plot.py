@@ -30,7 +30,7 @@ def pareto_plot(runs: pd.DataFrame, table: pd.DataFrame, floor: float) -> Figure
 
     The best corner is top left. Dominated and wrecked configurations are grey, those of few seeds hollow and on a front
     of their own. A square and a diamond are the target and the retrained model of ``runs`` ``with_distance``; below the
-    line at ``floor`` a model is wrecked. What lies far below it stands as an arrow at the lower edge, with its utility.
+    line at ``floor`` a model is wrecked. Where there is no room the labels of the beaten are left out. What lies far below it stands as an arrow at the lower edge, with its utility.
     """
     places = {model: of_model(runs, model, DISTANCE) for model in ("target", "retrained")}
     figure = _plot(runs, table[table["standing"] != NOT_RANKED], floor, DISTANCE, places)
@@ -90,15 +90,16 @@ def _plot(runs: pd.DataFrame, table: pd.DataFrame, floor: float, across: str, pl
 
 def _label_places(
     models: dict[str, np.ndarray], drawn: pd.DataFrame, across: str, bottom: float, ends: list[float]
-) -> dict[Any, str]:
-    """By model and by the index of each row; the best rows choose first."""
+) -> dict[Any, str | None]:
+    """By model and by the index of each row; the best rows choose first, and what is beaten may get none."""
     reach = [*(x for x, _ in models.values()), *drawn[across], *drawn[f"{across}.high"].dropna()]
     widest = max(reach, default=0) or 1.0
     labels, points = {name: name for name in models}, dict(models)
     for index, row in drawn[::-1].iterrows():
         labels[index], points[index] = _label(row, bottom), (row[across], max(row[UTILITY], bottom))
     shares = [(x / (1.05 * widest), (y - ends[0]) / (ends[1] - ends[0])) for x, y in points.values()]
-    return dict(zip(points, label_places(shares, list(labels.values())), strict=True))
+    always = len(models) + int((~drawn["dominated"]).sum())
+    return dict(zip(points, label_places(shares, list(labels.values()), always), strict=True))
 
 
 def _label(row: pd.Series, bottom: float) -> str:
@@ -112,7 +113,7 @@ def _bottom(table: pd.DataFrame, floor: float) -> float:
     return max(0.0, np.nanmin([floor, *ends[np.isfinite(ends)]]) - 0.05)
 
 
-def _add_point(figure: Figure, row: pd.Series, where: str, across: str, bottom: float) -> None:
+def _add_point(figure: Figure, row: pd.Series, where: str | None, across: str, bottom: float) -> None:
     """One that lies below the ``bottom`` stands there as an arrow, with its utility."""
     grey = row["dominated"] or row["standing"] == WRECKED
     colour = GREY if grey else BEST
@@ -124,7 +125,7 @@ def _add_point(figure: Figure, row: pd.Series, where: str, across: str, bottom: 
         y=[max(row[UTILITY], bottom)],
         error_x=_bars(row, across),
         error_y=None if below else _bars(row, UTILITY),
-        mode="markers+text",
+        mode="markers+text" if where else "markers",  # hovering tells its name
         text=[_label(row, bottom)],
         hovertext=[f"{name}, {row['seeds']} seed(s), {_worst(row, across)}"],
         textposition=where,

@@ -19,9 +19,8 @@ def start(average: Average | None, moved: Sequence[Tensor]) -> dict[str, list[Te
 
 @torch.no_grad()
 def take_(average: Average, memory: dict, moved: Sequence[Tensor], done: int, steps: int) -> None:
-    """After ``done`` steps, where that is one of those whose weights count."""
-    if average.takes(done, steps):
-        torch._foreach_lerp_(memory[NAME], list(moved), 1 / average.taken(done, steps))
+    """After ``done`` steps, which is one of those whose weights count."""
+    torch._foreach_lerp_(memory[NAME], list(moved), 1 / average.taken(done, steps))
 
 
 @torch.no_grad()

@@ -51,8 +51,8 @@ class State:
     """What a rule or an average remembers over steps; there before the first one, changed in place."""
 
     def in_place(self) -> dict[str, Tensor]:
-        """Weights and memory by name, sharded or not."""
-        found = {f"weights.{name}": tensor for name, tensor in self.weights.named().items()}
+        """Weights and memory by name, sharded or not; of a bfloat16 model's weights float32 copies on the host."""
+        found = {f"weights.{name}": tensor for name, tensor in self.weights.values().items()}
         for name, kept in self.memory.items():
             parts = {"": kept} if isinstance(kept, Tensor) else {f".{i}": part for i, part in enumerate(kept)}
             found |= {f"memory.{name}{place}": part for place, part in parts.items()}
@@ -68,7 +68,7 @@ class State:
         return {"state": rest, "groups": self._groups(), "curve": self.curve.state_dict()}
 
     def load(self, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
-        """What ``tensors`` and ``numbers`` gave; weights and memory are in place already."""
+        """What ``tensors`` and ``numbers`` gave; the memory is in place already."""
         for key, value in {**tensors, **numbers["state"]}.items():
             if key.startswith("optimizer."):
                 _, index, name = key.split(".", 2)
@@ -76,7 +76,7 @@ class State:
         for group, saved in zip(self.optimizer.param_groups, numbers["groups"], strict=True):
             group.update(saved)
         self.curve.load_state_dict(numbers["curve"])
-        self.weights.publish()
+        self.weights.take({name: tensors[f"weights.{name}"] for name in self.weights.names})
 
     def _optimizer_state(self) -> Iterator[tuple[str, Any]]:
         # Read off the optimizer itself: bitsandbytes' state_dict wraps its tensors.
@@ -148,11 +148,10 @@ class Checkpoints:
         if not self._path(step).exists():  # its disk was full
             log.warning("The checkpoint after step %d is gone; the last weights are kept", step)
             return
-        dcp.load(
-            {f"weights.{n}": t for n, t in state.weights.named().items()},
-            storage_reader=DataOnlyReader(self._path(step)),
-        )
-        state.weights.publish()
+        values = state.weights.values()
+        named = {f"weights.{name}": value for name, value in values.items()}
+        dcp.load(named, storage_reader=DataOnlyReader(self._path(step)))
+        state.weights.take(values)
 
     def clear(self) -> None:
         """Remove the folder: the finished model is in the catalog, or nobody wants these."""

@@ -22,7 +22,8 @@ class Footprint(NamedTuple):
     moments: float
     forget_gradient: float
     retain_gradient: float
-    direction: float
+    portion: float
+    """Masters and direction of a bfloat16 model, float32, a portion at a time, less the gradients that they replace."""
     host: float
 
     @property
@@ -32,12 +33,15 @@ class Footprint(NamedTuple):
 
     @property
     def peak(self) -> float:
-        """The height of a step: both gradients there, or a portion of the direction beside what is left of them."""
-        return self.static + max(self.forget_gradient + self.retain_gradient, self.retain_gradient + self.direction)
+        """The height of a step: as the first portion moves, with the gradients of all others still there."""
+        return self.static + self.forget_gradient + self.retain_gradient + self.portion
 
 
-def footprint(weights: int, trained: int, recipe: Recipe, engine: Engine, parts: int = 1) -> Footprint:
-    """Of a model with ``weights`` weights of which ``trained`` train (with LoRA: the adapters, which are among them).
+def footprint(
+    weights: int, trained: int, recipe: Recipe, engine: Engine, parts: int = 1, largest: int = 0, device: str = "cuda"
+) -> Footprint:
+    """Of a model with ``weights`` weights of which ``trained`` train (with LoRA: the adapters, which are among them),
+    at most ``largest`` in one matrix, the least that a step can move.
 
     ``parts`` are the micro-batches of a side times the ranks: gradients of several are summed in float32. Buffers,
     activations, logits and, under FSDP2, the one or two layers that are gathered whole come on top.
@@ -50,14 +54,15 @@ def footprint(weights: int, trained: int, recipe: Recipe, engine: Engine, parts:
     copies = 0
     if recipe.needs("reference_model") and recipe.scope.kind != "lora":
         copies = 4 * weights if shards > 1 else a_weight * trained
+    moved_at_once = max(min(PORTION_BYTES[device] / 4, trained), largest)
     waiting_there = a_gradient * trained / shards if engine.gradient_buffer == "host" else 0
     return Footprint(
         weights=a_weight * weights / shards,
-        masters=4 * trained if masters else 0,
+        masters=2 * trained if masters else 0,
         reference=copies / shards,
         moments=MOMENTS[recipe.optimizer.kind] * trained / shards,
         forget_gradient=waits * trained / shards,
         retain_gradient=a_gradient * trained / shards,
-        direction=min(PORTION_BYTES, 4 * trained) if masters else 0,
+        portion=(8 - waits - a_gradient) * moved_at_once if masters else 0,
         host=waiting_there + (4 * (weights - trained) if masters else 0),
     )

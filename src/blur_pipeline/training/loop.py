@@ -141,9 +141,7 @@ def _train(model: nn.Module, run: Run, device: torch.device, folder: Path | None
     if isinstance(run.stopping, Best):
         _return_to_best(run, state, progress)
     else:
-        recipe.optimizer.settle(optimizer)
-        averaging.end_(recipe.optimizer.average, memory, weights.moved, len(progress.history), run.total_steps)
-        weights.publish()
+        _settle(run, state, len(progress.history))
     weights.finish()
     model = ready.model.eval()
     return (model if ready.sharded else recipe.scope.close(model)), progress.history
@@ -173,16 +171,18 @@ def _step(
     epoch = (moment.step + 1) / run.schedule.steps_per_epoch(run.epoch_size)
     row = row_of(moment.step, epoch, state.curve.get_last_lr()[0], rows, scalars.tolist())
     clipped = clip(chosen, norm, run.schedule.max_grad_norm)
-    for portion in weights.portions():
+    for portion in weights.portions(run.recipe.optimizer.in_portions):
         combine_(weights.moved, vectors, clipped, portion)
-        if masks:
-            masks.decay_(state.optimizer, weights.moved)
-        state.optimizer.step()
-        weights.publish_step()
+        with weights.there(portion):
+            if masks:
+                masks.decay_(state.optimizer, weights.moved)
+            state.optimizer.step()
         state.optimizer.zero_grad(set_to_none=True)
     state.curve.step()
-    if run.recipe.optimizer.average:
-        averaging.take_(run.recipe.optimizer.average, state.memory, weights.moved, moment.step + 1, moment.steps)
+    average = run.recipe.optimizer.average
+    if average and average.takes(moment.step + 1, moment.steps):
+        with weights.there():
+            averaging.take_(average, state.memory, weights.moved, moment.step + 1, moment.steps)
     return row
 
 
@@ -227,6 +227,14 @@ def _checkpoint(run: Run, state: State, progress: Progress, last: bool) -> None:
         best = run.stopping.best_step(progress.start, progress.history)
     if best == done or (done % run.checkpoints.every == 0 and not last):
         run.checkpoints.save(state, progress, keep=best)
+
+
+def _settle(run: Run, state: State, done: int) -> None:
+    chosen = run.recipe.optimizer
+    if chosen.settles:
+        with state.weights.there():
+            chosen.settle(state.optimizer)
+            averaging.end_(chosen.average, state.memory, state.weights.moved, done, run.total_steps)
 
 
 def _return_to_best(run: Run, state: State, progress: Progress) -> None:

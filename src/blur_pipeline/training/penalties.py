@@ -24,7 +24,7 @@ def price(
     They see what the optimizer moves, in float32. Shards are summed over ranks, replicas are one price.
     """
     total = 0.0
-    for i, weight in enumerate(moved if penalties else ()):
+    for i, weight in enumerate(moved):
         with torch.enable_grad():
             leaf = world.local(weight).detach().requires_grad_()
             value = torch.stack([penalty.weight * penalty(leaf, moment) for penalty in penalties]).sum()

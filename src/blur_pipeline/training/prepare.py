@@ -113,10 +113,10 @@ def _open(
 
 @torch.no_grad()
 def _empty(weights: Weights, masks: list[Tensor | None]) -> None:
-    for moved, mask in zip(weights.moved, masks, strict=True):
-        if mask is not None:
-            moved.masked_fill_(~mask, 0.0)
-    weights.publish()
+    with weights.there():
+        for moved, mask in zip(weights.moved, masks, strict=True):
+            if mask is not None:
+                moved.masked_fill_(~mask, 0.0)
 
 
 @torch.no_grad()

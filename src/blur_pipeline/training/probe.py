@@ -57,24 +57,25 @@ class StepProbe:
         return replace(self, objective=objective, rows={on: rows})
 
     def _price(self, gradient: Gradient | None = None) -> Tensor | float:
-        return price(self.objective.penalties, self.weights.moved, self.moment, self.sharded, gradient)
+        if not self.objective.penalties:
+            return 0.0
+        with self.weights.there():
+            return price(self.objective.penalties, self.weights.moved, self.moment, self.sharded, gradient)
 
     @contextmanager
     def shifted(self, direction: Gradient, scale: float | Tensor) -> Iterator[None]:
         """What is moved, float32, is shifted; a copy restores it, since a sum taken back again may round."""
         moved = [m for m, d in zip(self.weights.moved, direction, strict=True) if d is not None]
-        with torch.no_grad():
+        with torch.no_grad(), self.weights.there():
             kept = [m.detach().clone() for m in moved]
             for m, d in zip(moved, (d for d in direction if d is not None), strict=True):
                 world.local(m).add_(world.local(d).to(m.dtype) * scale)
-            self.weights.publish()
         try:
             yield
         finally:
-            with torch.no_grad():
+            with torch.no_grad(), self.weights.there():
                 for m, original in zip(moved, kept, strict=True):
                     m.copy_(original)
-                self.weights.publish()
 
     def noise(self, draw: int) -> Gradient:
         """Of a sharded weight each rank draws all and keeps its shard, so that a step is the same however it is cut."""

@@ -2,76 +2,103 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
+from blur_pipeline.training import halves
 from blur_pipeline.training.engine import Precision
 
-PORTION_BYTES = 256 * 2**20
+PORTION_BYTES = {"cpu": 16 * 2**20, "cuda": 256 * 2**20}
+"""Of float32 that is there at once in a step: on a CPU what its cache holds, on a GPU what keeps it busy."""
 
 
 class Weights:
-    """``parameters`` receive gradients; ``moved`` are what the optimizer and the checkpoints see.
+    """``parameters`` receive gradients; ``moved`` are what the optimizer knows, by which its state is kept.
 
-    Under ``bf16`` every parameter of a float32 model becomes bfloat16. Of the trainable ones the float32 values are
-    moved here; of the frozen ones they wait on the CPU, or are not kept where bfloat16 holds them, as it does those of
-    a bfloat16 checkpoint. Buffers (rotary frequencies) keep their precision.
+    Under ``bf16`` every parameter of a float32 model becomes bfloat16. Of a trainable one the 16 bits that bfloat16
+    has no room for are kept beside it (halves.py), and ``moved`` has no memory but inside ``there``. Of the frozen
+    ones the float32 values wait on the CPU, or are not kept where bfloat16 holds them, as it does those of a bfloat16
+    checkpoint. Buffers (rotary frequencies) keep their precision.
     """
 
     def __init__(self, model: nn.Module, precision: Precision, sharded: bool = False) -> None:
         named = {n: p for n, p in model.named_parameters() if p.requires_grad}
         self.model = model
         self.names, self.parameters = list(named), list(named.values())
-        self.originals: list[Tensor | None] = []
         # FSDP2 keeps float32 shards and casts them itself as it gathers them.
         self.masters = precision == "bf16" and not sharded
-        self.moved = [p.detach() for p in self.parameters] if self.masters else self.parameters
+        self.moved: Sequence[Tensor] = self.parameters
+        self.originals: list[Tensor | None] = []
         if self.masters:
             self.frozen = [p for p in model.parameters() if not p.requires_grad]
-            self.originals = [_original(p.data) for p in self.frozen]
-            for parameter in model.parameters():
-                parameter.data = parameter.data.bfloat16()
-
-    def portions(self) -> list[list[int]]:
-        """The parameters in the portions in which a step moves them. The direction of float32 weights lies in a
-        gradient's memory; that of float32 masters needs memory of its own, which is given back after each portion."""
-        if not self.masters:
-            return [list(range(len(self.moved)))]
-        found, room = [[]], PORTION_BYTES
-        for i, master in enumerate(self.moved):
-            if found[-1] and room < master.nbytes:
-                found.append([])
-                room = PORTION_BYTES
-            found[-1].append(i)
-            room -= master.nbytes
-        return found
+            for parameter in self.frozen:
+                self.originals.append(_original(parameter.data))
+                parameter.data, _ = halves.split(parameter.data)
+            self.low = []
+            for parameter in self.parameters:
+                parameter.data, low = halves.split(parameter.data)
+                self.low.append(low)
+            self.follow()
 
     def follow(self) -> None:
         """The masters to where the parameters were moved."""
         if self.masters:
-            self.moved = [m.to(p.device) for m, p in zip(self.moved, self.parameters, strict=True)]
+            self.low = [low.to(p.device) for low, p in zip(self.low, self.parameters, strict=True)]
+            self.moved = [halves.without_memory(p) for p in self.parameters]
 
-    def named(self) -> dict[str, Tensor]:
-        """What the optimizer moves, by parameter name."""
-        return dict(zip(self.names, self.moved, strict=True))
+    def portions(self, in_portions: bool = True) -> list[list[int]]:
+        """The parameters in the portions in which a step moves them, or all at once. The direction of float32 weights
+        lies in a gradient's memory; float32 masters and their direction need memory of their own, which is given back
+        after each portion."""
+        if not (self.masters and in_portions):
+            return [list(range(len(self.moved)))]
+        whole = PORTION_BYTES[self.moved[0].device.type]
+        found, room = [[]], whole
+        for i, weight in enumerate(self.moved):
+            size = 4 * weight.numel()
+            if found[-1] and room < size:
+                found.append([])
+                room = whole
+            found[-1].append(i)
+            room -= size
+        return found
 
-    def publish(self) -> None:
-        """After a load or a shift: the model's parameters from what was moved."""
-        self._publish([True] * len(self.moved))
-        for module in self.model.modules():
-            # A pass without a backward one leaves FSDP2's root gathered, with the weights as they were.
-            if hasattr(module, "reshard"):
-                module.reshard()
+    @contextmanager
+    def there(self, portion: Sequence[int] | None = None) -> Iterator[None]:
+        """``moved`` holds float32 values, to be read and changed; afterwards the model has them, rounded as it is.
 
-    def publish_step(self) -> None:
-        """After a step: those that a gradient moved."""
-        self._publish([master.grad is not None for master in self.moved])
+        ``portion``: of these those that a gradient moves, in a step; by default all, whatever changes them.
+        """
+        opened = range(len(self.moved)) if portion is None else [i for i in portion if self.moved[i].grad is not None]
+        if self.masters:
+            for i in opened:
+                halves.join_(self.moved[i], self.parameters[i], self.low[i])
+        try:
+            yield
+        finally:
+            if self.masters:
+                for i in opened:
+                    halves.part_(self.moved[i], self.parameters[i], self.low[i])
+            elif portion is None:
+                self._regather()
 
-    @torch.no_grad()
-    def _publish(self, changed: list[bool]) -> None:
-        pairs = [pair for pair, new in zip(zip(self.parameters, self.moved, strict=True), changed, strict=True) if new]
-        if self.masters and pairs:
-            torch._foreach_copy_(*(list(side) for side in zip(*pairs, strict=True)))
+    def values(self) -> dict[str, Tensor]:
+        """Float32 by parameter name: what is moved itself, or of masters copies on the host."""
+        if not self.masters:
+            return dict(zip(self.names, self.moved, strict=True))
+        return {name: halves.whole(p, low) for name, p, low in zip(self.names, self.parameters, self.low, strict=True)}
+
+    def take(self, values: Mapping[str, Tensor]) -> None:
+        """What ``values`` gave, changed meanwhile."""
+        if not self.masters:
+            self._regather()
+            return
+        for name, parameter, low in zip(self.names, self.parameters, self.low, strict=True):
+            for kept, half in zip((parameter.detach(), low), halves.split(values[name]), strict=True):
+                kept.copy_(half)
 
     def finish(self) -> None:
         """The model in the precision it came in, with nothing lost on the way; under ``bf16`` on the CPU, since
@@ -81,9 +108,16 @@ class Weights:
         self.model.cpu()
         for parameter, original in zip(self.frozen, self.originals, strict=True):
             parameter.data = parameter.data.float() if original is None else original
-        for parameter, master in zip(self.parameters, self.moved, strict=True):
-            parameter.data = master.detach().cpu()
+        for parameter, low in zip(self.parameters, self.low, strict=True):
+            parameter.data = halves.whole(parameter, low)
             parameter.grad_dtype = parameter.dtype  # see gradients.py
+        self.low = []
+
+    def _regather(self) -> None:
+        """A pass without a backward one leaves FSDP2's root gathered, with the weights as they were."""
+        for module in self.model.modules():
+            if hasattr(module, "reshard"):
+                module.reshard()
 
 
 def _original(weight: Tensor) -> Tensor | None:
