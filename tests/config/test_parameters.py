@@ -49,7 +49,6 @@ def changed(raw: dict, key: str, value) -> dict:
         ("unlearning.methods.npo.forget.betta", 1, "betta' is unknown"),
         ("unlearning.methods.npo.forget.kind", "nop", "forget"),
         ("unlearning.methods.blur_npo.forget", {"kind": "level_hinge"}, "level"),
-        ("unlearning.methods.blur_npo.forget", {"kind": "level_hinge", "level": "row"}, "level 'row'.* bring none"),
         (
             "unlearning.methods.blur_npo.forget",
             {"kind": "level_square", "level": "measured", "measured_on": "held"},

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.methods.levels import LevelHinge, LevelSquare
 from blur_pipeline.methods.recipe import Recipe
-from blur_pipeline.models.examples import Examples
 from blur_pipeline.models.forward import Forward
 from blur_pipeline.pipelines.unlearning.lessons import measured_examples
 from blur_pipeline.training.engine import Engine
@@ -52,13 +51,6 @@ def test_square_by_hand():
     assert gradient(LevelSquare(level=3), two_sequences()) == [2, 2, -2]  # what is beyond comes back
 
 
-def test_a_row_s_own_level():
-    model = two_sequences(levels=torch.tensor([3.0, 6.0]))
-    assert LevelHinge(level="row")(model, None).item() == pytest.approx(2 + 2)
-    assert LevelHinge(level="row", per="token")(model, None).item() == pytest.approx(3 + 1 + 2)
-    assert LevelSquare(level="row", per="token")(model, None).item() == pytest.approx(9 + 1 + 4)
-
-
 def test_means_are_over_sequences_or_tokens():
     assert (LevelHinge(level=1).unit, LevelSquare(level=1, per="token").unit) == ("sequences", "tokens")
 
@@ -76,20 +68,6 @@ def test_a_set_that_is_not_there_is_named(retain_examples):
     with pytest.raises(ValueError, match="looks at the holdout set, which this training does not have"):
         prepare(build_tiny_model(), Recipe(forget=LevelHinge(level="measured")), Engine(), CPU,
                 sets={"retain": retain_examples})  # fmt: skip
-
-
-def test_rows_without_a_level_are_an_error(tiny_model, retain_examples):
-    with pytest.raises(ValueError, match="each row's own level: the forget set brings none"):
-        LevelHinge(level="row")(Forward(tiny_model, retain_examples.batch([0])), None)
-
-
-def test_levels_stay_with_their_rows(tmp_path):
-    examples = random_examples(4, seed=1).with_levels([1.5, 2.5, 3.5, 4.5])
-    examples.save(tmp_path / "rows.npz")
-    assert Examples.load(tmp_path / "rows.npz").levels.tolist() == [1.5, 2.5, 3.5, 4.5]
-    assert examples.take([2, 0]).levels.tolist() == [3.5, 1.5]
-    for layout in ("right", "left", "packed"):
-        assert examples.batch([3, 1], layout=layout).levels.tolist() == [4.5, 2.5]
 
 
 BILEVEL = {"kind": "bilevel", "gamma": 0.5}
@@ -125,7 +103,7 @@ def test_forgetting_ends_at_the_level_where_ascent_goes_on(forget, weighting, fo
     assert mean_nll(ascent) > 8
 
 
-@pytest.mark.parametrize("values", [{}, {"level": 0}, {"level": "base"}, {"level": 2, "per": "word"}])
+@pytest.mark.parametrize("values", [{}, {"level": 0}, {"level": "row"}, {"level": 2, "per": "word"}])
 def test_bounds(values):
     with pytest.raises(ValidationError):
         LevelHinge(**values)

@@ -57,8 +57,9 @@ def test_what_was_forgotten_too_much_is_a_trace_as_well():
 def test_the_retrained_model_is_ranked_on_the_same_rows_whatever_their_order():
     """And on none where its scores know of no fact on one of the two sides."""
     ours, theirs = examples(0.2, 0.6, 0), examples(0.5, 0.5, 1)
-    whole, gap = found(ours, theirs), "forensics.ranked_by_probability.gap"
-    assert found(ours, theirs.iloc[::-1]).loc[gap].tolist() == whole.loc[gap].tolist()
+    whole, turned = found(ours, theirs), found(ours, theirs.iloc[::-1])
+    for gap in ("forensics.ranked_by_probability.gap", "forensics.membership_gap.loss"):
+        assert turned.loc[gap].tolist() == whole.loc[gap].tolist()
     facts = theirs.copy()
     facts.loc[facts["row_id"] == 0, "fact_probability"] = np.nan
     assert found(ours, facts).loc["forensics.ranked_by_fact_probability", "n"] == 18

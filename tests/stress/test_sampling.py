@@ -1,6 +1,7 @@
 """A fact that comes out now and then is found by asking often."""
 
 import pytest
+import torch
 
 from blur_pipeline.models.examples import Examples
 from blur_pipeline.scoring.samples import Sampler
@@ -63,7 +64,9 @@ def test_samples_depend_on_the_seed_and_not_on_who_else_is_asked():
     prompts = [ids[labels < 0] for ids, labels in zip(examples.input_ids, examples.labels, strict=True)]
     few, many = (Sampler(torn(), speech(), 1.0, 9, size) for size in (80, 10_000))
     assert [len(said) for said in few(prompts, 7, 0)] == [7] * 12
+    before = torch.get_rng_state()
     first = many(prompts, 7, 0)
+    assert torch.equal(torch.get_rng_state(), before)  # what is drawn next is not decided here
     assert first == many(prompts, 7, 0) != many(prompts, 7, 1)
     names = [row.question.split()[2].rstrip("?") for row in asked("forget").table.itertuples()]
     assert all(sum(name in text for text in said) > 3 for name, said in zip(names, first, strict=True))

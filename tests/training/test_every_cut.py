@@ -97,12 +97,12 @@ RECIPES = {
         "scope": {"kind": "lora", "rank": 2},
     },
     "blur_level_hinge": {
-        "forget": [{"kind": "level_hinge", "level": 30.0}, {"kind": "level_hinge", "level": "row", "per": "token"}],
+        "forget": [{"kind": "level_hinge", "level": 30.0}, {"kind": "level_hinge", "level": 6.0, "per": "token"}],
         **BLUR,
     },
     "level_square": {
         "forget": [
-            {"kind": "level_square", "level": "row"},
+            {"kind": "level_square", "level": 3.0},
             {"kind": "level_square", "level": 5.0, "per": "token"},
             {"kind": "level_square", "level": "measured", "measured_on": "retain"},
         ],
@@ -166,7 +166,7 @@ def with_companions(forget: Examples) -> Examples:
 def cut_run(name: str, engine: Engine = WHOLE, steps: int = 2, lr: float = 1e-3) -> Run:
     """A short training of the tiny model."""
     recipe = Recipe(**{"optimizer": {"kind": "adamw", "lr": lr}, **RECIPES[name]})
-    forget = random_examples(7, seed=1).with_reference(torch.linspace(-30, -10, 7)).with_levels(range(3, 10))
+    forget = random_examples(7, seed=1).with_reference(torch.linspace(-30, -10, 7))
     forget = with_companions(forget)
     schedule = Schedule(steps=steps, batch_size=5, max_grad_norm=0.5)
     further = {"traces": random_examples(6, seed=6), "cot": random_examples(8, seed=7)}

@@ -54,8 +54,6 @@ AnyPreset = Annotated[Annotated[Preset, Tag("trained")] | Annotated[EditPreset, 
 
 
 def _require_level(loss: LevelHinge | LevelSquare) -> None:
-    if loss.level == "row":
-        raise ValueError("level 'row' needs a level in each row of the forget set, and its rows bring none")
     if loss.level == "measured" and loss.measured_on not in (known := (*SIDES, "holdout")):
         raise ValueError(f"measured_on '{loss.measured_on}' is no set of this run, which has {', '.join(known)}")
 

@@ -52,9 +52,6 @@ class Outputs(Protocol):
     def reference_logprobs(self) -> Tensor:
         """``(B,)`` summed log-probability under the target model, scored once before training."""
 
-    def levels(self) -> Tensor:
-        """``(B,)`` the mean token NLL that each sequence would have had it never been seen, where rows bring it."""
-
     def targets(self) -> Tensor:
         """``(N,)`` int64, the supervised tokens."""
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 class _Level(Loss):
-    level: Annotated[float, Field(gt=0)] | Literal["row", "measured"] = Field(
-        description="nats per token: a number, each row's own, or the mean of a set under the target model"
+    level: Annotated[float, Field(gt=0)] | Literal["measured"] = Field(
+        description="nats per token: a number, or the mean of a set under the target model"
     )
     measured_on: str = Field("holdout", description="the set whose mean a measured level is")
     per: Literal["sequence", "token"] = Field("sequence", description="a mean over sequences, or over tokens")
@@ -41,16 +41,14 @@ class _Level(Loss):
         return self.model_copy(update={"level": mean})
 
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
-        level = model.levels() if self.level == "row" else self.level
         if self.per == "sequence":
             nll = -model.sequence_logprobs() / model.supervised_tokens().clamp_min(1)  # (B,)
         else:
             nll = -model.token_logprobs()  # (N,)
-            level = level[model.sequence()] if self.level == "row" else level
-        return self._off(nll, level).sum()
+        return self._off(nll, self.level).sum()
 
     @abstractmethod
-    def _off(self, nll: Tensor, level: Tensor | float) -> Tensor:
+    def _off(self, nll: Tensor, level: float) -> Tensor:
         """How far each is off, elementwise."""
 
 
@@ -62,7 +60,7 @@ class LevelHinge(_Level):
 
     kind: Literal["level_hinge"] = "level_hinge"
 
-    def _off(self, nll: Tensor, level: Tensor | float) -> Tensor:
+    def _off(self, nll: Tensor, level: float) -> Tensor:
         return (level - nll).clamp_min(0)
 
 
@@ -74,5 +72,5 @@ class LevelSquare(_Level):
 
     kind: Literal["level_square"] = "level_square"
 
-    def _off(self, nll: Tensor, level: Tensor | float) -> Tensor:
+    def _off(self, nll: Tensor, level: float) -> Tensor:
         return (nll - level).square()

@@ -33,6 +33,7 @@ def forensic_metrics(
         return pd.DataFrame(columns=METRIC_COLUMNS)
     if retrained.empty:
         return pd.DataFrame([absent("forensics", reason or "no retrained model")], columns=METRIC_COLUMNS)
+    examples, retrained = _alike(examples, retrained)
     if not set(SIDES) <= set(examples["set"]):
         return pd.DataFrame([absent("forensics", "a membership attack needs a holdout set")], columns=METRIC_COLUMNS)
     rows = [*_gaps(examples, retrained, resampler)]
@@ -53,11 +54,10 @@ def _gaps(examples: pd.DataFrame, retrained: pd.DataFrame, resampler: Resampler)
 
 def _ranking(examples: pd.DataFrame, retrained: pd.DataFrame, measure: str, resampler: Resampler) -> list[dict]:
     metric = f"{RANKED}{measure}"
-    ours, theirs = (frame.dropna(subset=[measure]).set_index(KEYS, drop=False) for frame in (examples, retrained))
+    ours, theirs = (frame.dropna(subset=[measure]) for frame in (examples, retrained))
     if not set(SIDES) <= set(ours["set"]):
         return [absent(metric, "no fact is marked on both sides")]
-    both = ours.index.intersection(theirs.index, sort=False)
-    ours, theirs = ours.loc[both], theirs.loc[both]
+    ours, theirs = _alike(ours, theirs)
     if not set(SIDES) <= set(ours["set"]):
         return [absent(metric, f"the retrained model has no {measure.replace('_', ' ')} on both sides")]
     of = Rows.of(ours, resampler)
@@ -67,6 +67,13 @@ def _ranking(examples: pd.DataFrame, retrained: pd.DataFrame, measure: str, resa
         present(f"{metric}{name}", a.value, a.ends, of.n, fewest) for name, a in (("", area), (".retrained", gold))
     ]
     return [*found, _gap(f"{metric}.gap", area, gold, of)]
+
+
+def _alike(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows that both have, in the order of the first: a resample takes the same ones of both."""
+    ours, theirs = (frame.set_index(KEYS, drop=False) for frame in (ours, theirs))
+    both = ours.index.intersection(theirs.index, sort=False)
+    return ours.loc[both], theirs.loc[both]
 
 
 def _gap(metric: str, ours: Area, theirs: Area, of: Rows) -> dict:

@@ -15,12 +15,10 @@ if TYPE_CHECKING:
 
 
 def digest_examples(digest: _Hash, examples: Examples) -> None:
-    """Tokens, labels, topics and levels, and those of the companions."""
+    """Tokens, labels and topics, and those of the companions."""
     for ids, labels in zip(examples.input_ids, examples.labels, strict=True):
         digest.update(ids.tobytes() + labels.tobytes())
     digest.update(examples.topics.tobytes())
-    if examples.levels is not None:
-        digest.update(b"levels" + examples.levels.tobytes())
     for name, beside in examples.companions.items():
         digest.update(name.encode())
         digest_examples(digest, beside)

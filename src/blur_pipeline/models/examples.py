@@ -42,7 +42,6 @@ class Batch:
     size: int  # S
     boundaries: torch.Tensor | None = None  # (S + 1,) int32, where sequences begin and the last ends; packed alone
     longest: int = 0  # tokens of the longest sequence
-    levels: torch.Tensor | None = None  # (S,) float32, nats per token
     companions: dict[str, Batch] = field(default_factory=dict)  # other answers of the same S questions
 
     @property
@@ -87,8 +86,6 @@ class Examples:
     reference_logprobs: np.ndarray | None = None
     companions: dict[str, Examples] = field(default_factory=dict)
     """Row by row other answers to the same questions: ``refusal``, ``alternative``."""
-    levels: np.ndarray | None = None
-    """The mean token NLL to forget up to, float32, in nats."""
 
     def __post_init__(self) -> None:
         if self.topics is None:
@@ -125,30 +122,24 @@ class Examples:
         lengths = np.array([len(ids) for ids in self.input_ids])
         flat = {"lengths": lengths, "ids": np.concatenate(self.input_ids), "labels": np.concatenate(self.labels)}
         reference = {} if self.reference_logprobs is None else {"reference": self.reference_logprobs}
-        levels = {} if self.levels is None else {"levels": self.levels}
-        return {**flat, "topics": self.topics, **reference, **levels}
+        return {**flat, "topics": self.topics, **reference}
 
     @classmethod
     def _of_arrays(cls, stored: dict[str, np.ndarray]) -> Examples:
         ends = np.cumsum(stored["lengths"])[:-1]
         ids, labels = np.split(stored["ids"], ends), np.split(stored["labels"], ends)
-        return cls(ids, labels, stored["topics"], stored.get("reference"), levels=stored.get("levels"))
+        return cls(ids, labels, stored["topics"], stored.get("reference"))
 
     def with_reference(self, logprobs: Sequence[float]) -> Examples:
         """The same sequences with their summed log-probability under the target model."""
         return replace(self, reference_logprobs=np.asarray(logprobs, np.float32))
-
-    def with_levels(self, levels: Sequence[float]) -> Examples:
-        """The same sequences with the level that each is to be forgotten up to."""
-        return replace(self, levels=np.asarray(levels, np.float32))
 
     def take(self, rows: Sequence[int]) -> Examples:
         """These rows alone."""
         reference = None if self.reference_logprobs is None else self.reference_logprobs[list(rows)]
         ids, labels = [self.input_ids[i] for i in rows], [self.labels[i] for i in rows]
         companions = {name: examples.take(rows) for name, examples in self.companions.items()}
-        levels = None if self.levels is None else self.levels[list(rows)]
-        return Examples(ids, labels, self.topics[list(rows)], reference, companions, levels)
+        return Examples(ids, labels, self.topics[list(rows)], reference, companions)
 
     def __add__(self, other: Examples) -> Examples:
         topics = np.concatenate([self.topics, other.topics])
@@ -204,7 +195,6 @@ class Examples:
             "filled": filled,
             "topic_of_filled": which[owner[filled]],
             "reference_logprobs": None if self.reference_logprobs is None else self.reference_logprobs[list(rows)],
-            "levels": None if self.levels is None else self.levels[list(rows)],
             "boundaries": np.array([*places, width], np.int32) if layout == "packed" else None,
         }
         tensors = {n: None if a is None else torch.from_numpy(np.ascontiguousarray(a)) for n, a in arrays.items()}

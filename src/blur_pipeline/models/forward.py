@@ -131,11 +131,6 @@ class Forward:
             raise ValueError("this loss compares with the target model: score the forget set first")
         return self.batch.reference_logprobs
 
-    def levels(self) -> Tensor:
-        if self.batch.levels is None:
-            raise ValueError("this loss aims at each row's own level: the forget set brings none")
-        return self.batch.levels
-
     def position_logits(self) -> Tensor:
         with head_sees(self.model, self.batch.filled):
             return self.run().float()

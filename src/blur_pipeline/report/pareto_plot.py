@@ -30,7 +30,8 @@ def pareto_plot(runs: pd.DataFrame, table: pd.DataFrame, floor: float) -> Figure
 
     The best corner is top left. Dominated and wrecked configurations are grey, those of few seeds hollow and on a front
     of their own. A square and a diamond are the target and the retrained model of ``runs`` ``with_distance``; below the
-    line at ``floor`` a model is wrecked. Where there is no room the labels of the beaten are left out. What lies far below it stands as an arrow at the lower edge, with its utility.
+    line at ``floor`` a model is wrecked. What lies far below it stands as an arrow at the lower edge, with its utility.
+    Where there is no room the labels of the beaten are left out.
     """
     places = {model: of_model(runs, model, DISTANCE) for model in ("target", "retrained")}
     figure = _plot(runs, table[table["standing"] != NOT_RANKED], floor, DISTANCE, places)

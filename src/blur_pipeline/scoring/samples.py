@@ -28,7 +28,12 @@ class Sampler(NamedTuple):
     def __call__(self, prompts: Sequence[np.ndarray], count: int, seed: int) -> list[list[str]]:
         """Of each prompt of token ids ``count`` decoded answers, in the order of the prompts."""
         self.model.eval()
-        torch.manual_seed(seed)
+        device = self.model.device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):  # whoever draws next is not told
+            torch.manual_seed(seed)
+            return self._answers(prompts, count)
+
+    def _answers(self, prompts: Sequence[np.ndarray], count: int) -> list[list[str]]:
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
         answers: list[list[str]] = [[] for _ in prompts]
         most = max(1, self.tokens_at_once // (max(map(len, prompts)) + self.max_new_tokens))
