@@ -33,6 +33,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.machine import hardware, peak, resident, wait
 from benchmarks.plain import PlainNPO, PlainRMU, plain_step
+from benchmarks.products import Products
 from benchmarks.shapes import SHAPES, build, examples, sequences
 from benchmarks.table import read, table, write
 
@@ -110,6 +111,7 @@ def _measure(arguments: argparse.Namespace, variant: str) -> dict:
     forget, retain = (examples(arguments.shape, sizes, seed) for seed in (1, 2))
     seconds: list[float] = []
     flops: list[float] = []
+    products = Products()
     static = 0
     if variant.startswith("plain"):
         model = build(arguments.shape, device, torch.bfloat16 if precision == "bf16" else torch.float32)
@@ -123,24 +125,25 @@ def _measure(arguments: argparse.Namespace, variant: str) -> dict:
         kept = freed_memory_is_kept(torch.device(device)) if "kept" in variant else nullcontext()
         with kept:
             for step in range(arguments.steps + 2):
-                _timed(lambda: plain_step(losses, optimizer, *batches), step, arguments.steps, seconds, flops, device)
+                _timed(lambda: plain_step(losses, optimizer, *batches), step, arguments, seconds, flops, products)
         optimizer.zero_grad()
         static = _static(model, torch.device(device))
     else:
         recipe = METHODS[method.replace("blur_", "") if variant.startswith("sum") else method]
         engine = Engine(**VARIANTS[variant.replace("sum", "ours")], micro_batch_size=arguments.rows)
         model = build(arguments.shape, "cpu" if "rmu" in method else device)
-        static = _train(model, recipe, engine, arguments, forget, retain, seconds, flops)
+        static = _train(model, recipe, engine, arguments, forget, retain, seconds, flops, products)
     return {
         "seconds": statistics.median(seconds),
         "flops": flops[0],
+        "products": products.seconds(device),
         "peak": peak(device, before),
         "static": static,
         "matrix_peak": of_matrices,
     }
 
 
-def _train(model, recipe, engine, arguments, forget, retain, seconds, flops) -> int:
+def _train(model, recipe, engine, arguments, forget, retain, seconds, flops, products) -> int:
     """Our engine itself, timed from row to row; the last step is counted instead of timed."""
     counter = FlopCounterMode(display=False)
     last, static = [time.perf_counter()], [0]
@@ -154,7 +157,9 @@ def _train(model, recipe, engine, arguments, forget, retain, seconds, flops) -> 
         if row["step"] == arguments.steps:
             static[0] = _static(model, device, idle_above=READ_LAYER if "rmu" in arguments.method else None)
             counter.__enter__()
+            products.__enter__()
         if row["step"] == arguments.steps + 1:
+            products.__exit__(None, None, None)
             counter.__exit__(None, None, None)
             flops.append(counter.get_total_flops())
         last[0] = time.perf_counter()
@@ -179,15 +184,15 @@ def _static(model: torch.nn.Module, device: torch.device, idle_above: int | None
     return sum(held.values()) - sum(p.nbytes for layer in idle for p in layer.parameters())
 
 
-def _timed(step, number, steps, seconds, flops, device) -> None:
-    if number == steps + 1:
-        with FlopCounterMode(display=False) as counter:
+def _timed(step, number, arguments, seconds, flops, products) -> None:
+    if number == arguments.steps + 1:
+        with FlopCounterMode(display=False) as counter, products:
             step()
         flops.append(counter.get_total_flops())
         return
     start = time.perf_counter()
     step()
-    wait(device)
+    wait(arguments.device)
     if number:
         seconds.append(time.perf_counter() - start)
 

@@ -4,12 +4,12 @@ The file is JSON:
 
     {"setting": {"method": "blur_npo", "shape": "smollm2-135m", "device": "cpu", "sequences": [[128, 64], …]},
      "by": "what was measured, on what hardware, by which torch",
-     "steps": {"ours fp32": {"seconds": 4.5, "peak": 3743000000, "static": 2150000000,
+     "steps": {"ours fp32": {"seconds": 4.5, "peak": 3743000000, "static": 2150000000, "products": 3.7,
                              "flops": 739000000000, "matrix_peak": 190000000000}}}
 
 ``sequences`` are the tokens and the supervised tokens of each sequence of a side; ``seconds`` a median; ``peak`` and
-``static`` bytes; ``flops`` the operations of a step and ``matrix_peak`` those a second of a large matrix product. The
-last three may be missing. Any program can write such a file: it need not know this project.
+``static`` bytes; ``products`` the seconds that its matrix products take by themselves; ``flops`` the operations of a step
+and ``matrix_peak`` those a second of a large matrix product. The last four may be missing. Any program can write such a file: it need not know this project.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import json
 from pathlib import Path
 
 Step = dict[str, float]
-HEAD = "| step | seconds | faster | peak, MiB | of the first | static, MiB | of the first | TFLOP | of matrix peak |"
+HEAD = "| step | seconds | faster | peak, MiB | of the first | static, MiB | of the first | TFLOP | of matrix peak | products alone, s |"
 
 
 def write(path: Path, setting: dict, by: str, steps: dict[str, Step]) -> None:
@@ -43,7 +43,7 @@ def read(path: Path, setting: dict) -> tuple[str, dict[str, Step]]:
 def table(steps: dict[str, Step]) -> str:
     """Markdown; the first row is what the others are compared with."""
     first = next(iter(steps.values()))
-    lines = [HEAD, "| --- " * 9 + "|"]
+    lines = [HEAD, "| --- " * 10 + "|"]
     for name, row in steps.items():
         cells = [
             name,
@@ -53,6 +53,7 @@ def table(steps: dict[str, Step]) -> str:
             f"{row['peak'] / first['peak']:.2f}×",
             *_static(row, first),
             *_work(row),
+            f"{row['products']:.3f}" if "products" in row else "",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
