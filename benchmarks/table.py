@@ -8,8 +8,9 @@ The file is JSON:
                              "flops": 739000000000, "matrix_peak": 190000000000}}}
 
 ``sequences`` are the tokens and the supervised tokens of each sequence of a side; ``seconds`` a median; ``peak`` and
-``static`` bytes; ``products`` the seconds that its matrix products take by themselves; ``flops`` the operations of a step
-and ``matrix_peak`` those a second of a large matrix product. The last four may be missing. Any program can write such a file: it need not know this project.
+``static`` bytes; ``products`` the seconds that a step's matrix products take by themselves; ``flops`` its operations
+and ``matrix_peak`` those a second of a large matrix product. The last four may be missing. Any program can write such
+a file: it need not know this project.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ import json
 from pathlib import Path
 
 Step = dict[str, float]
-HEAD = "| step | seconds | faster | peak, MiB | of the first | static, MiB | of the first | TFLOP | of matrix peak | products alone, s |"
+HEAD = (
+    "| step | seconds | faster | peak, MiB | of the first | static, MiB | of the first "
+    "| TFLOP | of matrix peak | products alone, s |"
+)
 
 
 def write(path: Path, setting: dict, by: str, steps: dict[str, Step]) -> None:
