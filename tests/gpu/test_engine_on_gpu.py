@@ -97,6 +97,17 @@ def test_a_gpu_never_holds_a_frozen_weight_in_float32(checkpoint):
     assert {p.device.type for p in ready.model.parameters()} == {"cpu"}
 
 
+def test_a_master_on_a_gpu_is_two_bytes_beside_its_weight():
+    model = build_tiny_model(vocab=2**14, layers=4)
+    size = sum(p.numel() for p in model.parameters())
+    before = torch.cuda.memory_allocated()
+    ready = prepare(model, Recipe(), BF16, CUDA)
+    assert torch.cuda.memory_allocated() - before < 4.3 * size
+    with ready.weights.there():
+        assert torch.cuda.memory_allocated() - before > 7.7 * size
+    assert torch.cuda.memory_allocated() - before < 4.3 * size
+
+
 @pytest.mark.parametrize(("whole", "above"), [(False, "cpu"), (True, "cuda")])
 def test_layers_above_the_read_layer_stay_off_the_gpu_unless_the_whole_model_runs(whole, above):
     recipe = Recipe(

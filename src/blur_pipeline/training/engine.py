@@ -70,5 +70,9 @@ class Engine(BaseModel):
         return self.processes > 1 or self.nodes > 1
 
     def numerics(self) -> dict[str, object]:
-        """What decides the last digits of a result; the rest may change between a run and its resumption."""
-        return self.model_dump(include={"precision", "gradient_buffer"})
+        """What decides the last digits of a result; the rest may change between a run and its resumption.
+
+        A gradient that waits on the host comes back as it went.
+        """
+        buffer = "bf16" if self.gradient_buffer == "bf16" else "full"
+        return {"precision": self.precision, "gradient_buffer": buffer}
