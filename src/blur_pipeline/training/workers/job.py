@@ -14,6 +14,8 @@ from huggingface_hub import save_torch_state_dict
 from pydantic import BaseModel, ConfigDict
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PreTrainedModel
+from transformers.dynamic_module_utils import custom_object_save
+from transformers.utils import TRANSFORMERS_DYNAMIC_MODULE_NAME
 
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.models.examples import Examples
@@ -34,6 +36,8 @@ class _Text(BaseModel):
     engine: Engine
     stopping: Stopping
     device: str
+    own_code: bool
+    """Whether the model runs code that came with it, which somebody has allowed who loaded it."""
     checkpoints: str | None = None
     fingerprint: str | None = None
 
@@ -63,6 +67,7 @@ class Job:
             engine=run.engine,
             stopping=run.stopping,
             device=device,
+            own_code=type(model).__module__.startswith(TRANSFORMERS_DYNAMIC_MODULE_NAME),
             checkpoints=str(run.checkpoints.parent) if run.checkpoints else None,
             fingerprint=run.checkpoints.fingerprint if run.checkpoints else None,
         )
@@ -97,10 +102,11 @@ class Job:
     def model(self) -> PreTrainedModel:
         """The model to train, float32: on the CPU, or where shards are read later on the meta device."""
         if self.weights is None:
-            return AutoModelForCausalLM.from_pretrained(self.folder / "model", dtype="float32", use_safetensors=True)
-        config = AutoConfig.from_pretrained(self.folder / "model")
+            return self._load("model")
+        own = self.text().own_code
+        config = AutoConfig.from_pretrained(self.folder / "model", trust_remote_code=own)
         with init_empty_weights(include_buffers=False):
-            model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+            model = AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=own)
         model.tie_weights()
         model.generation_config = GenerationConfig.from_pretrained(self.folder / "model")
         return model
@@ -115,6 +121,8 @@ class Job:
         """The weights under the names that they have while they train, new adapters with them: no rank could draw
         the adapters that all the others draw and hold none of the model."""
         model.config.save_pretrained(self.folder / "model")
+        if model._auto_class is not None:  # as save_pretrained asks: the code goes with the model
+            custom_object_save(model, self.folder / "model", config=model.config)
         model.generation_config.save_pretrained(self.folder / "model")
         torch.manual_seed(run.seed)  # as ``train`` does before it opens the scope
         opened = run.recipe.scope.open(model).model
@@ -131,8 +139,12 @@ class Job:
         history = self.folder / "history.json"
         if not history.exists():
             return None
-        model = AutoModelForCausalLM.from_pretrained(self.folder / "trained", dtype="float32", use_safetensors=True)
-        return model, json.loads(history.read_text())
+        return self._load("trained"), json.loads(history.read_text())
+
+    def _load(self, name: str) -> PreTrainedModel:
+        return AutoModelForCausalLM.from_pretrained(
+            self.folder / name, dtype="float32", use_safetensors=True, trust_remote_code=self.text().own_code
+        )
 
     @property
     def failure(self) -> Path:
