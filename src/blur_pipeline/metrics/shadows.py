@@ -1,0 +1,91 @@
+"""What shadow models show: can unlearned models be told from retrained ones, as distributions over trainings?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from blur_pipeline.metrics.klom import klom, no_difference
+from blur_pipeline.metrics.margins import KEYS
+from blur_pipeline.metrics.ulira import FALSE_POSITIVES, log_ratios, told
+from blur_pipeline.statistics.areas import auc_interval
+from blur_pipeline.statistics.intervals import (
+    METRIC_COLUMNS,
+    Resampler,
+    absent,
+    count,
+    interval,
+    mean,
+    present,
+    without_interval,
+)
+
+SETS = ("forget", "retain")
+SHADOW_COLUMNS = [*METRIC_COLUMNS[:4], "no_difference", "excess", "models", *METRIC_COLUMNS[4:]]
+MEASURES = ("klom.{}.mean", "klom.{}.p95", "ulira.{}.auc", "ulira.{}.true_positives")
+FOR_1_PERCENT = 100
+"""Retrained scores from which on one of them is a percent."""
+
+
+def shadow_table(margins: pd.DataFrame, resampler: Resampler) -> pd.DataFrame:
+    """``SHADOW_COLUMNS`` of ``set, row_id, subject, seed, unlearned, retrained`` (``margins_of``, with subjects).
+
+    ``klom.SET.mean``, ``klom.SET.p95``  of the rows' KLoM, in nats. ``no_difference`` is the mean of the same over
+                                         exchanges of half of the seeds' two models.
+    ``ulira.SET.auc``                    of telling unlearned from retrained models by one row; ½ is blind.
+    ``ulira.SET.true_positives``         unlearned models found where 1 % of the retrained ones are taken for such.
+    ``excess``                           of the value above ``no_difference``.
+    ``low``, ``high``                    95 % interval of the value over whole subjects: these models, other rows.
+    """
+    return pd.DataFrame([row for name in SETS for row in _of_set(margins, name, resampler)], columns=SHADOW_COLUMNS)
+
+
+def _of_set(margins: pd.DataFrame, name: str, resampler: Resampler) -> list[dict]:
+    part = margins[margins["set"] == name]
+    wide = part.pivot(index=KEYS, columns="seed", values=["unlearned", "retrained"]).dropna()
+    k, blank = part["seed"].nunique(), {"no_difference": np.nan, "excess": np.nan}
+    if wide.empty:
+        return [absent(m.format(name), f"no row of {name} was scored") | blank | {"models": k} for m in MEASURES]
+    sides = [wide[side].to_numpy(np.float64).T for side in ("unlearned", "retrained")]  # (k, n) each
+    subjects = part.drop_duplicates(KEYS).set_index(KEYS)["subject"].reindex(wide.index).to_numpy(object)
+    weights = resampler.weights(subjects, name)
+    rows = _klom_rows(name, *sides, subjects, weights, resampler.seed) + _ulira_rows(name, *sides, subjects, weights)
+    return [row | {"excess": row["value"] - row["no_difference"], "models": k} for row in rows]
+
+
+def _klom_rows(
+    name: str, unlearned: np.ndarray, retrained: np.ndarray, subjects: np.ndarray, weights: np.ndarray, seed: int
+) -> list[dict]:
+    found, level = klom(unlearned, retrained), no_difference(unlearned, retrained, seed)
+    average = mean(found, subjects, weights).row(f"klom.{name}.mean")
+    highest = without_interval(f"klom.{name}.p95", float(np.quantile(found, 0.95)), *_sizes(subjects))
+    return [
+        _told_of(average) | {"no_difference": float(level.mean())},
+        highest | {"no_difference": float(np.quantile(level, 0.95, axis=1).mean())},
+    ]
+
+
+def _ulira_rows(
+    name: str, unlearned: np.ndarray, retrained: np.ndarray, subjects: np.ndarray, weights: np.ndarray
+) -> list[dict]:
+    found, sizes = told(*log_ratios(unlearned, retrained), weights), _sizes(subjects)
+    ends = auc_interval(found.auc, found.resampled_auc, unlearned.size**2, (sizes[1], sizes[1]))
+    rows = [present(f"ulira.{name}.auc", found.auc, ends, *sizes) | {"no_difference": 0.5}]
+    metric = f"ulira.{name}.true_positives"
+    if retrained.size < FOR_1_PERCENT:
+        few = absent(metric, f"{retrained.size} scores of retrained models; 1 % needs {FOR_1_PERCENT}")
+        return [*rows, few | {"no_difference": np.nan}]
+    share = present(metric, found.true_positives, interval(found.resampled_true_positives, sizes[1]), *sizes)
+    return [*rows, _told_of(share) | {"no_difference": FALSE_POSITIVES}]
+
+
+def _told_of(row: dict) -> dict:
+    """Where all resamples agree, the bootstrap has seen no variation and knows nothing of its size."""
+    if np.isfinite(row["low"]) and row["low"] == row["high"]:
+        return row | {"low": np.nan, "high": np.nan, "reason": "no interval: resampled subjects all give this value"}
+    return row
+
+
+def _sizes(subjects: np.ndarray) -> tuple[int, int]:
+    """Rows and subjects."""
+    return len(subjects), count(subjects)
