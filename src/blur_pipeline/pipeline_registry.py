@@ -11,6 +11,7 @@ from blur_pipeline.pipelines import (
     evaluation,
     reporting,
     seeds,
+    shadows,
     stress,
     target,
     unlearning,
@@ -21,8 +22,8 @@ def register_pipelines() -> dict[str, Pipeline]:
     """``__default__`` is the whole protocol, of which a run makes what is missing.
 
     ``kedro run``, then ``kedro run --params method=npo`` for each further method, then ``kedro run --pipelines
-    comparison`` ranks them all. ``seeds`` does the protocol once per seed of the unlearning, ``campaign`` with many
-    settings of many methods.
+    comparison`` ranks them all. ``seeds`` does the protocol once per seed of the unlearning, ``shadows`` once per seed
+    of the trainings as far as the scores, ``campaign`` with many settings of many methods.
     """
     parts = {
         "curation": curation.create_pipeline(),
@@ -33,5 +34,5 @@ def register_pipelines() -> dict[str, Pipeline]:
         "reporting": reporting.create_pipeline(),
     }
     extra = {"seeds": seeds.create_pipeline(), "comparison": comparison.create_pipeline()}
-    extra["campaign"] = campaign.create_pipeline()
+    extra |= {"shadows": shadows.create_pipeline(), "campaign": campaign.create_pipeline()}
     return {**parts, **extra, "__default__": sum(parts.values(), Pipeline([]))}

@@ -144,6 +144,13 @@ OPTIONS = [
         params="unlearning.seeds=3 4,fresh=true",
         options=("--pipelines", "seeds"),
     ),
+    BadInput(
+        "shadows of a model that exists already",
+        r"'models\.target\.kind' is given: shadow models are trained",
+        params="models.target.kind=given,models.target.path=data",
+        options=("--pipelines", "shadows"),
+    ),
+    BadInput("shadows with others", "shadows runs alone; ask for seeds", options=("--pipelines", "shadows,seeds")),
     BadInput("a variant of no benchmark", "The parameters do not resolve", env="tofu", params="variant=forget20"),
     BadInput("an environment that is not there", r"no environment 'nosuch'; there are muse_.*own_data", env="nosuch"),
     BadInput("an environment misspelt", r"no environment 'own_dat'; did you mean 'own_data'\?", env="own_dat"),

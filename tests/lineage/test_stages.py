@@ -30,6 +30,7 @@ BELOW = {
     "residual": set(),
     "report": {"report"},
     "seeds": {"seeds"},
+    "shadows": {"shadows"},
 }
 """Stages that a change remakes, besides what is measured of the models among them."""
 
@@ -89,6 +90,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "stress.measure": ("stress.measure", "probability"),
     "stress.utility_kept": ("stress.utility_kept", 0.5),
     "stress.floor": ("stress.floor", 0.5),
+    "shadows.models": ("shadows.models", 4),
     "reporting.published": ("reporting.published", {"source": "a paper"}),
     "reporting.examples": ("reporting.examples", 3),
     "reporting.limit": ("reporting.limit", 0.1),
@@ -188,6 +190,8 @@ def remade(kinds: tuple[str, ...]) -> set[str]:
         stages.add("report")
     if {"metrics.unlearned", "residual.unlearned"} & stages:
         stages.add("seeds")
+    if "shadows" in kinds or {"scores.unlearned", "scores.retrained"} & stages:
+        stages.add("shadows")
     return stages
 
 
@@ -291,3 +295,13 @@ def test_further_retrained_models_decide_metrics_alone_and_are_those_of_runs_wit
     for stage in ("base", "retrained", "scores.retrained"):
         assert three.further[2].folder(stage) == itself.folder(stage)
         assert three.further[2][stage] == itself[stage] != before[stage]
+
+
+def test_shadow_models_are_those_of_runs_with_other_seeds_of_the_trainings(raw, before):
+    """However many retrained models there are beside; the unlearning's own seed is the same for all of them."""
+    assert list(before.shadows) == list(range(16))
+    other = identify(check_parameters(changed(changed(raw, "models.seed", 2), "models.retrained.seeds", 4)))
+    for stage in ("scores.unlearned", "scores.retrained"):
+        assert before.shadows[2][stage].sha256 == other[stage].sha256 != before[stage].sha256
+        assert before.shadows[0][stage].sha256 == before[stage].sha256
+    assert list(other.shadows) == list(range(2, 18))

@@ -37,6 +37,7 @@ def test_a_run_is_called_by_its_method_its_seed_and_what_differs_from_the_preset
     ("outputs", "pipelines", "said"),
     [
         ({"seed_metrics"}, ["seeds"], "seeds: blur_npo ×3"),
+        ({"shadow_margins", "shadow_table"}, ["shadows"], "shadows: blur_npo ×16"),
         ({"leaderboard"}, ["comparison"], "comparison"),
         ({"campaign_table"}, ["campaign"], "campaign default"),
         ({"target_model", "retrained_model"}, ["target"], "target"),

@@ -13,6 +13,7 @@ from blur_pipeline.commands.last_door import of_kedro
 from blur_pipeline.commands.named import known_pipelines
 from blur_pipeline.commands.runs import WHOLE, with_parameter
 from blur_pipeline.commands.seeds import require_several
+from blur_pipeline.commands.shadows import of_seed, require_trained
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.console.pace import TYPICAL
 from blur_pipeline.console.wrap import lasted
@@ -82,7 +83,9 @@ def _runs(options: dict[str, Any], asked: set[str], parameters: Parameters) -> I
         yield f"Retrained model of seed {seed}:", with_parameter(alone, "models.seed", seed)
     for seed in require_several(parameters) if "seeds" in asked else ():
         yield f"Seed {seed}:", with_parameter({**options, **WHOLE}, "unlearning.seed", seed)
-    if "seeds" not in asked:
+    for seed in require_trained(parameters) if "shadows" in asked else ():
+        yield f"Shadow models of seed {seed}:", of_seed(options, seed)
+    if not asked & {"seeds", "shadows"}:
         yield "", options
 
 

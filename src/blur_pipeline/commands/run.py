@@ -16,6 +16,7 @@ from blur_pipeline.commands.named import known_pipelines
 from blur_pipeline.commands.retrained import LOOKING, train_further
 from blur_pipeline.commands.runs import forget_what_was_seen, look_ahead
 from blur_pipeline.commands.seeds import require_several, run_each_seed
+from blur_pipeline.commands.shadows import run_each_shadow
 from blur_pipeline.console.screen import SCREEN
 from blur_pipeline.console.wrap import columns, wrap
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from blur_pipeline.hooks.console import Telling
 
 SEEDS = "seeds"
+SHADOWS = "shadows"
 CAMPAIGN = "campaign"
 INTERRUPTED = 130
 
@@ -39,6 +41,8 @@ def run_plainly(kedro_run: Callable[..., Any], options: dict[str, Any], telling:
         asked = known_pipelines(options)
         if CAMPAIGN in asked:
             return run_campaign(kedro_run, options)
+        if SHADOWS in asked:
+            return run_each_shadow(kedro_run, options, asked)
         if not asked & LOOKING:
             return kedro_run(**options)
         parameters, further = look_ahead(options)

@@ -14,12 +14,14 @@ kedro run                               the default method
 kedro run --params method=npo           another one; kedro methods lists them
 kedro run --env own_data                your files; kedro environments
 kedro run --pipelines seeds --params "unlearning.seeds=0 1 2"
+kedro run --pipelines shadows           many trainings: are unlearned models told from retrained ones?
 kedro run --pipelines comparison        a leaderboard of what was run
 kedro run --pipelines campaign          which method for this model and data?
 kedro run --dry-run                     what would be made, and what it costs
 
 curation, target, unlearning, evaluation, stress and reporting are the parts of the protocol; a part alone needs what
-the parts before it have left. seeds does the protocol once for each seed of the unlearning.
+the parts before it have left. seeds does the protocol once for each seed of the unlearning, shadows once for each seed
+of the trainings as far as the scores.
 
 Parameters are given by their dotted names. Often asked for:
 
@@ -42,7 +44,7 @@ the same command.
 SAYS = {
     "params": "Parameters by their dotted names, as name=value,name=value; quotes around values with spaces.",
     "env": "The environment: a folder of conf/ (kedro environments).",
-    "pipelines": "Parts of the protocol, or seeds, comparison, campaign; without it the whole protocol.",
+    "pipelines": "Parts of the protocol, or seeds, shadows, comparison, campaign; without it the whole protocol.",
     "to_outputs": "Make these datasets and what they need, such as target_model.",
     "load_versions": "Read a certain version of an artefact, as name:version; else the one with today's parameters.",
     "conf_source": "The folder of configuration, where it is not conf/.",

@@ -73,6 +73,12 @@ def catalog_of(options: dict[str, Any]) -> dict[str, Any]:
         return loader["catalog"]
 
 
+def parameters_and_catalog(options: dict[str, Any]) -> tuple[Parameters, dict[str, Any]]:
+    """The checked parameters, and the entries of the catalog with identities in their paths."""
+    with _configuration(options) as loader:
+        return loader.checked(), loader["catalog"]
+
+
 def parameters_and_group(options: dict[str, Any]) -> tuple[dict[str, Any], Parameters, dict[str, str]]:
     """The parameters as they stand in YAML, the checked ones, and the group of runs that compare with this one."""
     with _configuration(options) as loader:

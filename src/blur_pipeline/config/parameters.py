@@ -20,6 +20,7 @@ from blur_pipeline.config.general import General
 from blur_pipeline.config.models import Models
 from blur_pipeline.config.reporting import Reporting
 from blur_pipeline.config.safety import Safety
+from blur_pipeline.config.shadows import Shadows
 from blur_pipeline.config.sources import Sources
 from blur_pipeline.config.stress import Stress
 from blur_pipeline.config.unlearning import Unlearning
@@ -54,6 +55,7 @@ class Parameters(Block):
     training: Engine = Engine()
     evaluation: Evaluation = Evaluation()
     stress: Stress = Stress()
+    shadows: Shadows = Shadows()
     reporting: Reporting = Reporting()
     comparison: Comparison = Comparison()
     general: General = General()
@@ -63,6 +65,11 @@ class Parameters(Block):
     def has_holdout(self) -> bool:
         """Whether there is one, given or split off."""
         return self.sources.holdout is not None or self.curation.holdout_fraction > 0
+
+    @property
+    def shadow_seeds(self) -> list[int]:
+        """Those of ``models.seed`` that the shadow models are trained with."""
+        return list(range(self.models.seed, self.models.seed + self.shadows.models))
 
     def evaluated(self) -> set[str]:
         """The sets that models are asked; a training set stands in for the one of its name (corpus/selection.py)."""

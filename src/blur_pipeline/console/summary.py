@@ -19,10 +19,11 @@ PLACES = {
     "curation_report": "curation report",
     "leaderboard_html": "leaderboard",
     "seed_table": "seed table",
+    "shadow_table": "shadow table",
     "campaign_html": "campaign",
     "campaign_settings": "settings to copy",
 }
-TABLES = ("metrics_table", "metrics_long", "seed_table", "leaderboard", "campaign_table")
+TABLES = ("metrics_table", "metrics_long", "seed_table", "shadow_table", "leaderboard", "campaign_table")
 """What of a run the summary is made of, where the run made or found it."""
 
 
@@ -54,13 +55,15 @@ def print_summary(
 
 
 def _shown(tables: dict[str, pd.DataFrame]) -> list[tuple[str, pd.DataFrame]]:
-    from blur_pipeline.report.console_tables import over_the_seeds, ranking
+    from blur_pipeline.report.console_tables import of_shadows, over_the_seeds, ranking
 
     found = []
     if "metrics_table" in tables:
         found.append(("Metrics, with 95 % intervals", tables["metrics_table"]))
     if "seed_table" in tables:
         found.append(("Over the seeds", over_the_seeds(tables["seed_table"])))
+    if "shadow_table" in tables:
+        found.append((f"{tables['shadow_table']['models'].max()} shadow models", of_shadows(tables["shadow_table"])))
     for name, title in (("leaderboard", "Leaderboard"), ("campaign_table", "What was chosen")):
         if name in tables and len(tables[name]):
             found.append((title, ranking(tables[name])))

@@ -14,13 +14,17 @@ from blur_pipeline.lineage.manifest import Manifest, newest_whole
 class SeedTablesDataset(AbstractDataset):
     """Read only: ``filepaths`` maps a seed to the unversioned path of its Parquet table; loaded with ``seed``.
 
-    ``sets`` are the only ones whose rows are read, where it is given.
+    ``only`` maps columns to the values of the rows that are read, ``columns`` are those that are: all where not given.
     """
 
     def __init__(
-        self, filepaths: dict[str, str], sets: list[str] | None = None, metadata: dict[str, Any] | None = None
+        self,
+        filepaths: dict[str, str],
+        only: dict[str, list[str]] | None = None,
+        columns: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
-        self.filepaths, self.sets, self.metadata = filepaths, sets, metadata
+        self.filepaths, self.only, self.columns, self.metadata = filepaths, only or {}, columns, metadata
 
     def manifests(self) -> dict[str, Manifest | None]:
         """The newest whole table of each seed, ``seed 3``; None where that seed has not been run."""
@@ -34,8 +38,11 @@ class SeedTablesDataset(AbstractDataset):
         found = self.manifests()
         if missing := self.missing():
             raise DatasetError(f"No table of seed {', '.join(map(str, missing))} yet.")
-        only = None if self.sets is None else [("set", "in", self.sets)]
-        tables = [pd.read_parquet(m.path, filters=only).assign(seed=int(s.split()[1])) for s, m in found.items()]
+        rows = [(column, "in", values) for column, values in self.only.items()] or None
+        tables = [
+            pd.read_parquet(m.path, columns=self.columns, filters=rows).assign(seed=int(name.split()[1]))
+            for name, m in found.items()
+        ]
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["seed"])
 
     def save(self, data: pd.DataFrame) -> None:

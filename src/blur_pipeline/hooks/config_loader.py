@@ -63,6 +63,7 @@ class IdentifyingConfigLoader(OmegaConfigLoader):
             OmegaConf.register_resolver("place", self._place, replace=True)
             OmegaConf.register_resolver("places_of_seeds", self._places_of_seeds, replace=True)
             OmegaConf.register_resolver("places_of_retrained", self._places_of_retrained, replace=True)
+            OmegaConf.register_resolver("places_of_shadows", self._places_of_shadows, replace=True)
             OmegaConf.register_resolver("trusted", self._trusted, replace=True)
         variables = Variables()
         OmegaConf.register_resolver("oc.env", variables if key in KEPT else oc.env, replace=True)
@@ -146,6 +147,10 @@ class IdentifyingConfigLoader(OmegaConfigLoader):
     def _places_of_retrained(self, stage: str, layer: str, name: str) -> dict[str, str]:
         """The same for each of ``models.further_seeds``."""
         return self._places("further", f"data/{layer}/{{}}/{name}", stage)
+
+    def _places_of_shadows(self, stage: str, layer: str, name: str) -> dict[str, str]:
+        """The same for each of ``shadow_seeds``."""
+        return self._places("shadows", f"data/{layer}/{{}}/{name}", stage)
 
     def _places(self, seeds: str, path: str, stage: str) -> dict[str, str]:
         try:

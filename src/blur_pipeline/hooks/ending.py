@@ -37,6 +37,8 @@ class Ending:
             return self._of_one()
         if "seed_table" in self.made:
             self._of_seeds(self.catalog.load("seed_table"))
+        if "shadow_table" in self.made:
+            self._of_shadows(self.catalog.load("shadow_table"))
         for table, (page, artifact) in OF_SEVERAL.items():
             if page in self.made:
                 self._of_several(self.catalog.load(table), self.catalog.load(page), artifact)
@@ -79,6 +81,12 @@ class Ending:
 
         log_numbers(of_seeds(table, self.parameters.comparison))
         write_note(f"Over the seeds:\n\n{markdown_table(over_the_seeds(table))}", ["seed_table.csv"])
+
+    def _of_shadows(self, table: pd.DataFrame) -> None:
+        from blur_pipeline.report.console_tables import of_shadows
+        from blur_pipeline.tracking.notes import markdown_table, write_note
+
+        write_note(f"Shadow models:\n\n{markdown_table(of_shadows(table))}", ["shadow_table.csv"])
 
     def _of_several(self, table: pd.DataFrame, page: str, artifact: str) -> None:
         from blur_pipeline.report.leaderboard import first_place

@@ -36,6 +36,8 @@ STAGES_SHOWN = {
     "unlearned.metrics": "metrics of unlearned",
 }
 """What a report tells of, whichever part of the protocol is run."""
+APART = ("seeds", "shadows", "comparison", "campaign")
+"""Pipelines that are no part of the whole protocol, and collect what its runs have left."""
 log = logging.getLogger(__name__)
 
 
@@ -206,8 +208,8 @@ class Lineage:
         began, clock = self.started[node.name]
         run = mlflow.active_run()
         params = {k: v for k, v in (self.run_params.get("runtime_params") or {}).items() if k != "fresh"}
-        # The whole protocol makes what a part of it needs; seeds, comparison and campaign are no parts of it.
-        apart = [n for n in self.run_params.get("pipeline_names") or [] if n in ("seeds", "comparison", "campaign")]
+        # The whole protocol makes what a part of it needs; what stands apart is no part of it.
+        apart = [name for name in self.run_params.get("pipeline_names") or [] if name in APART]
         whole = {"pipeline_names": apart, "env": self.run_params.get("env")}
         return Made(
             node=node.name,

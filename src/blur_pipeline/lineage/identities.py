@@ -67,6 +67,8 @@ class Identities(Mapping[str, Identity]):
     """The same with each of ``unlearning.seeds``."""
     further: dict[int, Identities] = field(default_factory=dict)
     """The stages up to what was measured of the retrained model, for each of ``models.further_seeds``."""
+    shadows: dict[int, Identities] = field(default_factory=dict)
+    """Those of a run of its own with each of ``shadow_seeds``."""
     group: dict[str, str] = field(default_factory=dict)
     campaign: str = ""
     """The name of the campaign's file."""
@@ -90,7 +92,8 @@ class Identities(Mapping[str, Identity]):
         if stage in ("comparison", "campaign"):
             name = f"{stage}-{self.campaign}" if stage == "campaign" else stage
             return f"{self.place}/{name}-{digest_of(self.group)[:SHORT]}"
-        above = [self[model].name] if model else [self["unlearned"].label] if kind == "seeds" else []
+        several = kind in ("seeds", "shadows")
+        above = [self[model].name] if model else [self["unlearned"].label] if several else []
         if kind == "report":
             above = [self["unlearned"].name]
         return "/".join([self.place, *above, self[stage].name])
@@ -117,15 +120,34 @@ def identify(parameters: Parameters, hasher: Hasher | None = None) -> Identities
         for stage in ("metrics.unlearned", "residual.unlearned")
     }
     main.stages["seeds"] = Identity.of("seeds", "seeds", {}, parents)
+    shadows = {seed: _shadow(parameters, inputs, seed) for seed in parameters.shadow_seeds}
+    parents = {
+        f"{stage}, seed {seed}": made[stage].sha256
+        for seed, made in shadows.items()
+        for stage in ("scores.unlearned", "scores.retrained")
+    } | {"questions": main["questions"].sha256}
+    main.stages["shadows"] = Identity.of("shadows", "shadows", decided_by(parameters)["shadows"], parents)
     campaign = Path(parameters.campaign.path).stem
-    return Identities(main.place, main.stages, seeds, further, main.group, campaign, main.recipe, main.attacks)
+    return Identities(main.place, main.stages, seeds, further, shadows, main.group, campaign, main.recipe, main.attacks)
 
 
 def _further(parameters: Parameters, inputs: Inputs, seed: int) -> Identities:
     """As in a run with ``models.seed=seed`` and one retrained model."""
-    models = parameters.models
-    alone = models.model_copy(update={"seed": seed, "retrained": models.retrained.model_copy(update={"seeds": 1})})
-    return Identities(_place(parameters), _shared(parameters.model_copy(update={"models": alone}), inputs, {}))
+    return Identities(_place(parameters), _shared(_alone(parameters, seed), inputs, {}))
+
+
+def _shadow(parameters: Parameters, inputs: Inputs, seed: int) -> Identities:
+    """The same with the unlearned model."""
+    alone = _alone(parameters, seed)
+    return _with_unlearned(alone, inputs, _shared(alone, inputs, {}), {})
+
+
+def _alone(parameters: Parameters, seed: int) -> Parameters:
+    models, retrained = parameters.models, parameters.models.retrained
+    if isinstance(retrained, Retraining):
+        retrained = retrained.model_copy(update={"seeds": 1})
+    alone = models.model_copy(update={"seed": seed, "retrained": retrained})
+    return parameters.model_copy(update={"models": alone})
 
 
 def _shared(parameters: Parameters, inputs: Inputs, further: dict[int, str]) -> dict[str, Identity]:

@@ -33,6 +33,7 @@ MEANING = {
     "residual": 4,
     "report": 4,
     "seeds": 4,
+    "shadows": 1,
 }
 """A stage's meaning, as a number: raise it where the code changes what the stage gives for the same inputs."""
 
@@ -101,7 +102,7 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "evaluation.gibberish_classifier": ("scores",),
     "evaluation.gibberish_revision": ("scores",),
     "evaluation.half": ("metrics",),  # all is scored either way
-    "evaluation.bootstrap_samples": ("metrics", "residual"),
+    "evaluation.bootstrap_samples": ("metrics", "residual", "shadows"),
     "evaluation.equivalence_ratio": ("metrics",),
     "evaluation.published_a": ("metrics",),
     "evaluation.keep_scores": NOTHING,
@@ -122,6 +123,7 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "stress.measure": ("residual",),
     "stress.utility_kept": ("residual",),
     "stress.floor": ("residual",),
+    "shadows.models": ("shadows",),
     "reporting.published": ("report",),
     "reporting.examples": ("report",),
     "reporting.limit": ("report",),

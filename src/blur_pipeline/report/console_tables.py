@@ -1,4 +1,4 @@
-"""Seeds and rankings in few columns: what a terminal of 80 can show."""
+"""Seeds, shadow models and rankings in few columns: what a terminal of 80 can show."""
 
 from __future__ import annotations
 
@@ -25,6 +25,14 @@ def _of_seeds(row: pd.Series) -> tuple[str, ...]:
         ends = (row["low"], row["high"]) if row["seeds"] >= TELLING else (math.nan, math.nan)
         middle = interval_text(row["mean"], *ends)
     return row["metric"], str(int(row["seeds"])), middle, plain(row["min"]), plain(row["max"])
+
+
+def of_shadows(table: pd.DataFrame) -> pd.DataFrame:
+    """A shadow table: each measure with its interval, what no difference would give, and how far above it lies."""
+    plain = lambda column: [interval_text(value, math.nan, math.nan) for value in table[column]]
+    measured = [interval_text(*row) for row in table[["value", "low", "high"]].itertuples(index=False)]
+    columns = {"metric": table["metric"].tolist(), "measured": measured}
+    return pd.DataFrame({**columns, "no difference": plain("no_difference"), "excess": plain("excess")})
 
 
 def ranking(table: pd.DataFrame) -> pd.DataFrame:

@@ -23,6 +23,8 @@ def run_name(parameters: Parameters, given: dict[str, Any], outputs: set[str], p
         return _joined(_of_protocol(parameters), apart)
     if "seed_metrics" in outputs:
         return f"seeds: {parameters.method} ×{len(set(parameters.unlearning.seeds))}"
+    if "shadow_margins" in outputs:
+        return f"shadows: {parameters.method} ×{parameters.shadows.models}"
     if "campaign_table" in outputs:
         return f"campaign {_stem(parameters.campaign.path)}"
     if "leaderboard" in outputs:

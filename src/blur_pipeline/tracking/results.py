@@ -83,7 +83,8 @@ def log_folder(folder: Path, name: str) -> None:
 def is_result(dataset_name: str) -> bool:
     """Whether ``log_result`` does something with this dataset."""
     model, _, kind = dataset_name.partition(".")
-    single = {*TEXTS, "metrics_long", "seed_table", "stress_metrics", "curation_report", "questions_report"}
+    tables = {"metrics_long", "seed_table", "shadow_table", "stress_metrics"}
+    single = {*TEXTS, *tables, "curation_report", "questions_report"}
     return dataset_name in single or (model in MODELS and kind == "metrics") or dataset_name.endswith("_figure")
 
 
@@ -105,6 +106,10 @@ def log_result(dataset_name: str, data: Any) -> None:
     elif dataset_name == "seed_table":
         log_numbers(_by_name("over_seeds/", data, "mean"))
         mlflow.log_text(data.to_csv(index=False), "seed_table.csv")
+    elif dataset_name == "shadow_table":
+        log_numbers(_by_name("shadows/", data, "value"))
+        log_numbers(_by_name("shadows/", data.assign(metric=data["metric"] + ".excess"), "excess"))
+        mlflow.log_text(data.to_csv(index=False), "shadow_table.csv")
     elif dataset_name == "metrics_long":
         mlflow.log_text(data.to_json(orient="records"), METRICS_ARTIFACT)
     else:
