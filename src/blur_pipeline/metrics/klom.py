@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from blur_pipeline.metrics.exchanges import exchanged
+
 BINS = 20
 FLOOR = 1e-5
 """Of a bin's share: an empty bin would make the divergence infinite."""
-EXCHANGES = 100
-"""Draws behind the level of no difference."""
 
 
 def klom(unlearned: np.ndarray, retrained: np.ndarray) -> np.ndarray:
@@ -26,26 +26,17 @@ def klom(unlearned: np.ndarray, retrained: np.ndarray) -> np.ndarray:
 
 
 def no_difference(unlearned: np.ndarray, retrained: np.ndarray, seed: int) -> np.ndarray:
-    """``(EXCHANGES, n)``: the same with the sides of half of the seeds exchanged, drawn anew each time.
+    """``(EXCHANGES, n)``: the same, in the same bins, of exchanged sides.
 
-    Of k models a histogram is noisy, so that two equal distributions are not at 0. Were there no difference, a
-    seed's two models could change places and nothing would be another: so this is what equality would give, from the
-    same models and in the same bins. A seed's two models share where they began and the order of their batches, and
-    are therefore exchanged with each other and not with any.
+    Of k models a histogram is noisy, so that equal distributions are not at 0 either.
     """
-    k = len(unlearned)
-    bins, rng = _bins(np.stack([unlearned, retrained])), np.random.default_rng(seed)
-    found = []
-    for _ in range(EXCHANGES):
-        side = np.isin(np.arange(k), rng.choice(k, k // 2, replace=False)).astype(int)
-        found.append(_divergence(bins[side, np.arange(k)], bins[1 - side, np.arange(k)]))
-    return np.array(found)
+    bins = np.split(_bins(np.concatenate([unlearned, retrained])), 2)
+    return np.array([_divergence(*sides) for sides in exchanged(*bins, seed)])
 
 
 def _bins(margins: np.ndarray) -> np.ndarray:
-    """The bin of each margin, 0 to ``BINS`` − 1; the last axis is of the rows, each with a range of its own."""
-    over = tuple(range(margins.ndim - 1))
-    low, high = margins.min(axis=over), margins.max(axis=over)
+    """The bin of each margin ``(m, n)``, 0 to ``BINS`` − 1; each of the n rows has a range of its own."""
+    low, high = margins.min(axis=0), margins.max(axis=0)
     width = np.where(high > low, high - low, 1.0)
     return np.minimum(((margins - low) / width * BINS).astype(int), BINS - 1)
 

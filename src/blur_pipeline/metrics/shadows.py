@@ -7,7 +7,7 @@ import pandas as pd
 
 from blur_pipeline.metrics.klom import klom, no_difference
 from blur_pipeline.metrics.margins import KEYS
-from blur_pipeline.metrics.ulira import FALSE_POSITIVES, log_ratios, told
+from blur_pipeline.metrics.ulira import area, detected, detected_without_difference, log_ratios
 from blur_pipeline.statistics.areas import auc_interval
 from blur_pipeline.statistics.intervals import (
     METRIC_COLUMNS,
@@ -30,10 +30,10 @@ FOR_1_PERCENT = 100
 def shadow_table(margins: pd.DataFrame, resampler: Resampler) -> pd.DataFrame:
     """``SHADOW_COLUMNS`` of ``set, row_id, subject, seed, unlearned, retrained`` (``margins_of``, with subjects).
 
-    ``klom.SET.mean``, ``klom.SET.p95``  of the rows' KLoM, in nats. ``no_difference`` is the mean of the same over
-                                         exchanges of half of the seeds' two models.
+    ``klom.SET.mean``, ``klom.SET.p95``  of the rows' KLoM, in nats.
     ``ulira.SET.auc``                    of telling unlearned from retrained models by one row; ½ is blind.
     ``ulira.SET.true_positives``         unlearned models found where 1 % of the retrained ones are taken for such.
+    ``no_difference``                    ½ of an AUC, else the mean of the same over sides that exchange models.
     ``excess``                           of the value above ``no_difference``.
     ``low``, ``high``                    95 % interval of the value over whole subjects: these models, other rows.
     """
@@ -49,16 +49,17 @@ def _of_set(margins: pd.DataFrame, name: str, resampler: Resampler) -> list[dict
     sides = [wide[side].to_numpy(np.float64).T for side in ("unlearned", "retrained")]  # (k, n) each
     subjects = part.drop_duplicates(KEYS).set_index(KEYS)["subject"].reindex(wide.index).to_numpy(object)
     weights = resampler.weights(subjects, name)
-    rows = _klom_rows(name, *sides, subjects, weights, resampler.seed) + _ulira_rows(name, *sides, subjects, weights)
+    of_rows = (subjects, weights, resampler.seed)
+    rows = _klom_rows(name, *sides, *of_rows) + _ulira_rows(name, *sides, *of_rows)
     return [row | {"excess": row["value"] - row["no_difference"], "models": k} for row in rows]
 
 
 def _klom_rows(
     name: str, unlearned: np.ndarray, retrained: np.ndarray, subjects: np.ndarray, weights: np.ndarray, seed: int
 ) -> list[dict]:
-    found, level = klom(unlearned, retrained), no_difference(unlearned, retrained, seed)
-    average = mean(found, subjects, weights).row(f"klom.{name}.mean")
-    highest = without_interval(f"klom.{name}.p95", float(np.quantile(found, 0.95)), *_sizes(subjects))
+    values, level = klom(unlearned, retrained), no_difference(unlearned, retrained, seed)
+    average = mean(values, subjects, weights).row(f"klom.{name}.mean")
+    highest = without_interval(f"klom.{name}.p95", float(np.quantile(values, 0.95)), *_sizes(subjects))
     return [
         _told_of(average) | {"no_difference": float(level.mean())},
         highest | {"no_difference": float(np.quantile(level, 0.95, axis=1).mean())},
@@ -66,17 +67,18 @@ def _klom_rows(
 
 
 def _ulira_rows(
-    name: str, unlearned: np.ndarray, retrained: np.ndarray, subjects: np.ndarray, weights: np.ndarray
+    name: str, unlearned: np.ndarray, retrained: np.ndarray, subjects: np.ndarray, weights: np.ndarray, seed: int
 ) -> list[dict]:
-    found, sizes = told(*log_ratios(unlearned, retrained), weights), _sizes(subjects)
-    ends = auc_interval(found.auc, found.resampled_auc, unlearned.size**2, (sizes[1], sizes[1]))
-    rows = [present(f"ulira.{name}.auc", found.auc, ends, *sizes) | {"no_difference": 0.5}]
+    scores, sizes, once = log_ratios(unlearned, retrained), _sizes(subjects), np.ones((1, len(subjects)))
+    value, resampled = float(area(*scores, once)[0]), area(*scores, weights)
+    ends = auc_interval(value, resampled, unlearned.size * len(subjects), (sizes[1], sizes[1]))
+    rows = [present(f"ulira.{name}.auc", value, ends, *sizes) | {"no_difference": 0.5}]
     metric = f"ulira.{name}.true_positives"
     if retrained.size < FOR_1_PERCENT:
         few = absent(metric, f"{retrained.size} scores of retrained models; 1 % needs {FOR_1_PERCENT}")
         return [*rows, few | {"no_difference": np.nan}]
-    share = present(metric, found.true_positives, interval(found.resampled_true_positives, sizes[1]), *sizes)
-    return [*rows, _told_of(share) | {"no_difference": FALSE_POSITIVES}]
+    share = present(metric, float(detected(*scores, once)[0]), interval(detected(*scores, weights), sizes[1]), *sizes)
+    return [*rows, _told_of(share) | {"no_difference": detected_without_difference(unlearned, retrained, seed)}]
 
 
 def _told_of(row: dict) -> dict:

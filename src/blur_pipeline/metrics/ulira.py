@@ -6,27 +6,17 @@ Hayes et al., arXiv 2403.01218: the likelihood ratio of a row's margin under two
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
-from blur_pipeline.statistics.areas import auc, weighted_auc
+from blur_pipeline.metrics.exchanges import exchanged
+from blur_pipeline.statistics.areas import weighted_auc
 
 LEAST_SPREAD = 0.01
 """Nats: the floor of a fitted standard deviation. Where all margins are clipped there is none."""
 FALSE_POSITIVES = 0.01
 AT_ONCE = 2**22
 """Weights that are held at once."""
-
-
-@dataclass(frozen=True)
-class Told:
-    """AUC and true positives at ``FALSE_POSITIVES``, each with ``(samples,)`` values of resampled subjects."""
-
-    auc: float
-    true_positives: float
-    resampled_auc: np.ndarray
-    resampled_true_positives: np.ndarray
 
 
 def log_ratios(unlearned: np.ndarray, retrained: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -58,19 +48,31 @@ def _log_density(x: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> np.ndar
     return -0.5 * ((x - mean) / spread) ** 2 - np.log(spread)
 
 
-def told(unlearned: np.ndarray, retrained: np.ndarray, weights: np.ndarray) -> Told:
-    """How well scores tell the two kinds apart, all rows and models together.
+def area(unlearned: np.ndarray, retrained: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """``(samples,)``: the AUC of telling a seed's unlearned model from its retrained one, all rows together; the seeds'
+    mean.
 
-    Scores ``(k, n)`` as ``log_ratios`` gives them; ``weights`` ``(samples, n)`` say how often each row is drawn.
+    Scores ``(k, n)`` as ``log_ratios`` gives them; ``weights`` ``(samples, n)`` say how often each row is drawn. Both
+    models of a seed are judged by the same fits, so that without a difference they could change places: ½, however
+    much the rows of a model move together. Scores of *different* seeds are not compared: who is left out is missing
+    from his own side's mean, and looks like the other side; over one row that alone gives 0.44.
     """
+    return np.mean([weighted_auc(*pair, weights, weights) for pair in zip(retrained, unlearned, strict=True)], axis=0)
+
+
+def detected(unlearned: np.ndarray, retrained: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """``(samples,)``: true positives at ``FALSE_POSITIVES``, all rows and models together; as ``area`` otherwise."""
     scores = retrained.ravel(), unlearned.ravel()
-    parts = [
-        (weighted_auc(*scores, drawn, drawn), true_positives(*scores, drawn))
-        for drawn in _portions(weights, len(unlearned))
-    ]
-    areas, found = (np.concatenate(part) for part in zip(*parts, strict=True))
-    whole = float(true_positives(*scores, np.ones((1, unlearned.size)))[0])
-    return Told(auc(*scores), whole, areas, found)
+    return np.concatenate([true_positives(*scores, drawn) for drawn in _portions(weights, len(unlearned))])
+
+
+def detected_without_difference(unlearned: np.ndarray, retrained: np.ndarray, seed: int) -> float:
+    """The mean of ``detected`` over exchanged sides of *margins*.
+
+    Not ``FALSE_POSITIVES``: where the rows of a model move together, the highest percent may be all of one model's.
+    """
+    once = np.ones((1, unlearned.shape[1]))
+    return float(np.mean([detected(*log_ratios(*sides), once) for sides in exchanged(unlearned, retrained, seed)]))
 
 
 def true_positives(retrained: np.ndarray, unlearned: np.ndarray, weights: np.ndarray) -> np.ndarray:
