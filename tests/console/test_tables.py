@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from blur_pipeline.console.tables import fitting
-from blur_pipeline.report.console_tables import over_the_seeds, ranking
+from blur_pipeline.report.console_tables import of_shadows, over_the_seeds, ranking
 from blur_pipeline.report.distance import with_distance
 from blur_pipeline.report.leaderboard import leaderboard
 from blur_pipeline.statistics.seeds import over_seeds
@@ -74,3 +74,12 @@ def test_few_seeds_have_their_range_and_many_an_interval():
     assert over_the_seeds(over_seeds(quality)).iloc[0].tolist() == [
         "forget_quality", "3", "0.200 (median)", "0.100", "0.900"
     ]  # fmt: skip
+
+
+def test_a_measure_of_shadow_models_stands_beside_what_no_difference_gives():
+    columns = ["metric", "value", "low", "high", "no_difference", "excess"]
+    rows = [("klom.forget.mean", 2.5, 2.1, 2.9, 2.0, 0.5), ("ulira.forget.true_positives", *[math.nan] * 5)]
+    assert of_shadows(pd.DataFrame(rows, columns=columns)).to_numpy().tolist() == [
+        ["klom.forget.mean", "2.500 [2.100, 2.900]", "2.000", "0.500"],
+        ["ulira.forget.true_positives", "–", "–", "–"],
+    ]
