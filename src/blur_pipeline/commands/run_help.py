@@ -14,7 +14,7 @@ kedro run                               the default method
 kedro run --params method=npo           another one; kedro methods lists them
 kedro run --env own_data                your files; kedro environments
 kedro run --pipelines seeds --params "unlearning.seeds=0 1 2"
-kedro run --pipelines shadows           many trainings: are unlearned models told from retrained ones?
+kedro run --pipelines shadows           can unlearned be told from retrained?
 kedro run --pipelines comparison        a leaderboard of what was run
 kedro run --pipelines campaign          which method for this model and data?
 kedro run --dry-run                     what would be made, and what it costs
