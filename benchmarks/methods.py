@@ -66,6 +66,7 @@ def main() -> None:
                 plain = _in_a_process("npo")
             if (found := _in_a_process(name)) and plain:
                 ratios[name].append((found["seconds"] / plain["seconds"], found["peak"] / plain["peak"]))
+                print(f"{name}: {ratios[name][-1][0]:.2f}, {ratios[name][-1][1]:.2f}", file=sys.stderr)
     by = f"{hardware(arguments.device)}; torch {torch.__version__}"
     step = f"{arguments.shape}, {arguments.rows}+{arguments.rows} × {arguments.length} tokens, fp32"
     print(f"{by}; {step}; npo: {plain['seconds']:.2f} s, {plain['peak'] / 2**20:.0f} MiB\n")
@@ -79,7 +80,8 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, float]:
     """The median of the seconds between rows of its log after the first, and the highest memory."""
     before, recipe = resident(), Recipe(**presets()[name])
     sizes = sequences("one", arguments.rows, arguments.length)
-    further = {part: examples(arguments.shape, sizes, 3) for part in ("traces", "cot") if part in recipe.sets()}
+    asked = [*recipe.sets(), *(["holdout"] if recipe.measures("holdout") else [])]
+    further = {part: examples(arguments.shape, sizes, 3) for part in ("traces", "cot", "holdout") if part in asked}
     forget = _with_all(examples(arguments.shape, sizes, 1), arguments.shape, sizes)
     seconds: list[float] = []
     last = [0.0]
@@ -99,10 +101,10 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, float]:
 
 
 def _with_all(forget: Examples, shape: str, sizes: list[tuple[int, int]]) -> Examples:
-    """With the other answers and the levels that some preset asks for."""
+    """With the other answers that some preset asks for."""
     names = {"refusal": 4, "alternative": 5, "generic": 6}
     beside = {name: examples(shape, sizes, seed) for name, seed in names.items()}
-    return replace(forget.with_levels([3.0] * len(sizes)), companions=beside)
+    return replace(forget, companions=beside)
 
 
 def _in_a_process(name: str) -> dict[str, float] | None:
