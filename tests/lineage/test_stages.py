@@ -216,6 +216,12 @@ def test_what_decides_nothing_changes_no_identity(name, raw, before):
     assert {stage: before[stage].sha256 for stage in before} == {stage: after[stage].sha256 for stage in after}
 
 
+def test_where_a_gradient_waits_changes_no_identity_but_its_rounding_does(raw, before):
+    found = {b: identify(check_parameters(changed(raw, "training.gradient_buffer", b))) for b in ("host", "bf16")}
+    assert {name: one.sha256 for name, one in found["host"].items()} == {n: one.sha256 for n, one in before.items()}
+    assert found["bf16"]["target"].sha256 != before["target"].sha256
+
+
 def test_the_size_of_a_fresh_vocabulary_is_a_matter_of_the_data(raw, before):
     after = identify(check_parameters(changed(raw, "models.base.vocab_size", 900)))
     assert before["data"].sha256 != after["data"].sha256

@@ -6,6 +6,7 @@ from blur_pipeline.methods.choice import Moment
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.models.forward import Forward
 from blur_pipeline.training.engine import Engine
+from blur_pipeline.training.gradients import combine_
 from blur_pipeline.training.objective import Objective
 from blur_pipeline.training.prepare import prepare
 from tests.conftest import build_tiny_model, random_examples
@@ -46,3 +47,18 @@ def test_a_single_micro_batch_keeps_its_gradient_in_half_the_memory():
     assert {g.dtype for g in gradient(None, ROWS)} == {torch.bfloat16}
     assert {g.dtype for g in gradient(8, ROWS)} == {torch.float32}
     assert {g.dtype for g in gradient(8, ROWS[:8])} == {torch.bfloat16}  # the last step of an epoch may be short
+
+
+def test_a_gradient_that_waits_on_the_host_is_combined_where_the_weights_are():
+    """Also where only the forget side reached a parameter. The device without memory stands for a GPU."""
+    moved = [torch.nn.Parameter(torch.empty(3, device="meta")) for _ in range(2)]
+    here, there = torch.ones(3), torch.ones(3, device="meta")
+    combine_(moved, [[here, here.clone()], [None, there]], torch.tensor([2.0, 1.0], device="meta"))
+    assert {(m.grad.device.type, m.grad.shape) for m in moved} == {("meta", (3,))}
+
+
+def test_where_one_side_alone_reached_a_parameter_its_memory_is_taken():
+    moved, forget = [torch.nn.Parameter(torch.zeros(3))], torch.ones(3)
+    combine_(moved, [[forget], [None]], torch.tensor([2.0, 1.0]))
+    assert moved[0].grad.tolist() == [2, 2, 2]
+    assert moved[0].grad.data_ptr() == forget.data_ptr()

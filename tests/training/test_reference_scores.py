@@ -41,14 +41,15 @@ def spread_out():
 def test_npo_begins_at_its_value_at_the_target_model(precision, scope, options):
     """(2/β)·log 2 for every sequence. Scored in float32, with β = 1000, bfloat16 made it twelve times that.
 
-    A CPU without instructions for bfloat16 sums a micro-batch of one sequence in another order: 1.14 times.
+    A CPU without instructions for bfloat16 sums a micro-batch of one sequence in another order: there 1.14 times.
     """
     model, engine = spread_out(), Engine(precision=precision, **options)
     recipe = Recipe(forget={"kind": "npo", "beta": 1000.0}, scope=SCOPES[scope])
     run = Run(recipe, Schedule(steps=1, batch_size=12), EXAMPLES, scored(model, precision, **options), engine=engine)
     _, rows = train(model, run)
-    cut_otherwise = precision == "bf16" and "micro_batch_size" in options
-    assert rows[0]["forget_loss"] == pytest.approx(2 / 1000 * math.log(2), rel=0.5 if cut_otherwise else 1e-3)
+    native = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    cut_otherwise = precision == "bf16" and "micro_batch_size" in options and not native
+    assert rows[0]["forget_loss"] == pytest.approx(2 / 1000 * math.log(2), rel=0.2 if cut_otherwise else 1e-3)
 
 
 @pytest.mark.parametrize("precision", ROUNDING)

@@ -30,7 +30,7 @@ def test_of_a_bfloat16_checkpoint_no_frozen_weight_is_held_twice():
     ready = prepare(model, LORA, BF16, CPU)
     frozen = [p for p in ready.model.parameters() if not p.requires_grad]
     assert sum(p.nbytes for p in frozen) == 2 * size
-    assert [kept for kept in ready.weights.originals if kept is not None] == []
+    assert [kept for kept in ready.weights.frozen.originals if kept is not None] == []
 
 
 def test_of_another_the_originals_are_kept_and_come_back():
@@ -38,7 +38,7 @@ def test_of_another_the_originals_are_kept_and_come_back():
     before = {p.data_ptr() for p in model.parameters()}
     ready = prepare(model, LORA, BF16, CPU)
     norms = [p for n, p in ready.model.named_parameters() if "norm" in n]  # of ones, which bfloat16 holds
-    kept = [original for original in ready.weights.originals if original is not None]
+    kept = [original for original in ready.weights.frozen.originals if original is not None]
     assert len(kept) == len(before) - len(norms)
     assert {original.data_ptr() for original in kept} < before  # not copied
     assert {original.device.type for original in kept} == {"cpu"}

@@ -146,7 +146,8 @@ def decided_by(parameters: Parameters) -> dict[str, dict[str, Any]]:
         LookupError: a parameter stands in no row of the table.
     """
     parts: dict[str, dict[str, Any]] = {kind: {} for kind in MEANING}
-    for name, value in _leaves(parameters, ""):
+    same = {f"training.{name}": value for name, value in parameters.training.numerics().items()}
+    for name, value in ((name, same.get(name, value)) for name, value in _leaves(parameters, "")):
         for kind in DECIDES[name]:
             parts[kind][name] = value
     return parts

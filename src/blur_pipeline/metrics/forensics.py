@@ -33,9 +33,12 @@ def forensic_metrics(
         return pd.DataFrame(columns=METRIC_COLUMNS)
     if retrained.empty:
         return pd.DataFrame([absent("forensics", reason or "no retrained model")], columns=METRIC_COLUMNS)
-    examples, retrained = _alike(examples, retrained)
     if not set(SIDES) <= set(examples["set"]):
         return pd.DataFrame([absent("forensics", "a membership attack needs a holdout set")], columns=METRIC_COLUMNS)
+    examples, retrained = _alike(examples, retrained)
+    if not set(SIDES) <= set(examples["set"]):
+        why = "the retrained model was asked other rows of the forget set or the holdout"
+        return pd.DataFrame([absent("forensics", why)], columns=METRIC_COLUMNS)
     rows = [*_gaps(examples, retrained, resampler)]
     for measure in MEASURES:
         rows += _ranking(examples, retrained, measure, resampler)

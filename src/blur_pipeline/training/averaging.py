@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from blur_pipeline.methods.stepper import Average
+from blur_pipeline.training.weights import Weights
 
 NAME = "average"
 
@@ -18,9 +19,11 @@ def start(average: Average | None, moved: Sequence[Tensor]) -> dict[str, list[Te
 
 
 @torch.no_grad()
-def take_(average: Average, memory: dict, moved: Sequence[Tensor], done: int, steps: int) -> None:
+def take_(average: Average, memory: dict, weights: Weights, done: int, steps: int) -> None:
     """After ``done`` steps, which is one of those whose weights count."""
-    torch._foreach_lerp_(memory[NAME], list(moved), 1 / average.taken(done, steps))
+    for portion in weights.each():
+        mean, moved = ([tensors[i] for i in portion] for tensors in (memory[NAME], weights.moved))
+        torch._foreach_lerp_(mean, moved, 1 / average.taken(done, steps))
 
 
 @torch.no_grad()

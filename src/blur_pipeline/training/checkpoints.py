@@ -52,7 +52,14 @@ class State:
 
     def in_place(self) -> dict[str, Tensor]:
         """Weights and memory by name, sharded or not; of a bfloat16 model's weights float32 copies on the host."""
-        found = {f"weights.{name}": tensor for name, tensor in self.weights.values().items()}
+        return self._named(self.weights.values())
+
+    def room(self) -> dict[str, Tensor]:
+        """The same, to be read into."""
+        return self._named(self.weights.room())
+
+    def _named(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        found = {f"weights.{name}": tensor for name, tensor in weights.items()}
         for name, kept in self.memory.items():
             parts = {"": kept} if isinstance(kept, Tensor) else {f".{i}": part for i, part in enumerate(kept)}
             found |= {f"memory.{name}{place}": part for place, part in parts.items()}
@@ -148,7 +155,7 @@ class Checkpoints:
         if not self._path(step).exists():  # its disk was full
             log.warning("The checkpoint after step %d is gone; the last weights are kept", step)
             return
-        values = state.weights.values()
+        values = state.weights.room()
         named = {f"weights.{name}": value for name, value in values.items()}
         dcp.load(named, storage_reader=DataOnlyReader(self._path(step)))
         state.weights.take(values)
@@ -198,7 +205,7 @@ class Checkpoints:
     def _read(self, folder: Path, state: State) -> dict[str, Tensor]:
         """The checkpoint's tensors: weights and memory in place, optimizer state into tensors cut like them."""
         kinds = DataOnlyReader(folder).read_metadata().state_dict_metadata
-        tensors = state.in_place()
+        tensors = state.room()
         for key, kind in kinds.items():
             if key.startswith("optimizer."):
                 parameter = state.weights.moved[int(key.split(".")[1])]

@@ -81,10 +81,16 @@ def clip(weights: Tensor, norm: Tensor, max_norm: float | None) -> Tensor:
     return weights * (max_norm / (norm + 1e-6)).clamp(max=1.0)
 
 
+def _lies_there(part: Tensor, target: Tensor) -> bool:
+    """Not on the host while the weights are on a GPU, nor a shard's own part alone."""
+    return part.device == target.device and hasattr(part, "to_local") == hasattr(target, "to_local")
+
+
 def combine_(
     moved: Sequence[Tensor], vectors: Sequence[Gradient], weights: Tensor, portion: Iterable[int] | None = None
 ) -> None:
-    """Put Σ w_i·v_i into ``.grad`` of what the optimizer moves, in the second vector's own memory, or the first's.
+    """Put Σ w_i·v_i into ``.grad`` of what the optimizer moves, in the second vector's own memory, or the first's where
+    it does not wait elsewhere.
 
     The first two, the gradients of the sides, are emptied as they are read: no further copy exists. ``portion``: of
     these parameters alone.
@@ -94,7 +100,7 @@ def combine_(
         parts = [(vector[i], w) for vector, w in zip(vectors, weights, strict=True)]
         for vector in vectors[:2]:
             vector[i] = None
-        own = next((j for j in (1, 0) if parts[j][0] is not None), None)
+        own = next((j for j in (1, 0) if parts[j][0] is not None and _lies_there(parts[j][0], target)), None)
         if own is None and all(part is None for part, _ in parts):
             continue
         if own is None:

@@ -1,34 +1,41 @@
-"""A float32 weight as two halves of 16 bits: the bfloat16 that computes, and what it leaves out.
+"""A float32 weight as two halves of 16 bits: the bfloat16 that computes, and how far the float32 lies from it.
 
-Adding half of bfloat16's last place to the bits of a float32 makes its upper half the nearest bfloat16 (of two that are
-equally near the one farther from zero), and taking it off again brings every bit back. So a bfloat16 weight and its
-float32 master are four bytes together, not six: as in the split optimizers of large-scale training (Intel's split SGD,
-arXiv 2005.04680, where the upper half is cut off rather than rounded).
+The distance of a float32 to the nearest bfloat16, counted in steps of its own last place, is at most 2¹⁵ to either
+side: 16 bits. So a bfloat16 weight and its float32 master are four bytes together, not six, as in Split-SGD (Kalamkar
+et al., arXiv 2005.04680), whose upper half is cut off and not rounded.
 
-1 + 2⁻⁸ is 0x3F808000: + 0x8000 gives 0x3F81|0000, the upper half 1 + 2⁻⁷ and nothing below.
+1 + 2⁻⁷ − 2⁻²³ is 0x3F80FFFF, the nearest bfloat16 is 1 + 2⁻⁷, 0x3F81, and the lower half −1.
+
++2¹⁵ itself has no room: a number in the middle between two bfloat16 of which the lower one is even comes back one step
+nearer to zero, 2⁻²³ of itself at most. Of numbers drawn at random that is one in 131,072, of those that float16 holds
+one in 16.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
-HALF = 0x8000
-"""Half of bfloat16's last place, in the bits of a float32."""
+FARTHEST = 2**15 - 1
+AT_ONCE = {"cpu": 2**20, "cuda": 2**24}
+"""Numbers whose distance is worked out at once: on a CPU what its cache holds."""
 
 
 def split(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """The nearest bfloat16 and the int16 half below it of a float32 tensor, which stays as it is."""
-    bits = weight.detach().contiguous().view(torch.int32) + HALF
-    pairs = _pairs(bits)
-    return pairs[..., 1].contiguous().view(torch.bfloat16), pairs[..., 0].contiguous()
+    """The nearest bfloat16, as torch rounds, and the int16 half of a float32 tensor, which stays as it is."""
+    upper = weight.detach().bfloat16()
+    lower = torch.empty_like(upper, dtype=torch.int16)
+    for parts in _parts(weight.detach(), upper, lower):
+        _measure_(*parts)
+    return upper, lower
 
 
 def whole(upper: Tensor, lower: Tensor) -> Tensor:
     """The float32 tensor that they were, in the host's memory."""
-    upper, lower = upper.detach().cpu(), lower.cpu()
     weight = torch.empty(upper.shape, dtype=torch.float32)
-    _join(weight, upper, lower)
+    _join(weight, upper.detach().cpu(), lower.cpu())
     return weight
 
 
@@ -50,22 +57,24 @@ def join_(weight: Tensor, upper: Tensor, lower: Tensor) -> None:
 @torch.no_grad()
 def part_(weight: Tensor, upper: Tensor, lower: Tensor) -> None:
     """Both halves from ``weight``, whose memory is given back."""
-    bits = weight.view(torch.int32)
-    bits.add_(HALF)
-    pairs = _pairs(bits)
-    upper.detach().view(torch.int16).copy_(pairs[..., 1])
-    lower.copy_(pairs[..., 0])
+    for part, above, below in _parts(weight, upper.detach(), lower):
+        above.copy_(part)
+        _measure_(part, above, below)
     weight.untyped_storage().resize_(0)
 
 
+def _measure_(weight: Tensor, upper: Tensor, lower: Tensor) -> None:
+    apart = upper.view(torch.int16).to(torch.int32).bitwise_left_shift_(16)
+    lower.copy_(torch.sub(weight.view(torch.int32), apart, out=apart).clamp_(max=FARTHEST))
+
+
 def _join(weight: Tensor, upper: Tensor, lower: Tensor) -> None:
-    bits = weight.view(torch.int32)
-    pairs = _pairs(bits)
-    pairs[..., 1] = upper.view(torch.int16)
-    pairs[..., 0] = lower
-    bits.sub_(HALF)
+    for part, above, below in _parts(weight, upper, lower):
+        part.view(torch.int32).copy_(above.view(torch.int16)).bitwise_left_shift_(16).add_(below)
 
 
-def _pairs(bits: Tensor) -> Tensor:
-    """``(…, 2)`` int16, the lower half first, as all machines that torch runs on have it."""
-    return bits.unsqueeze(-1).view(torch.int16)
+def _parts(weight: Tensor, *halves: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Portions of all three, cut along the first dimension."""
+    tensors = [t.reshape(1) if t.dim() == 0 else t for t in (weight, *halves)]
+    rows = max(1, AT_ONCE[weight.device.type] * len(tensors[0]) // max(1, weight.numel()))
+    yield from zip(*(t.split(rows) for t in tensors), strict=True)

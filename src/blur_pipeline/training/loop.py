@@ -173,7 +173,7 @@ def _step(
     clipped = clip(chosen, norm, run.schedule.max_grad_norm)
     for portion in weights.portions(run.recipe.optimizer.in_portions):
         combine_(weights.moved, vectors, clipped, portion)
-        with weights.there(portion):
+        with weights.there(weights.reached(portion)):
             if masks:
                 masks.decay_(state.optimizer, weights.moved)
             state.optimizer.step()
@@ -181,8 +181,7 @@ def _step(
     state.curve.step()
     average = run.recipe.optimizer.average
     if average and average.takes(moment.step + 1, moment.steps):
-        with weights.there():
-            averaging.take_(average, state.memory, weights.moved, moment.step + 1, moment.steps)
+        averaging.take_(average, state.memory, weights, moment.step + 1, moment.steps)
     return row
 
 

@@ -9,12 +9,13 @@ from torch import Tensor
 
 from blur_pipeline.methods.choice import Moment, Penalty
 from blur_pipeline.training.gradients import Gradient
+from blur_pipeline.training.weights import Weights
 from blur_pipeline.training.workers import world
 
 
 def price(
     penalties: Sequence[Penalty],
-    moved: Sequence[Tensor],
+    weights: Weights,
     moment: Moment,
     sharded: bool,
     gradient: Gradient | None = None,
@@ -24,7 +25,8 @@ def price(
     They see what the optimizer moves, in float32. Shards are summed over ranks, replicas are one price.
     """
     total = 0.0
-    for i, weight in enumerate(moved):
+    for i in (i for portion in weights.each() for i in portion):
+        weight = weights.moved[i]
         with torch.enable_grad():
             leaf = world.local(weight).detach().requires_grad_()
             value = torch.stack([penalty.weight * penalty(leaf, moment) for penalty in penalties]).sum()

@@ -59,8 +59,7 @@ class StepProbe:
     def _price(self, gradient: Gradient | None = None) -> Tensor | float:
         if not self.objective.penalties:
             return 0.0
-        with self.weights.there():
-            return price(self.objective.penalties, self.weights.moved, self.moment, self.sharded, gradient)
+        return price(self.objective.penalties, self.weights, self.moment, self.sharded, gradient)
 
     @contextmanager
     def shifted(self, direction: Gradient, scale: float | Tensor) -> Iterator[None]:

@@ -12,7 +12,7 @@ from blur_pipeline.models.memory import freed_memory_is_kept
 from blur_pipeline.models.progress import ProgressBar
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.objective import autocast
-from blur_pipeline.training.weights import Weights
+from blur_pipeline.training.weights import Rounded
 
 TOKENS_PER_BATCH = 2048
 """A constant, since it decides the last digits of a training."""
@@ -27,7 +27,7 @@ def score_sequences(
     The model, float32, is left as it came, under ``bf16`` on the CPU.
     """
     model.eval()
-    weights = Weights(model, engine.precision)
+    rounded = Rounded(list(model.parameters())) if engine.precision == "bf16" else None
     model.to(device)
     found = np.empty(len(examples), np.float32)
     with freed_memory_is_kept(device), ProgressBar(title, len(examples), start=0) as bar:
@@ -38,5 +38,7 @@ def score_sequences(
                 found[rows] = Forward(model, batch).sequence_logprobs().cpu()
             done += len(rows)
             bar({"step": done - 1})
-    weights.finish()
+    if rounded:
+        model.cpu()
+        rounded.restore()
     return found

@@ -18,10 +18,9 @@ PORTION_BYTES = {"cpu": 16 * 2**20, "cuda": 256 * 2**20}
 class Weights:
     """``parameters`` receive gradients; ``moved`` are what the optimizer knows, by which its state is kept.
 
-    Under ``bf16`` every parameter of a float32 model becomes bfloat16. Of a trainable one the 16 bits that bfloat16
-    has no room for are kept beside it (halves.py), and ``moved`` has no memory but inside ``there``. Of the frozen
-    ones the float32 values wait on the CPU, or are not kept where bfloat16 holds them, as it does those of a bfloat16
-    checkpoint. Buffers (rotary frequencies) keep their precision.
+    Under ``bf16`` every parameter of a float32 model becomes bfloat16. Of a trainable one what it is off by is kept
+    beside it in 16 bits (halves.py), and ``moved`` has no memory but inside ``there``. Buffers (rotary frequencies)
+    keep their precision.
     """
 
     def __init__(self, model: nn.Module, precision: Precision, sharded: bool = False) -> None:
@@ -31,12 +30,8 @@ class Weights:
         # FSDP2 keeps float32 shards and casts them itself as it gathers them.
         self.masters = precision == "bf16" and not sharded
         self.moved: Sequence[Tensor] = self.parameters
-        self.originals: list[Tensor | None] = []
         if self.masters:
-            self.frozen = [p for p in model.parameters() if not p.requires_grad]
-            for parameter in self.frozen:
-                self.originals.append(_original(parameter.data))
-                parameter.data, _ = halves.split(parameter.data)
+            self.frozen = Rounded([p for p in model.parameters() if not p.requires_grad])
             self.low = []
             for parameter in self.parameters:
                 parameter.data, low = halves.split(parameter.data)
@@ -70,9 +65,9 @@ class Weights:
     def there(self, portion: Sequence[int] | None = None) -> Iterator[None]:
         """``moved`` holds float32 values, to be read and changed; afterwards the model has them, rounded as it is.
 
-        ``portion``: of these those that a gradient moves, in a step; by default all, whatever changes them.
+        All of them, or those of a ``portion``.
         """
-        opened = range(len(self.moved)) if portion is None else [i for i in portion if self.moved[i].grad is not None]
+        opened = range(len(self.moved)) if portion is None else portion
         if self.masters:
             for i in opened:
                 halves.join_(self.moved[i], self.parameters[i], self.low[i])
@@ -85,14 +80,31 @@ class Weights:
             elif portion is None:
                 self._regather()
 
+    def each(self) -> Iterator[list[int]]:
+        """Portion by portion all that is moved, there meanwhile."""
+        for portion in self.portions():
+            with self.there(portion):
+                yield portion
+        self._regather()
+
+    def reached(self, portion: Sequence[int]) -> list[int]:
+        """Those that a gradient moves."""
+        return [i for i in portion if self.moved[i].grad is not None]
+
     def values(self) -> dict[str, Tensor]:
         """Float32 by parameter name: what is moved itself, or of masters copies on the host."""
         if not self.masters:
             return dict(zip(self.names, self.moved, strict=True))
         return {name: halves.whole(p, low) for name, p, low in zip(self.names, self.parameters, self.low, strict=True)}
 
+    def room(self) -> dict[str, Tensor]:
+        """What ``values`` gives, to be filled: of masters without a value yet."""
+        if not self.masters:
+            return self.values()
+        return {name: torch.empty(p.shape) for name, p in zip(self.names, self.parameters, strict=True)}
+
     def take(self, values: Mapping[str, Tensor]) -> None:
-        """What ``values`` gave, changed meanwhile."""
+        """What ``values`` or ``room`` gave, changed meanwhile."""
         if not self.masters:
             self._regather()
             return
@@ -101,13 +113,12 @@ class Weights:
                 kept.copy_(half)
 
     def finish(self) -> None:
-        """The model in the precision it came in, with nothing lost on the way; under ``bf16`` on the CPU, since
-        the device that trained it need not have the room."""
+        """The model in the precision it came in, the frozen weights bit for bit; under ``bf16`` on the CPU, since the
+        device that trained it need not have the room."""
         if not self.masters:
             return
         self.model.cpu()
-        for parameter, original in zip(self.frozen, self.originals, strict=True):
-            parameter.data = parameter.data.float() if original is None else original
+        self.frozen.restore()
         for parameter, low in zip(self.parameters, self.low, strict=True):
             parameter.data = halves.whole(parameter, low)
             parameter.grad_dtype = parameter.dtype  # see gradients.py
@@ -118,6 +129,24 @@ class Weights:
         for module in self.model.modules():
             if hasattr(module, "reshard"):
                 module.reshard()
+
+
+class Rounded:
+    """Weights that compute in bfloat16 and that nothing moves.
+
+    Their float32 values wait on the CPU, or are not kept where bfloat16 holds them, as it does those of a bfloat16
+    checkpoint.
+    """
+
+    def __init__(self, parameters: Sequence[Tensor]) -> None:
+        self.parameters, self.originals = parameters, [_original(p.data) for p in parameters]
+        for parameter in parameters:
+            parameter.data = parameter.data.bfloat16()
+
+    def restore(self) -> None:
+        """The float32 values, bit for bit, wherever the parameters are by now."""
+        for parameter, original in zip(self.parameters, self.originals, strict=True):
+            parameter.data = parameter.data.float() if original is None else original
 
 
 def _original(weight: Tensor) -> Tensor | None:

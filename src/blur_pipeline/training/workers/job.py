@@ -14,7 +14,7 @@ from huggingface_hub import save_torch_state_dict
 from pydantic import BaseModel, ConfigDict
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PreTrainedModel
-from transformers.dynamic_module_utils import custom_object_save
+from transformers.dynamic_module_utils import custom_object_save, get_class_from_dynamic_module
 from transformers.utils import TRANSFORMERS_DYNAMIC_MODULE_NAME
 
 from blur_pipeline.methods.recipe import Recipe
@@ -58,6 +58,10 @@ class Job:
             self._write_for_shards(model, run)
         else:
             model.save_pretrained(self.folder / "model")
+        own_code = type(model).__module__.startswith(TRANSFORMERS_DYNAMIC_MODULE_NAME)
+        if own_code:  # transformers copies the code where it imports it from, once now in place of all ranks at once
+            AutoConfig.from_pretrained(self.folder / "model", trust_remote_code=True)
+            get_class_from_dynamic_module(model.config.auto_map["AutoModelForCausalLM"], self.folder / "model")
         for name, examples in run.sets.items():
             examples.save(self.folder / f"{name}.npz")
         text = _Text(
@@ -67,7 +71,7 @@ class Job:
             engine=run.engine,
             stopping=run.stopping,
             device=device,
-            own_code=type(model).__module__.startswith(TRANSFORMERS_DYNAMIC_MODULE_NAME),
+            own_code=own_code,
             checkpoints=str(run.checkpoints.parent) if run.checkpoints else None,
             fingerprint=run.checkpoints.fingerprint if run.checkpoints else None,
         )
@@ -120,9 +124,10 @@ class Job:
     def _write_for_shards(self, model: PreTrainedModel, run: Run) -> None:
         """The weights under the names that they have while they train, new adapters with them: no rank could draw
         the adapters that all the others draw and hold none of the model."""
-        model.config.save_pretrained(self.folder / "model")
-        if model._auto_class is not None:  # as save_pretrained asks: the code goes with the model
+        (self.folder / "model").mkdir(exist_ok=True)
+        if model._auto_class is not None:  # as save_pretrained asks and does: the code goes with the model
             custom_object_save(model, self.folder / "model", config=model.config)
+        model.config.save_pretrained(self.folder / "model")
         model.generation_config.save_pretrained(self.folder / "model")
         torch.manual_seed(run.seed)  # as ``train`` does before it opens the scope
         opened = run.recipe.scope.open(model).model
