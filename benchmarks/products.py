@@ -39,7 +39,7 @@ class Products(TorchDispatchMode):
 
 def _alone(kind: Kind, device: str, repeats: int) -> float:
     function, operands = kind
-    made = [torch.empty_strided(size, stride, dtype=dtype, device=device).normal_() for size, stride, dtype in operands]
+    made = [_laid_out(*operand, device) for operand in operands]
     took = []
     for _ in range(repeats + 1):
         wait(device)
@@ -48,3 +48,9 @@ def _alone(kind: Kind, device: str, repeats: int) -> float:
         wait(device)
         took.append(time.perf_counter() - start)
     return sorted(took[1:])[repeats // 2]
+
+
+def _laid_out(size: torch.Size, stride: tuple[int, ...], dtype: torch.dtype, device: str) -> Tensor:
+    """Random numbers that lie in memory as the operand did, expanded dimensions among them."""
+    span = 1 + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
+    return torch.randn(span, dtype=dtype, device=device).as_strided(size, stride)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from benchmarks.methods import presets
 from benchmarks.plain import PlainNPO, PlainRMU
+from benchmarks.products import Products
 from benchmarks.shapes import SHAPES, TOFU, examples, sequences
 from benchmarks.table import read, table, write
 
@@ -55,14 +56,16 @@ def test_lengths_are_spread_as_those_of_the_set():
 
 
 def test_what_was_measured_elsewhere_stands_beside_ours(tmp_path):
-    ours = {"plain": {"seconds": 4.0, "peak": 2**21, "static": 2**20, "flops": 2e12, "matrix_peak": 1e12}}
+    ours = {
+        "plain": {"seconds": 4.0, "peak": 2**21, "static": 2**20, "flops": 2e12, "matrix_peak": 1e12, "products": 3.0}
+    }
     theirs = {"step": {"seconds": 2.0, "peak": 2**20}}
     write(tmp_path / "theirs.json", SETTING, "them", theirs)
     by, found = read(tmp_path / "theirs.json", SETTING)
     assert (by, found) == ("them", theirs)
     lines = table(ours | found).splitlines()
-    assert lines[2] == "| plain | 4.000 | 1.00× | 2 | 1.00× | 1 | 1.00× | 2.000 | 50% of 1.00 TFLOP/s |"
-    assert lines[3] == "| step | 2.000 | 2.00× | 1 | 0.50× |  |  |  |  |"
+    assert lines[2] == "| plain | 4.000 | 1.00× | 2 | 1.00× | 1 | 1.00× | 2.000 | 50% of 1.00 TFLOP/s | 3.000 |"
+    assert lines[3] == "| step | 2.000 | 2.00× | 1 | 0.50× |  |  |  |  |  |"
 
 
 def test_another_step_is_not_compared_with(tmp_path):
@@ -76,3 +79,15 @@ def test_every_preset_that_is_trained_is_measured():
     assert {"npo", "blur_npo", "jensun", "r2mu", "tar"} <= found.keys()
     assert not {"ssd", "given"} & found.keys()  # edits, which have no steps
     assert all(Recipe(**slots).sets() for slots in found.values())
+
+
+def test_matrix_products_are_counted_with_their_shapes_and_timed_alone():
+    """A Llama layer has seven linear maps, each one product forward and two backward but for what needs no gradient."""
+    model = build_tiny_model(layers=1)
+    with Products() as products:
+        model(input_ids=torch.ones(2, 5, dtype=torch.int64)).logits.sum().backward()
+    linear = 7 + 1  # and the head
+    assert sum(products.found.values()) == 3 * linear
+    up = torch.ops.aten.mm.default, (((10, 16), (16, 1), torch.float32), ((16, 32), (1, 16), torch.float32))
+    assert products.found[up] == 2  # to the gate and up
+    assert products.seconds("cpu", repeats=1) > 0
