@@ -1,6 +1,7 @@
 """Which weights are kept and when it is time to stop."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -98,6 +99,15 @@ def test_keeping_the_best_survives_a_break(tmp_path):
     model, history = train(copy.deepcopy(start), reckless(tmp_path / "cut", best))
     assert history == expected
     assert all(torch.equal(w, whole.state_dict()[n]) for n, w in model.state_dict().items())
+
+
+@pytest.mark.parametrize("optimizer", [{"kind": "schedule_free"}, {"kind": "adamw", "average": {"every": 1}}])
+def test_where_the_best_step_is_kept_no_mean_is_and_the_log_says_so(tmp_path, caplog, optimizer, tiny_model):
+    run = reckless(tmp_path, Best(every=1, rows=2))
+    recipe = run.recipe.model_copy(update={"optimizer": Recipe(optimizer=optimizer).optimizer})
+    with caplog.at_level("WARNING", logger="blur_pipeline"):
+        train(tiny_model, replace(run, recipe=recipe, schedule=Schedule(steps=2, batch_size=4)))
+    assert "mean of several is not taken" in caplog.text
 
 
 def test_fixed_ends_early_on_the_curve_of_the_whole(tmp_path, tiny_model):

@@ -139,6 +139,8 @@ def _train(model: nn.Module, run: Run, device: torch.device, folder: Path | None
         _checkpoint(run, state, progress, last=done == run.total_steps)
 
     if isinstance(run.stopping, Best):
+        if recipe.optimizer.settles:
+            log.warning("Stopping 'best' keeps the weights of one step: the optimizer's mean of several is not taken")
         _return_to_best(run, state, progress)
     else:
         _settle(run, state, len(progress.history))
