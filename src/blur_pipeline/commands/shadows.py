@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from blur_pipeline.commands.runs import WHOLE, by_hand, mlflow_run, parameters_and_catalog, with_parameter
+from blur_pipeline.commands.children import Child, run_children
+from blur_pipeline.commands.runs import WHOLE, parameters_and_catalog, with_parameter
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.models import Training
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 SCORES = ("unlearned.token_scores", "retrained.token_scores")
 COLLECTED = ("scores_of_unlearned_shadows", "scores_of_retrained_shadows")
-log = logging.getLogger(__name__)
 
 
 def require_trained(parameters: Parameters) -> list[int]:
@@ -47,28 +46,16 @@ def of_seed(options: dict[str, Any], seed: int) -> dict[str, Any]:
 
 
 def run_each_shadow(kedro_run: Callable[..., Any], options: dict[str, Any], asked: set[str]) -> Any:
-    """Do the run of each seed whose scores are missing, then what ``options`` ask for, in one MLflow run.
-
-    What a seed's run finds it does not make again, so a crash costs the seed that it happened in.
-    """
-    from kedro.io.core import generate_timestamp
-
-    from blur_pipeline.console.screen import SCREEN
+    """Do the run of each seed whose scores are missing, then what ``options`` ask for, in one MLflow run."""
     from blur_pipeline.datasets.seeds import SeedTablesDataset
-    from blur_pipeline.tracking.dead_runs import announce
 
     if others := sorted(asked - {"shadows"}):
         raise BadInputError(f"The pipeline shadows runs alone; ask for {', '.join(others)} in a run of its own.")
     parameters, catalog = parameters_and_catalog(options)
-    seeds = require_trained(parameters)
+    seeds, method = require_trained(parameters), parameters.method
     lacking = {seed for name in COLLECTED for seed in SeedTablesDataset(catalog[name]["filepaths"]).missing()}
-    announce(generate_timestamp())
-    with mlflow_run(f"shadows: {parameters.method} ×{len(seeds)}"):
-        for number, seed in enumerate(sorted(lacking), start=1):
-            seeded = of_seed(options, seed)
-            log.info("Shadow models of seed %d, %d of %d. By hand:\n  %s", seed, number, len(lacking), by_hand(seeded))
-            SCREEN.going_on.one_of(len(lacking) - number, "all shadow models")
-            with mlflow_run(f"{parameters.method}, target {seed}", nested=True):
-                kedro_run(**seeded)
-        SCREEN.going_on.one_of(0)
-        return kedro_run(**options)
+    children = [
+        Child(f"Shadow models of seed {seed}", f"{method}, target {seed}", of_seed(options, seed))
+        for seed in sorted(lacking)
+    ]
+    return run_children(kedro_run, options, f"shadows: {method} ×{len(seeds)}", children, "all shadow models")

@@ -60,7 +60,7 @@ class Job:
             model.save_pretrained(self.folder / "model")
         own_code = type(model).__module__.startswith(TRANSFORMERS_DYNAMIC_MODULE_NAME)
         if own_code:  # transformers copies the code where it imports it from, once now in place of all ranks at once
-            AutoConfig.from_pretrained(self.folder / "model", trust_remote_code=True)
+            AutoConfig.from_pretrained(self.folder / "model", trust_remote_code=own_code)
             get_class_from_dynamic_module(model.config.auto_map["AutoModelForCausalLM"], self.folder / "model")
         for name, examples in run.sets.items():
             examples.save(self.folder / f"{name}.npz")
