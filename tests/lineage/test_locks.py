@@ -28,11 +28,13 @@ def wait_for(path):
 def test_the_second_one_says_so_and_waits(tmp_path, caplog):
     other = start(hold, tmp_path / "locks", tmp_path / "ready", 1.0)
     wait_for(tmp_path / "ready")
-    locks, began = StageLocks(tmp_path / "locks"), time.monotonic()
+    said = []
+    locks, began = StageLocks(tmp_path / "locks", said.append), time.monotonic()
     with caplog.at_level(logging.INFO):
         locks.take(STAGE)
     assert time.monotonic() - began > 0.3
     assert f"Waiting for {STAGE.name}: process {other.pid} on" in caplog.text
+    assert said == [f"waiting for {STAGE.name}", "looking at what is there now"]
     locks.release(STAGE)
     other.join()
 

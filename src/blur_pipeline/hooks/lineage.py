@@ -69,9 +69,10 @@ class Lineage:
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Find what is there; wait for what another process is making; hold the rest."""
         from blur_pipeline.config.door import require_inputs
+        from blur_pipeline.console.screen import SCREEN
         from blur_pipeline.tracking.dead_runs import announce
 
-        self.run_params, self.locks = run_params, StageLocks()
+        self.run_params, self.locks = run_params, StageLocks(going_on=SCREEN.going_on.now)
         self.started: dict[str, tuple[datetime, float]] = {}
         self.unwritten: dict[str, Manifest] = {}
         # Kedro runs every node unless it was told otherwise, as our command always does: then all is made anew.

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -23,8 +24,9 @@ class StageLocks:
     two can wait for each other.
     """
 
-    def __init__(self, folder: Path = FOLDER) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path = FOLDER, going_on: Callable[[str], None] = lambda what: None) -> None:
+        """``going_on`` is told what this process is at while it waits, and when it goes on."""
+        self.folder, self.going_on = folder, going_on
         self.held: dict[str, FileLock] = {}
 
     def take(self, identity: Identity) -> None:
@@ -38,8 +40,10 @@ class StageLocks:
             lock.acquire(timeout=0)
         except Timeout:
             log.warning("Waiting for %s: %s is making it", identity.name, self._holder(path))
+            self.going_on(f"waiting for {identity.name}")
             lock.acquire()
             log.info("%s is free: going on", identity.name)
+            self.going_on("looking at what is there now")
         self.held[identity.sha256] = lock
         _note(path).write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
 
