@@ -2,6 +2,10 @@
 
 import subprocess
 import sys
+from importlib.metadata import distributions
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from tests.conftest import PROJECT
 
@@ -30,3 +34,12 @@ def test_files_are_one_idea_long():
 def test_ci_calls_the_readme_s_test_command():
     assert "make test" in (PROJECT / ".ci" / "run").read_text()
     assert "make test" in (PROJECT / "README.md").read_text()
+
+
+def test_what_is_pinned_installs_on_every_python_we_name():
+    """``requires-python`` begins at 3.11.0; Debian 12 brings 3.11.2, and one package once wanted 3.11.5."""
+    asks = {dist.name: dist.metadata.get("Requires-Python") or "" for dist in distributions()}
+    named = SpecifierSet(asks["blur_pipeline"])
+    first = [Version(f"3.{minor}.0") for minor in range(20) if Version(f"3.{minor}.0") in named]
+    assert Version("3.11.0") in first
+    assert {f"{name}: {ask}" for name, ask in asks.items() if not all(v in SpecifierSet(ask) for v in first)} == set()
