@@ -43,10 +43,12 @@ def changed(raw: dict, key: str, value) -> dict:
     ("key", "value", "message"),
     [
         ("unlearning.method", "blurr_npo", r"unknown method 'blurr_npo'; did you mean 'blur_npo'\?$"),
-        ("methdo", "npo", "Parameter 'methdo' is unknown"),
-        ("curation.max_lenght", 10, "'curation.max_lenght' is unknown"),
+        ("methdo", "npo", r"Parameter 'methdo' is unknown; did you mean 'method'\?$"),
+        ("curation.max_lenght", 10, r"'curation.max_lenght' is unknown; did you mean 'max_length'\?$"),
+        ("curation.colour", 10, "'curation.colour' is unknown; check its spelling against conf/base/parameters\\.$"),
+        ("models.base.hiden_size", 8, r"'models.base.hiden_size' is unknown; did you mean 'hidden_size'\?$"),
         ("unlearning.methods.npo.forget.beta", 0, "beta.*greater than 0, not 0"),
-        ("unlearning.methods.npo.forget.betta", 1, "betta' is unknown"),
+        ("unlearning.methods.npo.forget.betta", 1, r"npo.forget.betta' is unknown; did you mean 'beta'\?$"),
         ("unlearning.methods.npo.forget.kind", "nop", "forget"),
         ("unlearning.methods.blur_npo.forget", {"kind": "level_hinge"}, "level"),
         (

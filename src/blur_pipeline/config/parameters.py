@@ -18,6 +18,7 @@ from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.evaluation import Evaluation
 from blur_pipeline.config.general import General
 from blur_pipeline.config.models import Models
+from blur_pipeline.config.names import instead
 from blur_pipeline.config.reporting import Reporting
 from blur_pipeline.config.safety import Safety
 from blur_pipeline.config.shadows import Shadows
@@ -164,7 +165,10 @@ def _sentence(error: ValidationError, raw: dict[str, Any]) -> str:
     key = _key(first["loc"], raw)
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     if first["type"] == "extra_forbidden":
-        return f"Parameter '{key}' is unknown; check its spelling against conf/base/parameters{more}."
+        from blur_pipeline.config.reference import beside
+
+        near = instead(key.split(".")[-1], beside(key, raw), "check its spelling against conf/base/parameters.")
+        return f"Parameter '{key}'{more} is unknown; {near}"
     message = first["msg"].removeprefix("Value error, ")
     if not key:
         return f"Parameters disagree: {message}{more}."

@@ -94,6 +94,15 @@ def find(name: str, raw: Any = None) -> Found:
     return Found([], []) if words else Found(parameters, blocks)
 
 
+def beside(name: str, raw: Any = None) -> list[str]:
+    """The last words that would be right where those of ``name`` stand, whether the last one is or not."""
+    above, here = name.split(".")[:-1], raw
+    for word in above:
+        here = _below(here, word)
+    blocks = find(".".join(above), raw).blocks if above else [Parameters]
+    return [field for block in _chosen(blocks, here) for field in _fields(block)]
+
+
 def _below(raw: Any, word: str) -> Any:
     if isinstance(raw, list):
         return raw[int(word)] if word.isdigit() and int(word) < len(raw) else None
