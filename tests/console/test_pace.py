@@ -42,6 +42,21 @@ def test_where_nothing_was_done_before_nobody_knows_until_a_training_runs():
     assert pace.left() == pytest.approx(10 * TYPICAL["unlearn"])
 
 
+def test_earlier_runs_and_usual_shares_are_not_mixed():
+    """A training of 700 s, 175 times its usual share, does not make what took 288 s before take fourteen hours."""
+    gradients = "results.unlearned.score_gradients"
+    pace = Pace([UNLEARN, gradients, "results.unlearned.score_tokens"], {gradients: 288.0})
+    rest = 288 + TYPICAL["score_tokens"] * 700 / TYPICAL["unlearn"]
+    assert pace.left(UNLEARN, since=70, own=630) == pytest.approx(630 + rest)
+    pace.done(UNLEARN, 700.0)
+    assert pace.left() == pytest.approx(rest)
+
+
+def test_an_earlier_run_of_the_same_node_of_another_model_tells_too():
+    pace = Pace(["results.unlearned.answer_questions"], {"results.target.answer_questions": 189.0})
+    assert pace.left() == 189
+
+
 def test_the_same_node_of_another_model_takes_as_long():
     """Of the first model answers took 500 s, whatever share they have elsewhere."""
     nodes = [f"results.{model}.answer_questions" for model in ("retrained", "target", "unlearned")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 TYPICAL: dict[str, float] = {
     "obtain_target_model": 25.0,
@@ -25,55 +25,61 @@ disks count for more than the work."""
 
 
 class Pace:
-    """The time that is left of ``nodes``; ``earlier`` are seconds by node of runs that were done here before."""
+    """The time that is left of ``nodes``; ``earlier`` are seconds by node of runs that were done here before.
+
+    What earlier runs took and the usual shares are two measures, and how fast this run goes is told of each by itself:
+    a large model takes hundreds of times its usual share, and as long as it did before.
+    """
 
     def __init__(self, nodes: Sequence[str], earlier: Mapping[str, float]) -> None:
-        self.earlier = earlier
+        self.earlier = {_of_any_model(node): seconds for node, seconds in earlier.items()} | dict(earlier)
         self.left_over = list(nodes)
+        self.took: dict[str, float] = {}
         self.sisters: dict[str, float] = {}
-        self.expected_so_far = self.took_so_far = 0.0
 
     def done(self, node: str, seconds: float) -> None:
         """A node has ended."""
         if node in self.left_over:
             self.left_over.remove(node)
-        self.sisters[_of_any_model(node)] = seconds
-        if self._before(node) >= EVIDENCE:
-            self.expected_so_far += self._before(node)
-            self.took_so_far += seconds
+        self.took[node] = self.sisters[_of_any_model(node)] = seconds
 
     def left(self, node: str | None = None, since: float = 0.0, own: float | None = None) -> float | None:
         """Seconds until the end, while ``node`` runs ``since`` so many; None where nobody knows.
 
         ``own`` is what the node itself says it still needs, of its steps.
         """
-        speed = self._speed(node, since, own)
-        after = [self._expected(name, speed) for name in self.left_over if name != node]
+        took = self.took if node is None or own is None else self.took | {node: since + own}
+        after = [self._expected(name, took) for name in self.left_over if name != node]
         current = 0.0
         if node is not None:
-            whole = self._expected(node, speed)
+            whole = self._expected(node, took)
             current = own if own is not None else None if whole is None else max(0.0, whole - since)
         return None if current is None or None in after else current + sum(after)
 
-    def _speed(self, node: str | None, since: float, own: float | None) -> float | None:
-        """Seconds here for each expected one; None before there is evidence."""
-        expected, took = self.expected_so_far, self.took_so_far
-        if node is not None and own is not None and self._before(node) >= EVIDENCE:
-            expected, took = expected + self._before(node), took + since + own
-        return took / expected if expected else None
-
-    def _expected(self, node: str, speed: float | None) -> float | None:
+    def _expected(self, node: str, took: Mapping[str, float]) -> float | None:
         """As the same node of another model in this run, as in earlier runs, or by its usual share; None: not known."""
         if (sister := self.sisters.get(_of_any_model(node))) is not None:
             return sister
-        if node in self.earlier:
-            return self.earlier[node] * (1.0 if speed is None else speed)
-        if _last(node) not in TYPICAL:
+        if (before := self._before(node)) is not None:
+            speed = _speed(took, self._before)
+            return before * (1.0 if speed is None else speed)
+        if not (share := _share(node)):
             return 0.0
-        return None if speed is None else TYPICAL[_last(node)] * speed
+        speed = _speed(took, _share)
+        return None if speed is None else share * speed
 
-    def _before(self, node: str) -> float:
-        return self.earlier.get(node, TYPICAL.get(_last(node), 0.0))
+    def _before(self, node: str) -> float | None:
+        return self.earlier.get(node, self.earlier.get(_of_any_model(node)))
+
+
+def _speed(took: Mapping[str, float], measure: Callable[[str], float | None]) -> float | None:
+    """Seconds here for each that ``measure`` gives; None before there is evidence."""
+    said = {node: seconds for node in took if (seconds := measure(node) or 0.0) >= EVIDENCE}
+    return sum(took[node] for node in said) / sum(said.values()) if said else None
+
+
+def _share(node: str) -> float:
+    return TYPICAL.get(_last(node), 0.0)
 
 
 def _last(node: str) -> str:
