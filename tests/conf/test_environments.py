@@ -2,6 +2,7 @@
 
 import functools
 import re
+import shutil
 
 import pytest
 import yaml
@@ -199,3 +200,13 @@ def test_layers_come_in_order_in_every_pipeline(name):
     for node in register_pipelines()[name].nodes:
         read, made = ({layer(dataset) for dataset in {*names} - beside} for names in (node.inputs, node.outputs))
         assert max(read, default=LAYERS[0]) <= min(made), node.name
+
+
+def test_a_copy_without_the_private_folder_runs(tmp_path):
+    """``conf/local`` is what a container leaves out; Kedro's default environment would not be found."""
+    shutil.copytree(PROJECT / "conf" / "base", tmp_path / "base")
+    without = IdentifyingConfigLoader(str(tmp_path), **CONFIG_LOADER_ARGS)
+    assert without.environment == "base"
+    assert without["parameters"] == resolved("base")
+    with pytest.raises(BadInputError, match="There is no environment 'local'"):
+        IdentifyingConfigLoader(str(tmp_path), env="local", **CONFIG_LOADER_ARGS)["parameters"]

@@ -41,6 +41,15 @@ class IdentifyingConfigLoader(OmegaConfigLoader):
     _identities: Identities | BadInputError | None = None
     _checked: Parameters | None = None
 
+    @property
+    def default_run_env(self) -> str:
+        """``conf/local``, which is private to a machine; the base where a container or a plain copy has none."""
+        return self._private if Path(self.conf_source, self._private).is_dir() else self.base_env
+
+    @default_run_env.setter
+    def default_run_env(self, name: str) -> None:
+        self._private = name
+
     def __getitem__(self, key: str) -> dict[str, Any]:
         """What Kedro's loader gives, resolved once: a run asks for its parameters six times, at 0.4 s each."""
         if key not in self:
