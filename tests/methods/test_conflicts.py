@@ -106,6 +106,18 @@ def test_gru_leaves_nothing_against_the_mean(seed):
     torch.testing.assert_close(found, 5 * f + r - ((5 * f + r) @ m) / (m @ m) * m, rtol=1e-4, atol=1e-4)
 
 
+def test_gru_projects_where_the_two_sides_all_but_cancel():
+    """‖f + r‖² from G is then rounding, and may be 0; that bound the projection by nothing at all."""
+    r = torch.randn(2000, generator=torch.Generator().manual_seed(0))
+    f = -r * (1 + 1e-5) + 1e-5 * torch.randn(2000, generator=torch.Generator().manual_seed(1))
+    memory = {"retain_mean": [0.8 * r]}
+    weights = GRU()(gram(f, r, 0.8 * r), Seen(torch.ones(2), memory, Moment()))
+    assert (f + r) @ r < 0
+    assert weights[2] > 0
+    found = sum(w * v for w, v in zip(weights.double(), (f.double(), r.double(), 0.8 * r.double()), strict=True))
+    assert abs(found @ r.double()) < 0.2 * abs((f + r) @ r)
+
+
 def test_gru_s_floor_takes_less_away():
     f, r = torch.tensor([-5.0, 1.0]), torch.tensor([1.0, 0.0])
     g = f + r  # (−4, 1), of cosine −0.97 with m

@@ -2,11 +2,12 @@
 
 import torch
 
-from blur_pipeline.methods.choice import Moment
+from blur_pipeline.methods.choice import Moment, Seen
 from blur_pipeline.methods.recipe import Recipe
+from blur_pipeline.methods.weighting import Bilevel
 from blur_pipeline.models.forward import Forward
 from blur_pipeline.training.engine import Engine
-from blur_pipeline.training.gradients import combine_
+from blur_pipeline.training.gradients import combine_, gram_matrix, inner
 from blur_pipeline.training.objective import Objective
 from blur_pipeline.training.prepare import prepare
 from tests.conftest import build_tiny_model, random_examples
@@ -62,3 +63,22 @@ def test_where_one_side_alone_reached_a_parameter_its_memory_is_taken():
     combine_(moved, [[forget], [None]], torch.tensor([2.0, 1.0]))
     assert moved[0].grad.tolist() == [2, 2, 2]
     assert moved[0].grad.data_ptr() == forget.data_ptr()
+
+
+def test_inner_products_of_millions_of_numbers_are_right():
+    """Added one by one in float32, ‖x‖² of 2²⁴ equal numbers loses much of itself; exactly it is n·x²."""
+    n = 2**24 + 5
+    x = torch.full((n,), 0.1)
+    expected = n * float(x[0]) ** 2
+    assert abs(inner(x, x).item() / expected - 1) < 1e-5
+    assert abs(inner(x.bfloat16(), x.bfloat16()).item() / (n * float(x[0].bfloat16()) ** 2) - 1) < 1e-5
+    assert inner(x[:0], x[:0]).item() == 0
+
+
+def test_blur_descends_where_a_tensor_is_large_and_its_gradient_small():
+    """⟨d,f⟩ = γ·‖f‖², with f a thousand times smaller than r and half along it: the ratio was 0.5 of that."""
+    r = torch.randn(2**22, 4, generator=torch.Generator().manual_seed(0))
+    f = 1e-3 * (0.5 * r + torch.randn(r.shape, generator=torch.Generator().manual_seed(1)))
+    ff, fr = f.double().square().sum(), (f.double() * r.double()).sum()
+    weights = Bilevel(gamma=1.0)(gram_matrix([[f], [r]], CPU), Seen(torch.ones(2), {}, Moment()))
+    assert abs((weights[0] * ff + weights[1] * fr).item() / ff.item() - 1) < 1e-3

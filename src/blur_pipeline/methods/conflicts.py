@@ -99,9 +99,10 @@ class GRU(_Weighted):
     def __call__(self, gram: Tensor, seen: Seen) -> Tensor:
         """(w_f, w_r, −min(⟨g,m⟩, 0)/‖m‖²)."""
         weights, gram = self.weighted(gram)
-        g_m, mm = gram[0, 2] + gram[1, 2], gram[2, 2]
-        lengths = (gram[:2, :2].sum().clamp_min(0) * mm).sqrt()
-        weights[2] = -g_m.clamp_max(0).maximum(self.cosine_floor * lengths) * inverse(mm)
+        against, mm = (gram[0, 2] + gram[1, 2]).clamp_max(0), gram[2, 2]
+        if self.cosine_floor > -1:  # of nearly opposite f and r the sum of G is rounding, and no floor at all
+            against = against.maximum(self.cosine_floor * gram[:2, :2].sum().clamp_min(0).sqrt() * mm.sqrt())
+        weights[2] = -against * inverse(mm)
         return weights
 
 

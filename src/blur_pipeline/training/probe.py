@@ -115,7 +115,7 @@ class StepProbe:
 
     def norm(self, gradient: Gradient) -> Tensor:
         """In float64 over the tensors, returned as float32."""
-        square = sum((inner(g, g).double() for g in gradient if g is not None), torch.zeros((), dtype=torch.float64))
+        square = sum((inner(g, g) for g in gradient if g is not None), torch.zeros((), dtype=torch.float64))
         square = torch.as_tensor(square, device=self.weights.moved[0].device)
         if self.sharded:
             dist.all_reduce(square)
