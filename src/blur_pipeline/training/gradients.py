@@ -15,8 +15,8 @@ from blur_pipeline.training.workers import world
 Gradient = list[Tensor | None]
 """One tensor per trainable parameter; None where the loss did not reach it."""
 PIECE = 2**13
-"""Of so many numbers the CPU's dot product is right to 1e-5, of equal ones, the worst, too. It adds one by one: of 2²⁴, a
-small model's embedding, a two-thousandth of ‖f‖² is lost, and with it what makes BLUR descend."""
+"""Of so many numbers the CPU's dot product is right to 1e-5, of equal ones, the worst, too. It adds one by one: of 2²⁴,
+a small model's embedding, a two-thousandth of ‖f‖² is lost, and with it what makes BLUR descend."""
 
 
 def expect_parts(parameters: Iterable[Tensor], parts: int) -> None:
