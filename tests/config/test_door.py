@@ -8,6 +8,7 @@ import torch
 from blur_pipeline.config.door import preflight, require_inputs
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.parameters import check_parameters
+from blur_pipeline.corpus.sources import FileSource
 from tests.config.test_parameters import changed, load
 
 ALL = {"raw_rows", "raw_questions", "base_model", "target_model"}
@@ -34,6 +35,53 @@ def test_the_embedded_default_passes(raw, tmp_path):
 def test_a_missing_file(raw, tmp_path):
     source = {"kind": "files", "path": str(tmp_path / "none.jsonl")}
     refuse(raw, tmp_path, "none.jsonl: no such file or folder", sources__forget=source)
+
+
+def test_a_folder_in_which_runs_keep_their_own_copies(raw, tmp_path):
+    """Read again they would double the rows; cleaned up, one's own files would go with them."""
+    rows = tmp_path / "mine"
+    for name in ("data-12345678/raw_rows", "own"):
+        (rows / name).mkdir(parents=True)
+    (rows / "forget.jsonl").write_text('{"question": "?", "answer": "!"}')
+    (rows / "own" / "manifest.json").write_text("{}")
+    source = {"kind": "files", "path": str(rows)}
+    assert FileSource(**source).files() == [rows / "forget.jsonl", rows / "own" / "manifest.json"]
+    (rows / "data-12345678/raw_rows/manifest.json").write_text('{"made_of": {}}')
+    message = r"mine: runs keep their own copies of rows in there \(data-12345678/raw_rows\); put yours"
+    refuse(raw, tmp_path, message, sources__forget=source)
+    source["path"] += "/forget.jsonl"
+    assert FileSource(**source).files() == [rows / "forget.jsonl"]
+
+
+@pytest.fixture
+def known(tmp_path, tiny_speaker, tokenizer) -> dict:
+    """A model that somebody has, in a folder."""
+    tiny_speaker.save_pretrained(tmp_path / "known")
+    tokenizer.save_pretrained(tmp_path / "known")
+    return {"path": str(tmp_path / "known")}
+
+
+def test_a_retrained_model_taught_from_the_model_that_knows(raw, tmp_path, known):
+    models = raw["models"] | {"base": {"kind": "pretrained", **known}, "target": {"kind": "given", **known}}
+    refuse(raw, tmp_path, "retrained is to be taught from models.base, but models.target is that very", models=models)
+
+
+def test_a_holdout_that_a_given_target_may_have_been_taught(raw, tmp_path, known, caplog):
+    absent = {"kind": "absent", "reason": "nobody has one"}
+    models = raw["models"] | {"target": {"kind": "given", **known}, "retrained": absent}
+    models |= {"base": {"kind": "pretrained", **known}}
+    told = changed(changed(raw, "models", models), "sources.holdout", None)
+    for fraction, warned in ((0.1, True), (0.0, False)):
+        caplog.clear()
+        preflight(check_parameters(changed(told, "curation.holdout_fraction", fraction)), tmp_path / "data", ALL)
+        assert ("takes the holdout from the retain rows, and models.target is given" in caplog.text) == warned
+
+
+def test_an_adapter_without_its_model(raw, tmp_path):
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_config.json").write_text("{}")
+    base = {"kind": "pretrained", "path": str(tmp_path / "adapter")}
+    refuse(raw, tmp_path, "adapter: this is an adapter without its model; merge the two", models__base=base)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the GPU that the test wants absent")

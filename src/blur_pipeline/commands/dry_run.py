@@ -49,8 +49,8 @@ class Cost:
             time = f"nobody knows: nothing like {names} was made here before"
             time += f"; the other nodes took {lasted(self.seconds)}" if self.seconds >= 1 else ""
         free = shutil.disk_usage(DATA if DATA.is_dir() else Path.cwd()).free
-        lines = [f"Time: {time}.", f"Disk: {_size(self.bytes)} as it was in earlier runs; {_size(free)} are free."]
-        return "\n".join(lines)
+        disk = f"{_size(self.bytes)}, as it was in earlier runs" if self.bytes or not self.unknown else "nobody knows"
+        return f"Time: {time}.\nDisk: {disk}; {_size(free)} are free."
 
 
 def says(options: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import uuid
@@ -29,6 +30,7 @@ from blur_pipeline.models.whole import require_causal, require_room, require_who
 from blur_pipeline.scoring.harness_tasks import LOCAL_TASKS
 from blur_pipeline.scoring.saved import require_tables
 
+log = logging.getLogger(__name__)
 TEMPLATE_SECONDS = 5.0
 PROCESSES_A_CORE = 4
 WITH_A_MODEL = {"tokenizer", "base_model", *(f"{m}_model" for m in ("target", "retrained", "unlearned"))} | {
@@ -237,7 +239,14 @@ def _experts(parameters: Parameters) -> None:
 
 
 def _holdout(parameters: Parameters) -> None:
-    """A level that is measured on the holdout needs one."""
+    """A level that is measured on the holdout needs one; rows that a given target was taught are none."""
+    held_out = parameters.sources.holdout is None and parameters.curation.holdout_fraction > 0
+    if held_out and isinstance(parameters.models.target, Given):
+        log.warning(
+            "curation.holdout_fraction takes the holdout from the retain rows, and models.target is given: if it was "
+            "taught them, no membership attack and no attack's control can be read; give rows that it never saw as "
+            "sources.holdout, and holdout_fraction 0"
+        )
     if parameters.unlearning.recipe.measures("holdout") and not parameters.has_holdout():
         level = f"unlearning.methods.{parameters.method}.forget.level"
         raise BadInputError(
@@ -247,12 +256,21 @@ def _holdout(parameters: Parameters) -> None:
 
 
 def _base_apart(parameters: Parameters) -> None:
-    """An edit towards the base model needs a target that is another one."""
-    base, target, edit = parameters.models.base, parameters.models.target, parameters.unlearning.edit
-    if edit is None or not edit.needs_base or not isinstance(target, Given) or not isinstance(base, PretrainedModel):
+    """An edit towards the base model, and a retrained model that is taught from it, need one that does not know."""
+    models, edit = parameters.models, parameters.unlearning.edit
+    base, target = models.base, models.target
+    if not isinstance(target, Given) or not isinstance(base, PretrainedModel):
         return
-    if (base.path, base.revision) == (target.path, target.revision):
+    if (base.path, base.revision) != (target.path, target.revision):
+        return
+    if edit is not None and edit.needs_base:
         raise BadInputError(
             f"The method '{parameters.method}' goes back towards models.base, but models.target is that very model; "
             "give as models.base one that has not seen the forget set."
+        )
+    if isinstance(models.retrained, Training):
+        raise BadInputError(
+            "models.retrained is to be taught from models.base, but models.target is that very model, and to teach it "
+            "the rest does not make it forget; give as models.base the model from before it saw the forget set, or "
+            "models.retrained as {kind: absent, reason: …}."
         )

@@ -88,7 +88,7 @@ class FileSource(TabularSource):
         """The files to read.
 
         Raises:
-            BadInputError: nothing is there.
+            BadInputError: nothing is there, or what runs of this project have left.
         """
         path = Path(self.path)
         if existing(path) and path.is_file():
@@ -100,6 +100,11 @@ class FileSource(TabularSource):
         if not path.is_dir():
             raise BadInputError(
                 f"{path}: no such file or folder; mend the source's path (it counts from the project's folder)."
+            )
+        if ours := next(filter(_is_manifest, path.rglob("manifest.json")), None):
+            raise BadInputError(
+                f"{path}: runs keep their own copies of rows in there ({ours.parent.relative_to(path)}); put yours into "
+                "another folder, or name the file."
             )
         found = regular_files(sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES))
         if not found:
@@ -214,6 +219,11 @@ class MixedSource(BaseModel):
 
 
 Source = Annotated[FileSource | HubSource | GeneratedSource | MixedSource, Field(discriminator="kind")]
+
+
+def _is_manifest(path: Path) -> bool:
+    """Of an artefact (lineage/manifest.py), and not somebody's own file of that name."""
+    return '"made_of"' in path.read_text(errors="replace")
 
 
 def _is_split(path: Path, name: str) -> bool:

@@ -96,6 +96,11 @@ class PretrainedModel(_Strict):
 
         if not Path(self.path).is_dir() and self.path.count("/") != 1:
             raise BadInputError(f"{self.path}: no such model folder; mend the path or give a hub id 'owner/name'.")
+        if Path(self.path, "adapter_config.json").exists() and not Path(self.path, "config.json").exists():
+            raise BadInputError(
+                f"{self.path}: this is an adapter without its model; merge the two (peft's merge_and_unload, then "
+                "save_pretrained) and give that folder."
+            )
         try:
             return AutoConfig.from_pretrained(self.path, **self._where())
         except Exception as error:  # the hub and the parsers raise many kinds; all mean the same to the user

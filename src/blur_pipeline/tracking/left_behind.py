@@ -23,6 +23,7 @@ HOLDERS: dict[str, tuple[str, ...]] = {
         *("forget_lessons", "further_lessons"),
     ),
     "target model": ("target_model",),  # it knows what is to be forgotten
+    "unlearned model": ("unlearned_model",),  # it may give it back
     "scores, answers": tuple(f"{model}.{table}" for model in MODELS for table in ANSWERS),
     "example answers": ("example_answers",),
 }
