@@ -78,6 +78,18 @@ def test_without_a_retrained_model_it_must_be_told_where_to_come_to_lie():
     assert of(LIKE, retrained=None, comparison=told).state == "forgotten and kept"  # attacks are held to ½
 
 
+def test_what_is_known_by_heart_can_be_told_too():
+    """The sentence asks for 'to'; whoever gave it for extraction and memorisation was told the same again."""
+    heart = {"forget.extraction_strength": 0.1, "forget.exact_memorisation": 0.55}
+    values, target = LIKE | heart, TARGET | dict.fromkeys(heart, 1.0)
+    sticks = [Yardstick(metric="forget.probability", to=0.25)]
+    found = of(values, target=target, retrained=None, comparison=Comparison(distance=sticks))
+    assert "nobody knows where forget.extraction_strength, forget.exact_memorisation should lie" in found.reason
+    sticks += [Yardstick(metric=name, to=value - 0.05) for name, value in heart.items()]
+    found = of(values, target=target, retrained=None, comparison=Comparison(distance=sticks))
+    assert found.state == "forgotten and kept"
+
+
 BACK = metrics_of(0.38, 0.21, 0.52, relearn=0.38, prompts=0.02)
 
 

@@ -103,8 +103,8 @@ class FileSource(TabularSource):
             )
         if ours := next(filter(_is_manifest, path.rglob("manifest.json")), None):
             raise BadInputError(
-                f"{path}: runs keep their own copies of rows in there ({ours.parent.relative_to(path)}); put yours into "
-                "another folder, or name the file."
+                f"{path}: runs keep their own copies of rows in there ({ours.parent.relative_to(path)}); put yours "
+                "into another folder, or name the file."
             )
         found = regular_files(sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES))
         if not found:

@@ -62,7 +62,9 @@ def _by_gaps(metrics: pd.DataFrame, comparison: Comparison, limit: float) -> Out
     lacking = [s.metric for s in comparison.distance if not s.optional and math.isnan(_of(runs, s))]
     if lacking:
         return Outcome("not decidable here", f"there is no value of {', '.join(lacking)}.")
-    sticks = [s for s in (*yardsticks(runs, comparison), *BY_HEART) if not math.isnan(_of(runs, s))]
+    named = {s.metric for s in comparison.distance}
+    by_heart = [s for s in BY_HEART if s.metric not in named]
+    sticks = [s for s in (*yardsticks(runs, comparison), *by_heart) if not math.isnan(_of(runs, s))]
     unknown = [s.metric for s in sticks if _unknown(runs, s)]
     if unknown:
         return Outcome(
