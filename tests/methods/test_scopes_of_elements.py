@@ -259,3 +259,12 @@ def test_what_a_scope_chose_is_chosen_again_when_it_resumes(scope, tmp_path):
     resumed, again = train(build_tiny_model(), run("cut"))
     assert again == history
     assert all(torch.equal(p, resumed.get_parameter(name)) for name, p in whole.named_parameters())
+
+
+@pytest.mark.parametrize("kind", ["wagle", "prune", "seuf"])
+def test_decay_of_a_schedule_free_optimizer_is_refused_where_elements_rest(kind):
+    """It keeps two copies of the weights, and masks.py decays one."""
+    optimizer = {"kind": "schedule_free", "lr": 1e-3, "weight_decay": 0.01}
+    with pytest.raises(ValueError, match=f"the scope '{kind}' masks one; give optimizer.weight_decay 0"):
+        Recipe(scope={"kind": kind}, optimizer=optimizer)
+    assert Recipe(scope={"kind": kind}, optimizer=optimizer | {"weight_decay": 0.0}).scope.rests

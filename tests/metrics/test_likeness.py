@@ -87,3 +87,14 @@ def test_what_cannot_be_compared_says_why(retrained):
     assert "no paraphrased and perturbed" in bare.loc["forget_quality", "reason"]
     assert "difference.nll" in bare.index
     assert "difference.log_truth_ratio" not in bare.index
+
+
+def test_a_probability_of_nothing_is_no_infinity(retrained, target):
+    """One fact at 0 made the difference infinite and the equivalence no number; now it is 708 nats off."""
+    ours, theirs, known = (frame.assign(fact_probability=0.5) for frame in (retrained, retrained, target))
+    ours.loc[0, "fact_probability"] = 0.0
+    table = aggregated(ours, theirs, known, per=10)
+    assert table.loc["difference.fact_nll", "value"] == pytest.approx(
+        (-math.log(np.finfo(float).tiny) + math.log(0.5)) / 200
+    )
+    assert 0 < table.loc["equivalence", "value"] < 1

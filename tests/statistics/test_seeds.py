@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from blur_pipeline.statistics.possible import possible
 from blur_pipeline.statistics.seeds import over_seeds
 
 
@@ -95,3 +96,20 @@ def test_the_combined_interval_covers_where_that_of_the_seeds_does_not():
     combined = ((table["low"] < 0) & (table["high"] > 0)).mean()
     assert seeds_alone < 0.77
     assert 0.95 < combined < 0.99
+
+
+@pytest.mark.parametrize(
+    ("metric", "least", "greatest"),
+    [
+        ("forensics.ranked_by_probability", 0, 1),
+        ("forensics.ranked_by_nll.gap", 0, 1),
+        ("forensics.ranked_by_nll.retrained", 0, 1),
+        ("forensics.membership_gap.loss", 0, 1),
+        ("leak.upper_bound.retrained", 0, 1),
+        ("among_retrained.nll", 0, np.inf),
+        ("general.ifeval.prompt_level_strict_acc", 0, 1),
+        ("difference.nll", -np.inf, np.inf),
+    ],
+)
+def test_an_interval_ends_where_the_metric_does(metric, least, greatest):
+    assert possible(metric) == (least, greatest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from blur_pipeline.methods.choice import Choice, Loss, Penalty
 from blur_pipeline.methods.gradient import Backprop, GradientEstimator
@@ -45,6 +45,16 @@ class Recipe(Choice):
     weighting: Weighting = Field(Sum(), description="how the two gradients become one direction")
     scope: Scope = Field(AllWeights(), description="which weights may move")
     optimizer: OptimizerChoice = Field(AdamW(), description="the step taken along the direction")
+
+    @model_validator(mode="after")
+    def _decays_alike(self) -> Recipe:
+        """Where single elements rest, masks decay the weights (training/masks.py); this optimizer has two of each."""
+        if self.optimizer.kind == "schedule_free" and self.optimizer.weight_decay and self.scope.rests:
+            raise ValueError(
+                "a schedule-free optimizer decays two copies of the weights, of which the scope "
+                f"'{self.scope.kind}' masks one; give optimizer.weight_decay 0"
+            )
+        return self
 
     def losses(self) -> list[tuple[str, str, Loss]]:
         """``(side, set, loss)`` of every loss."""

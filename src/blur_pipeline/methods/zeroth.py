@@ -71,6 +71,10 @@ class Hybrid(Estimator):
     """First-order and zeroth-order steps by turns (arXiv 2510.00761): ``turn`` of the one, ``turn`` of the other.
 
     The last steps are zeroth-order, so turns are counted from the end: 5 steps and turn 2 give 0 1 1 0 0.
+
+    On the sphere the estimate is of length ‖f‖/√N, beside a retain gradient that is whole: a zeroth-order step is all
+    but a step of the retain side. And 2ε‖f‖/√N is what the two losses differ by: of a billion weights less than float32
+    tells them apart by.
     """
 
     kind: Literal["hybrid"] = "hybrid"

@@ -82,7 +82,7 @@ def log_odds_above(values: np.ndarray) -> np.ndarray:
 
     ``values`` ``(1 + k, n)`` are mean token NLLs in nats, p = e^−NLL.
     """
-    odds = -np.log(np.expm1(np.maximum(values, 1e-12)))
+    odds = -np.log(np.expm1(np.clip(values, 1e-12, 700.0)))
     others = odds[1:]
     variance = others.var(axis=0, ddof=1)
     shared = len(others) < OWN_SPREAD

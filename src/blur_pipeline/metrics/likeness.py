@@ -16,10 +16,18 @@ from blur_pipeline.statistics import equivalence as tests
 from blur_pipeline.statistics.intervals import absent, count, interval_of_mean, present, without_interval
 
 KEYS = ["set", "row_id"]
+
+
+def _log(column: pd.Series) -> pd.Series:
+    """At most 709 nats to either side: of a wrecked model a probability may be 0, and one infinity would be all."""
+    numbers = np.finfo(np.float64)
+    return np.log(column.astype(np.float64).clip(numbers.tiny, numbers.max))
+
+
 IN_NATS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
-    "log_truth_ratio": lambda examples: np.log(examples["truth_ratio"].astype(np.float64)),
+    "log_truth_ratio": lambda examples: _log(examples["truth_ratio"]),
     "nll": lambda examples: examples["nll"].astype(np.float64),
-    "fact_nll": lambda examples: -np.log(examples["fact_probability"].astype(np.float64)),
+    "fact_nll": lambda examples: -_log(examples["fact_probability"]),
 }
 """What two models are compared in, example by example."""
 

@@ -17,6 +17,7 @@ PERCENT = ("verbmem", "knowmem.forget", "knowmem.retain")
 CHANGES = ("privacy_leakage", "relative_difference")
 """In per cent of what was there: −100 where nothing is left of it."""
 SIZES = ("distance", "completion_nll")
+SQUARES = ("among_retrained.log_truth_ratio", "among_retrained.nll", "among_retrained.fact_nll")
 
 
 def possible(metric: str) -> tuple[float, float]:
@@ -24,10 +25,14 @@ def possible(metric: str) -> tuple[float, float]:
     last = metric.rpartition(".")[2]
     if metric in PERCENT:
         return 0.0, 100.0
+    if last == "retrained":  # the same of another model
+        return possible(metric.rpartition(".")[0])
+    if metric.startswith("forensics."):  # areas under a curve, and how far two of them are apart
+        return 0.0, 1.0
     if last in CHANGES:
         return -100.0, math.inf
-    if metric.startswith("gap.") or last in SIZES:
+    if metric.startswith("gap.") or last in SIZES or metric in SQUARES:
         return 0.0, math.inf
-    if last in SHARES or metric.startswith("membership."):
+    if last in SHARES or last.endswith("_acc") or metric.startswith("membership."):
         return 0.0, 1.0
     return -math.inf, math.inf

@@ -28,6 +28,8 @@ class ScopeChoice(Choice, ABC):
 
     looks: ClassVar[bool] = False
     """Whether it looks at the sets or at all of the model first; it then needs the whole model on one device."""
+    rests: ClassVar[bool] = False
+    """Whether single elements of a weight rest while others move."""
     off_is_target: ClassVar[bool] = False
     """Whether θ₀ is the opened model with its adapters switched off."""
 

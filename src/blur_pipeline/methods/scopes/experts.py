@@ -29,6 +29,7 @@ class Experts(ScopeChoice):
         None, min_length=1, description="(layer, expert) instead; published code: 16, 20 of DeepSeek-V2-Lite"
     )
     looks: ClassVar = True
+    rests: ClassVar = True
 
     def open(self, model: Module, look: Look | None = None) -> Opened:
         """The routers whole, and of the fused experts the slices chosen.

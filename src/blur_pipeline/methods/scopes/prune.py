@@ -25,6 +25,7 @@ class Prune(ScopeChoice):
     kind: Literal["prune"] = "prune"
     share: float = Field(0.5, ge=0, lt=1, description="share of those weights that become zero")
     looks: ClassVar = True
+    rests: ClassVar = True
 
     def open(self, model: Module, look: Look | None = None) -> Opened:
         """Every parameter trainable, but for the smallest elements of the matrices."""

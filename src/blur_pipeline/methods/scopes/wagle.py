@@ -26,6 +26,7 @@ class Wagle(ScopeChoice):
     keep: float = Field(0.95, gt=0, le=1, description="share of all weights that may move")
     mu: float = Field(1e-6, gt=0, description="μ, the Hessian's diagonal; as small as published, R decides")
     looks: ClassVar = True
+    rests: ClassVar = True
 
     def open(self, model: Module, look: Look | None = None) -> Opened:
         """Every parameter trainable, with masks; all of them kept needs neither."""
