@@ -110,7 +110,7 @@ def test_wagle_s_scores_are_those_of_whole_gradients():
 
 
 def test_at_the_published_mu_sums_of_batches_give_the_mask_of_means():
-    """μ = 1e-6: so R decides alone, and published code's sum over batches only scales it."""
+    """μ = 1e-6: so θ₀ does not count, and published code's sum over batches only scales it."""
     model = build_tiny_model()
     look = SetLook(model, {"forget": FORGET, "retain": RETAIN}, CPU)
     masks = [Wagle(keep=0.6, mu=mu).open(model, look).masks for mu in (1e-6, 1e-7)]

@@ -1,4 +1,4 @@
-"""The weights that matter for forgetting and not for the rest."""
+"""The weights whose gradients of both sides are largest."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Wagle(ScopeChoice):
 
     kind: Literal["wagle"] = "wagle"
     keep: float = Field(0.95, gt=0, le=1, description="share of all weights that may move")
-    mu: float = Field(1e-6, gt=0, description="μ, the Hessian's diagonal; as small as published, R decides")
+    mu: float = Field(1e-6, gt=0, description="μ, the Hessian's diagonal; as small as published, θ₀ does not count")
     looks: ClassVar = True
     rests: ClassVar = True
 
