@@ -108,3 +108,9 @@ def test_a_method_that_takes_a_model_asks_for_its_folder(project):
 def test_a_registry_in_which_nobody_is_retained(raw):
     with pytest.raises(BadInputError, match=r"'sources\.forget'.*people is 16, of whom 8 are forgotten and 8 held out"):
         check_parameters(changed(raw, "sources.forget.people", 16))
+
+
+def test_a_bare_off_switches_stopping_off(project):
+    """As the command line gives it: YAML's false."""
+    best = changed(load(project), "unlearning.stopping", {"kind": "best", "every": 5})
+    assert check_parameters(changed(best, "unlearning.stopping.kind", False)).unlearning.stopping.kind == "off"
