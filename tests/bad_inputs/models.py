@@ -48,6 +48,7 @@ def somebody_elses(name: str, words: str, spoil: Callable[[Path], object]) -> Ba
     changes = (
         ("models.base", {"kind": "pretrained", "path": "good"}),
         ("models.target", {"kind": "given", "path": "good"}),
+        ("models.retrained", {"kind": "absent", "reason": "nobody has one"}),
         ("unlearning.methods.given.edit", {"kind": "given", "path": "model"}),
         ("method", "given"),
         ("unlearning.method", "given"),

@@ -33,6 +33,7 @@ def test_a_good_model_passes(raw, good, tmp_path, monkeypatch):
     shutil.copytree(good, "good")
     pretrained = {"kind": "pretrained", "path": "good"}
     given = changed(changed(raw, "models.base", pretrained), "models.target", {"kind": "given", "path": "good"})
+    given = changed(given, "models.retrained", {"kind": "absent", "reason": "nobody has one"})
     door.preflight(check_parameters(given), tmp_path / "data", MADE)
 
 

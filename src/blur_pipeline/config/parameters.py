@@ -167,7 +167,9 @@ def _sentence(error: ValidationError, raw: dict[str, Any]) -> str:
     if first["type"] == "extra_forbidden":
         from blur_pipeline.config.reference import beside
 
-        near = instead(key.split(".")[-1], beside(key, raw), "check its spelling against conf/base/parameters.")
+        last = key.split(".")[-1]
+        known = set(beside(key, raw)) - {last}  # it may be right of another kind of choice
+        near = instead(last, known, "check its spelling against conf/base/parameters.")
         return f"Parameter '{key}'{more} is unknown; {near}"
     message = first["msg"].removeprefix("Value error, ")
     if not key:
