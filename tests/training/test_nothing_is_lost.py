@@ -10,6 +10,7 @@ import time
 
 import pytest
 import torch
+from torch.distributed.checkpoint.metadata import _MEM_FORMAT_ENCODING
 
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.training.checkpoint_index import DataOnlyReader
@@ -213,4 +214,28 @@ def test_a_checkpoint_s_index_runs_no_code(stopped, monkeypatch, tmp_path):
 def test_a_checkpoint_s_index_makes_nothing_but_records(module, name, tmp_path):
     (tmp_path / ".metadata").write_bytes(f"c{module}\n{name}\n.".encode())
     with pytest.raises(pickle.UnpicklingError, match=f"must not name {module}.{name}"):
+        DataOnlyReader(tmp_path).read_metadata()
+
+
+ENUMERATION = "torch.distributed.checkpoint.metadata\n_MEM_FORMAT_ENCODING"
+
+
+def _by_getattr(kind: str, name: str) -> bytes:
+    """As Python up to 3.11.3 pickles a member of an enumeration."""
+    return f"cbuiltins\ngetattr\n(c{kind}\nS'{name}'\ntR.".encode()
+
+
+def test_an_index_that_an_older_python_wrote_is_read(tmp_path):
+    """A training that was killed on Python 3.11.2 did not go on: its index names getattr."""
+    (tmp_path / ".metadata").write_bytes(_by_getattr(ENUMERATION, "TORCH_CONTIGUOUS_FORMAT"))
+    assert DataOnlyReader(tmp_path).read_metadata() is _MEM_FORMAT_ENCODING.TORCH_CONTIGUOUS_FORMAT
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(ENUMERATION, "__class__"), (ENUMERATION, "mro"), ("torch.distributed.checkpoint.metadata\nMetadata", "__init__")],
+)
+def test_getattr_in_an_index_reaches_members_alone(kind, name, tmp_path):
+    (tmp_path / ".metadata").write_bytes(_by_getattr(kind, name))
+    with pytest.raises(pickle.UnpicklingError, match="must not name"):
         DataOnlyReader(tmp_path).read_metadata()

@@ -32,6 +32,8 @@ class _DataOnly(pickle.Unpickler):
         """The index's own records, paths, dtypes and shapes; never a function, nor what its modules only import."""
         if (module, name) == ("torch.serialization", "_get_layout"):  # how torch pickles a tensor's layout
             return super().find_class(module, name)
+        if (module, name) == ("builtins", "getattr"):  # how Python up to 3.11.3 pickles a member of an enumeration
+            return _member
         if module == "torch" and (name == "Size" or isinstance(getattr(torch, name, None), torch.dtype)):
             return getattr(torch, name)
         if module.startswith("pathlib") and name in PATHS:
@@ -41,6 +43,13 @@ class _DataOnly(pickle.Unpickler):
             if isinstance(found, type) and found.__module__ == module and _is_record(found):
                 return found
         raise pickle.UnpicklingError(f"a checkpoint's index must not name {module}.{name}")
+
+
+def _member(kind: Any, name: str) -> Enum:
+    """In place of getattr, which would reach anything."""
+    if isinstance(kind, type) and issubclass(kind, Enum) and name in kind.__members__:
+        return kind[name]
+    raise pickle.UnpicklingError(f"a checkpoint's index must not name {kind!r}.{name}")
 
 
 def _is_record(kind: type) -> bool:
