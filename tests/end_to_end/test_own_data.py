@@ -55,6 +55,20 @@ def test_own_data_without_a_retrained_model(done):
     assert "without a retrained model" in newest(folder, "leaderboard.md").read_text()
 
 
+def test_what_may_stay_as_a_record_names_no_row(done):
+    """docs/cleaning_up.md: the report without examples, the summary, the metrics, the manifests."""
+    folder, _ = done
+    rows = pd.read_json(folder / "data/01_raw/example_own_data/forget.jsonl", lines=True)
+    told = set(rows["answer"]) | set(rows["question"]) | set(rows["subject"])
+    kept = [newest(folder, "report.html"), newest(folder, "summary.md"), *(folder / "data").rglob("manifest.json")]
+    texts = [path.read_text() for path in kept] + [pd.read_parquet(newest(folder, "metrics_long.parquet")).to_csv()]
+    assert len(texts) > 10
+    assert [text for text in told if any(text in kept for kept in texts)] == []
+    assert any(
+        subject in newest(folder, "forget_set.parquet").read_bytes().decode(errors="replace") for subject in told
+    )
+
+
 @pytest.mark.parametrize(
     ("damaged", "read_for"),
     [

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
-from blur_pipeline.config.block import Block
+from blur_pipeline.config.block import Block, bare_off
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.sources import EvaluationSet
 from blur_pipeline.stress.attack import AttackChoice
@@ -14,11 +14,6 @@ from blur_pipeline.stress.choice import BEFORE, Attack
 
 OFF = "off"
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-
-
-def _no_switch(value: Any) -> Any:
-    """YAML reads a bare ``off`` as false."""
-    return OFF if value is False else value
 
 
 class Profile(Block):
@@ -33,7 +28,7 @@ class Profile(Block):
 class Stress(Block):
     """The attacks by name, and the profile of them in use; ``off`` attacks nothing."""
 
-    profile: Annotated[str, BeforeValidator(_no_switch)] = Field(OFF, description="off, or one of profiles")
+    profile: Annotated[str, BeforeValidator(bare_off)] = Field(OFF, description="off, or one of profiles")
     profiles: dict[Name, Profile] = Field(default_factory=dict, description="choices of attacks by name")
     attacks: dict[Name, AttackChoice] = Field(default_factory=dict, description="every attack by name")
     set: EvaluationSet = Field("forget", description="the questions that are attacked")

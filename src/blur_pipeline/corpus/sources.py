@@ -101,12 +101,12 @@ class FileSource(TabularSource):
             raise BadInputError(
                 f"{path}: no such file or folder; mend the source's path (it counts from the project's folder)."
             )
-        if ours := next(filter(_is_manifest, path.rglob("manifest.json")), None):
+        found = regular_files(sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES))
+        if ours := next(filter(_is_manifest, found), None):
             raise BadInputError(
                 f"{path}: runs keep their own copies of rows in there ({ours.parent.relative_to(path)}); put yours "
                 "into another folder, or name the file."
             )
-        found = regular_files(sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES))
         if not found:
             raise BadInputError(f"{path}: the folder holds no .jsonl, .json, .csv, .parquet or .txt file.")
         return found
@@ -223,7 +223,7 @@ Source = Annotated[FileSource | HubSource | GeneratedSource | MixedSource, Field
 
 def _is_manifest(path: Path) -> bool:
     """Of an artefact (lineage/manifest.py), and not somebody's own file of that name."""
-    return '"made_of"' in path.read_text(errors="replace")
+    return path.name == "manifest.json" and '"made_of"' in path.read_text(errors="replace")
 
 
 def _is_split(path: Path, name: str) -> bool:
