@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 
 from blur_pipeline.config.parameters import check_parameters
+from blur_pipeline.lineage.content import digest_of
 from blur_pipeline.lineage.costs import costs_of, trainings
+from blur_pipeline.lineage.identities import identify
 from blur_pipeline.lineage.manifest import Made, Manifest
 from tests.config.test_parameters import changed, load
 
+NONE = digest_of({})
 TARGET, UNLEARN = "models.to_compare.obtain_target_model", "models.unlearning.unlearn"
 
 
@@ -36,26 +39,36 @@ def data(tmp_path) -> Path:
 
 
 def test_the_newest_of_the_same_benchmark_counts(data):
-    found = costs_of(data, "registry")
+    found = costs_of(data, "registry", NONE)
     assert found.seconds == {TARGET: 30.0, UNLEARN: 40.0, "scored": 2.0}
     assert found.epochs == {TARGET: 20, UNLEARN: 11}
     assert found.bytes == dict.fromkeys(("target_model", "unlearned_model", "unlearned.token_scores"), 7)
-    assert costs_of(data, "tofu/forget01").seconds == {TARGET: 1e6}
-    assert costs_of(data, "elsewhere").seconds == {}
+    assert costs_of(data, "tofu/forget01", NONE).seconds == {TARGET: 1e6}
+    assert costs_of(data, "elsewhere", NONE).seconds == {}
 
 
 def test_what_is_no_manifest_is_passed_over(data):
     (data / "06/registry/npo-1/unlearned_model/2026-01-02/manifest.json").write_text("{")
-    assert UNLEARN not in costs_of(data, "registry").seconds
+    assert UNLEARN not in costs_of(data, "registry", NONE).seconds
+
+
+def test_other_attacks_say_nothing_of_these(tmp_path, project):
+    """The newest run made none, and took no time for it; the one before made the ones of today."""
+    today = identify(check_parameters(load(project)))
+    decided = today["stress.target"].decided_by
+    leave(tmp_path, "07/registry/target-1/stress-1", "answers", "attack", "2026-01-01", 99.0, decided)
+    leave(tmp_path, "07/registry/target-1/stress-2", "answers", "attack", "2026-01-02", 0.1, {"stress.profile": {}})
+    assert costs_of(tmp_path, "registry", today.chosen_attacks).seconds == {"attack": 99.0}
+    assert costs_of(tmp_path, "registry", NONE).seconds == {"attack": 0.1}
 
 
 def test_twice_the_epochs_take_twice_as_long(data, project):
     """The default trains 20 epochs and unlearns 22."""
     raw = load(project)
-    expected = costs_of(data, "registry").expected(check_parameters(raw))
+    expected = costs_of(data, "registry", NONE).expected(check_parameters(raw))
     assert expected == {TARGET: 30.0, UNLEARN: 80.0, "scored": 2.0}
     shorter = check_parameters(changed(raw, "models.target.schedule.epochs", 5))
-    assert costs_of(data, "registry").expected(shorter)[TARGET] == 7.5
+    assert costs_of(data, "registry", NONE).expected(shorter)[TARGET] == 7.5
 
 
 def test_a_training_in_steps_has_no_epochs(project):

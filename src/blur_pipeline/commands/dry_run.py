@@ -175,7 +175,7 @@ def _look(options: dict[str, Any], before: set[str]) -> Looked:
     artefacts.look()
     if not before:
         require_inputs(artefacts.missing_inputs())
-    return Looked(artefacts, parameters, costs_of(DATA, identities.place), frozenset(before))
+    return Looked(artefacts, parameters, costs_of(DATA, identities.place, identities.chosen_attacks), frozenset(before))
 
 
 def _campaign(options: dict[str, Any]) -> str:

@@ -35,7 +35,7 @@ class Telling:
         """Say how much there is to do."""
         self.nodes = [node.name for node in self.lineage.artefacts.nodes()]
         self.finished, self.saved, self.mark = [], set(), time.monotonic()
-        costs = costs_of(Path("data"), self.door.identities.place)
+        costs = costs_of(Path("data"), self.door.identities.place, self.door.identities.chosen_attacks)
         pace = Pace(self.nodes, costs.expected(self.door.parameters))
         SCREEN.going_on.pace = pace
         left = pace.left() if self.nodes else None

@@ -9,6 +9,7 @@ from typing import Any
 
 from blur_pipeline.config.models import Training
 from blur_pipeline.config.parameters import Parameters
+from blur_pipeline.lineage.content import digest_of
 from blur_pipeline.lineage.manifest import NAME
 
 MOST = 400
@@ -49,8 +50,12 @@ def trainings(parameters: Parameters) -> dict[str, float]:
     return {node: s.epochs for node, s in schedules.items() if s.epochs is not None and s.steps is None}
 
 
-def costs_of(data: Path, place: str) -> Costs:
-    """Of the runs of one benchmark and variant (``Identities.place``); what cannot be read is passed over."""
+def costs_of(data: Path, place: str, attacks: str) -> Costs:
+    """Of the runs of one benchmark and variant (``Identities.place``); what cannot be read is passed over.
+
+    Of attacks those of the same ``attacks`` count (``Identities.chosen_attacks``): another profile, or none, says
+    nothing of how long these take.
+    """
     found = Costs()
     manifests = [path for depth in DEPTHS for path in data.glob(f"*/{place}/{depth}/{NAME}")]
     for path in sorted(manifests, key=lambda path: path.parent.name, reverse=True)[:MOST]:
@@ -59,6 +64,8 @@ def costs_of(data: Path, place: str) -> Costs:
             node, seconds = said["made"]["node"], float(said["made"]["seconds"])
             dataset, size, decided = said["dataset"], int(said["bytes"]), said["made_of"]["decided_by"]
         except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if "stress.profile" in decided and digest_of(decided["stress.profile"]) != attacks:
             continue
         if node not in found.seconds:
             found.seconds[node] = seconds

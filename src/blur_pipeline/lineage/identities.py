@@ -86,6 +86,11 @@ class Identities(Mapping[str, Identity]):
     def __len__(self) -> int:
         return len(self.stages)
 
+    @property
+    def chosen_attacks(self) -> str:
+        """A digest of the attacks in use alone, whatever they are made on."""
+        return digest_of(self["stress.target"].decided_by["stress.profile"])
+
     def folder(self, stage: str) -> str:
         """Where a stage's artefacts lie below a layer of ``data/``: what is measured lies below its model."""
         kind, _, model = stage.partition(".")
