@@ -30,6 +30,13 @@ def test_what_a_training_says_of_itself_is_believed_and_tells_of_the_rest():
     assert pace.left(TARGET, since=10, own=10) == 10 + 0.5 * 20
 
 
+def test_a_part_of_a_suite_does_not_speak_for_the_whole():
+    """Forty questions after the first of many attacks are soon asked."""
+    attack = "results.stress.attack_target_model"
+    assert Pace([attack], {}).left(attack, since=60, own=2) is None
+    assert Pace([attack], {attack: 900.0}).left(attack, since=60, own=2) == 840
+
+
 def test_where_nothing_was_done_before_nobody_knows_until_a_training_runs():
     pace = Pace(NODES, {})
     assert pace.left() is None

@@ -42,6 +42,15 @@ def test_what_was_suppressed_comes_back_and_what_was_never_known_does_not(attack
     assert known(retrained(), attack) < 0.05
 
 
+def test_its_steps_are_seen_as_they_come(caplog):
+    """Ten of each half, though nothing is asked before the fifth."""
+    with caplog.at_level("DEBUG", logger="blur_pipeline.models.progress"):
+        HALF(given(retrained()), Heard())
+    steps = [record.step for record in caplog.records]
+    assert [step["done"] for step in steps] == 2 * list(range(1, 11))
+    assert {(step["title"], step["total"]) for step in steps} == {("attack lr 0.002, training", 10)}
+
+
 def test_a_half_is_asked_with_the_other_learnt():
     heard = Heard()
     HALF(given(retrained()), heard)

@@ -184,7 +184,7 @@ class Heard:
     def __init__(self) -> None:
         self.states: list[tuple] = []
         self.notes: list[tuple] = []
-        self.tokens = 0.0
+        self.tokens, self.name = 0.0, "attack"
 
     def __call__(self, model, asked, variant="", budget=0, of="forget") -> None:
         self.states.append((variant, budget, of, asked))

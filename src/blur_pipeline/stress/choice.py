@@ -56,6 +56,9 @@ class Asked:
 class Ask(Protocol):
     """Scores a model in one state: after ``budget`` of the attack's units, of the attack's form ``variant``."""
 
+    name: str
+    """What the attack is called."""
+
     def __call__(
         self, model: nn.Module, asked: Asked, variant: str = "", budget: float = 0, of: str = "forget"
     ) -> None:

@@ -43,6 +43,7 @@ class _Training(Attack):
     def _train(self, given: Given, ask: Ask, lessons: Examples, asked: Asked, lr: float, name: str) -> nn.Module:
         """The model after one training, which is asked at each of ``steps`` on the way."""
         from blur_pipeline.models.examples import epoch_rows
+        from blur_pipeline.models.progress import ProgressBar
         from blur_pipeline.training.loop import train
 
         def look(done: int, model: nn.Module) -> None:
@@ -52,8 +53,9 @@ class _Training(Attack):
             rows = epoch_rows(len(lessons), self.batch_size, given.seed, row["step"])
             ask.spend(3 * sum(len(lessons.input_ids[i]) for i in rows))
 
-        run = self._run(given, lessons, lr, dict.fromkeys(self.steps, look), [stepped])
-        return train(copy.deepcopy(given.model), run, given.device)[0]
+        with ProgressBar(f"{ask.name} {name}, training", max(self.steps)) as bar:
+            run = self._run(given, lessons, lr, dict.fromkeys(self.steps, look), [stepped, bar])
+            return train(copy.deepcopy(given.model), run, given.device)[0]
 
     def _run(self, given: Given, lessons: Examples, lr: float, looks: dict[int, Look], watchers: list[Watcher]) -> Run:
         """Plain training, without checkpoints, in one process: an attack is short, and what it found is kept."""
