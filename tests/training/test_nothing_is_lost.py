@@ -1,5 +1,6 @@
 """Killed at any moment and started again, a run ends in the same weights; damage is found, a full disk survived."""
 
+import errno
 import json
 import os
 import pickle
@@ -13,12 +14,14 @@ import torch
 from torch.distributed.checkpoint.metadata import _MEM_FORMAT_ENCODING
 
 from blur_pipeline.methods.recipe import Recipe
+from blur_pipeline.training import checkpoints
 from blur_pipeline.training.checkpoint_index import DataOnlyReader
-from blur_pipeline.training.checkpoints import Checkpoints, RunningAlreadyError, damage
+from blur_pipeline.training.checkpoints import Checkpoints, RunningAlreadyError
 from blur_pipeline.training.loop import Run, train
 from blur_pipeline.training.schedule import Schedule
+from blur_pipeline.training.soundness import damage
 from tests.conftest import build_tiny_model, random_examples
-from tests.workers import start
+from tests.workers import run_ranks, start
 
 RECIPE = Recipe(
     forget={"kind": "npo"}, weighting={"kind": "bilevel", "gamma": 0.5}, optimizer={"kind": "adamw", "lr": 1e-3}
@@ -28,10 +31,10 @@ KILLS = int(os.environ.get("BLUR_KILLS", "6"))
 
 def run_in(folder, steps=24, every=2, watchers=()) -> Run:
     forget = random_examples(7, seed=1).with_reference(torch.linspace(-30, -10, 7))
-    checkpoints = Checkpoints(folder, "the run", every)
+    kept = Checkpoints(folder, "the run", every)
     schedule = Schedule(steps=steps, batch_size=4)
     retain = random_examples(9, seed=2)
-    return Run(RECIPE, schedule, retain, forget, 3, checkpoints=checkpoints, watchers=list(watchers))
+    return Run(RECIPE, schedule, retain, forget, 3, checkpoints=kept, watchers=list(watchers))
 
 
 def train_to_the_end(folder, result, **how) -> None:
@@ -45,8 +48,8 @@ def write_slowly() -> None:
     """Lengthen each checkpoint's writing, so that a kill often falls into it."""
     import blur_pipeline.training.checkpoints as module
 
-    write = module._write_text
-    module._write_text = lambda path, text: (time.sleep(0.02), write(path, text))
+    write = module.write_text
+    module.write_text = lambda path, text: (time.sleep(0.02), write(path, text))
 
 
 def train_with_slow_writes(folder, result) -> None:
@@ -239,3 +242,34 @@ def test_getattr_in_an_index_reaches_members_alone(kind, name, tmp_path):
     (tmp_path / ".metadata").write_bytes(_by_getattr(kind, name))
     with pytest.raises(pickle.UnpicklingError, match="must not name"):
         DataOnlyReader(tmp_path).read_metadata()
+
+
+def _train_where_one_rank_cannot_write(rank: int, folder, of: str) -> None:
+    """Rank 0 finds the disk full when it writes what only it writes; or rank 1 when it reads its own part again."""
+    real = {name: getattr(checkpoints, name) for name in ("write_text", "hashes")}
+    failing = {"write_text": 0, "hashes": 1}[of]
+
+    def full(*arguments):
+        if rank == failing and len(seen) == 4:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real[of](*arguments)
+
+    seen = []
+    setattr(checkpoints, of, full)
+    model, history = train(build_tiny_model(), run_in(folder, steps=8, watchers=[seen.append]))
+    setattr(checkpoints, of, real[of])
+    if rank == 0:
+        left = sorted(p.name for p in (folder / "the run").iterdir())
+        torch.save((model.state_dict(), history, left), folder / "result.pt")
+
+
+@pytest.mark.parametrize("of", ["write_text", "hashes"])
+def test_where_one_rank_cannot_write_the_others_do_not_wait_for_it(of, tmp_path):
+    """All leave the checkpoint after step 4 out, and go on to the same end as without it."""
+    run_ranks(_train_where_one_rank_cannot_write, 2, tmp_path, tmp_path, of)
+    weights, history, left = torch.load(tmp_path / "result.pt")
+    assert [row["step"] for row in history] == list(range(8))
+    assert left == ["step-000002", "step-000006"]
+    whole, _ = train(build_tiny_model(), run_in(tmp_path / "whole", steps=8))
+    for name, weight in whole.state_dict().items():
+        torch.testing.assert_close(weights[name], weight, rtol=1e-5, atol=1e-6)

@@ -1,13 +1,17 @@
 """Which weights are kept and when it is time to stop."""
 
 import copy
+import errno
+import shutil
 from dataclasses import replace
 
 import pytest
 import torch
 
+from blur_pipeline.config.errors import TrainingFailedError
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.models.examples import Examples
+from blur_pipeline.training import checkpoints as checkpoints_module
 from blur_pipeline.training.checkpoints import Checkpoints
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.loop import Run, train
@@ -99,6 +103,29 @@ def test_keeping_the_best_survives_a_break(tmp_path):
     model, history = train(copy.deepcopy(start), reckless(tmp_path / "cut", best))
     assert history == expected
     assert all(torch.equal(w, whole.state_dict()[n]) for n, w in model.state_dict().items())
+
+
+def test_a_best_step_that_cannot_be_kept_ends_the_run_rather_than_the_last_one_in_its_place(tmp_path, monkeypatch):
+    """The disk is full at the first best step; with room again the run goes on to the same end."""
+    best = Best(every=2, rows=8, retain_bound=0.5, collapse=2.0, patience=2)
+    start = learned()
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched, pytest.raises(TrainingFailedError, match=r"best so far.*No space left.*free"):
+        patched.setattr(checkpoints_module, "write_text", full)
+        train(copy.deepcopy(start), reckless(tmp_path / "full", best))
+    model, history = train(copy.deepcopy(start), reckless(tmp_path / "full", best))
+    whole, expected = train(copy.deepcopy(start), reckless(tmp_path / "whole", best))
+    assert history == expected
+    assert all(torch.equal(w, whole.state_dict()[n]) for n, w in model.state_dict().items())
+
+    def removed(row):
+        shutil.rmtree(tmp_path / "gone" / "run", ignore_errors=True)
+
+    with pytest.raises(TrainingFailedError, match="the best validated ones, are gone from"):
+        train(copy.deepcopy(start), reckless(tmp_path / "gone", best, [removed]))
 
 
 @pytest.mark.parametrize("optimizer", [{"kind": "schedule_free"}, {"kind": "adamw", "average": {"every": 1}}])

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import logging
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,7 +17,9 @@ import torch.distributed.checkpoint as dcp
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
 
+from blur_pipeline.config.errors import TrainingFailedError
 from blur_pipeline.training.checkpoint_index import DataOnlyReader
+from blur_pipeline.training.soundness import MANIFEST, damage, hashes, sync, write_text
 from blur_pipeline.training.stopping import Row
 from blur_pipeline.training.weights import Weights
 from blur_pipeline.training.workers import world
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
     from torch.optim.lr_scheduler import LRScheduler
 
-MANIFEST, STATE = "manifest.json", "state.json"
+STATE = "state.json"
 log = logging.getLogger(__name__)
 
 
@@ -119,23 +119,25 @@ class Checkpoints:
         """Write a checkpoint of all ranks and drop the older ones, but for the one after step ``keep``.
 
         Where the disk is full the run goes on, older checkpoints stay and the log says so.
+
+        Raises:
+            TrainingFailedError: it is the one to keep that was not written. What was validated best would be lost.
         """
         done = len(progress.history)
-        final, partial = self._path(done), self.folder / f".writing-{done:06d}"
+        partial = self.folder / f".writing-{done:06d}"
         try:
             self._write(partial, state, progress)
+            world.on_first(lambda: self._take_name(partial, done, keep))
         except (OSError, CheckpointException) as error:
             if world.rank() == 0:
                 shutil.rmtree(partial, ignore_errors=True)
+            if keep == done:
+                raise TrainingFailedError(
+                    f"The weights after step {done}, the best so far, could not be kept in {self.folder} "
+                    f"({_cause(error)}); free disk space and run again: it goes on from the checkpoint before."
+                ) from error
+            if world.rank() == 0:
                 log.error("The checkpoint after step %d was not written (%s); older ones stay", done, _cause(error))
-            return
-        if world.rank() == 0:
-            if final.exists():  # of this very step, but damaged: restore passed it over
-                shutil.rmtree(final)
-            partial.rename(final)  # atomic: a killed run leaves no half checkpoint under this name
-            _sync(self.folder)
-            self._prune(keep)
-        _barrier()
 
     def restore(self, state: State) -> Progress:
         """Load the newest sound checkpoint of this run; empty progress for a new run."""
@@ -151,10 +153,16 @@ class Checkpoints:
         return Progress(saved["history"], saved["start"])
 
     def load_weights(self, step: int, state: State) -> None:
-        """The weights alone as they were after ``step``."""
-        if not self._path(step).exists():  # its disk was full
-            log.warning("The checkpoint after step %d is gone; the last weights are kept", step)
-            return
+        """The weights alone as they were after ``step``.
+
+        Raises:
+            TrainingFailedError: somebody has removed them.
+        """
+        if not self._path(step).exists():
+            raise TrainingFailedError(
+                f"The weights after step {step}, the best validated ones, are gone from {self.folder}; "
+                "run again with training.resume=never."
+            )
         values = state.weights.room()
         named = {f"weights.{name}": value for name, value in values.items()}
         dcp.load(named, storage_reader=DataOnlyReader(self._path(step)))
@@ -184,23 +192,20 @@ class Checkpoints:
         return handle
 
     def _write(self, partial: Path, state: State, progress: Progress) -> None:
-        if world.rank() == 0:
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
-        _barrier()
+        """Each rank its part. What fails on one rank alone fails on all: none waits for another that has given up."""
+        world.on_first(lambda: _emptied(partial))
         dcp.save(state.tensors(), checkpoint_id=partial, no_dist=world.size() == 1)
-        hashes = _hashes(sorted(partial.glob(f"__{world.rank()}_*")))
-        everyone = [hashes]
-        if world.size() > 1:
-            everyone = [None] * world.size()
-            dist.all_gather_object(everyone, hashes)
-        if world.rank() == 0:
-            saved = {"numbers": state.numbers(), "history": progress.history, "start": progress.start}
-            _write_text(partial / STATE, json.dumps(saved))
-            ours = _hashes([partial / STATE, partial / ".metadata"])
-            manifest = {name: entry for part in [*everyone, ours] for name, entry in part.items()}
-            _write_text(partial / MANIFEST, json.dumps(manifest, indent=1))
-            _sync(partial)
+        parts = world.together(lambda: hashes(sorted(partial.glob(f"__{world.rank()}_*"))))
+        saved = {"numbers": state.numbers(), "history": progress.history, "start": progress.start}
+        world.on_first(lambda: _seal(partial, saved, parts))
+
+    def _take_name(self, partial: Path, done: int, keep: int | None) -> None:
+        final = self._path(done)
+        if final.exists():  # of this very step, but damaged: restore passed it over
+            shutil.rmtree(final)
+        partial.rename(final)  # atomic: a killed run leaves no half checkpoint under this name
+        sync(self.folder)
+        self._prune(keep)
 
     def _read(self, folder: Path, state: State) -> dict[str, Tensor]:
         """The checkpoint's tensors: weights and memory in place, optimizer state into tensors cut like them."""
@@ -245,56 +250,24 @@ class RunningAlreadyError(RuntimeError):
     """Two processes were about to write the same checkpoints."""
 
 
-def damage(folder: Path) -> str | None:
-    """What is wrong with a checkpoint, by its manifest of sizes and SHA-256; None where it is sound."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text())
-    except (OSError, ValueError):
-        return "its manifest is missing or unreadable"
-    for name, (size, digest) in manifest.items():
-        path = folder / name
-        if not path.is_file():
-            return f"{name} is missing"
-        if path.stat().st_size != size:
-            return f"{name} has {path.stat().st_size} bytes instead of {size}"
-        if _sha256(path) != digest:
-            return f"{name} has other content than was written"
-    return None
+def _emptied(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
 
 
-def _hashes(paths: list[Path]) -> dict[str, tuple[int, str]]:
-    return {path.name: (path.stat().st_size, _sha256(path)) for path in paths}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write_text(path: Path, text: str) -> None:
-    with path.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _seal(folder: Path, saved: dict[str, Any], parts: list[dict[str, tuple[int, str]]]) -> None:
+    """Beside the tensors of all ranks the numbers, and a manifest of all files."""
+    write_text(folder / STATE, json.dumps(saved))
+    ours = hashes([folder / STATE, folder / ".metadata"])
+    manifest = {name: entry for part in [*parts, ours] for name, entry in part.items()}
+    write_text(folder / MANIFEST, json.dumps(manifest, indent=1))
+    sync(folder)
 
 
 def _cause(error: Exception) -> str:
     if isinstance(error, CheckpointException):
         error = next(iter(error.failures.values()))[0]
     return f"{type(error).__name__}: {error}"
-
-
-def _barrier() -> None:
-    if world.size() > 1:
-        dist.barrier()
 
 
 def _agree(choice: Path | None) -> Path | None:

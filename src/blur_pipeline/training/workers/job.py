@@ -17,11 +17,13 @@ from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, Pre
 from transformers.dynamic_module_utils import custom_object_save, get_class_from_dynamic_module
 from transformers.utils import TRANSFORMERS_DYNAMIC_MODULE_NAME
 
+from blur_pipeline.config.errors import TrainingFailedError
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.models.examples import Examples
 from blur_pipeline.training.checkpoints import Checkpoints
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.loop import Run
+from blur_pipeline.training.scalars import NonFiniteError
 from blur_pipeline.training.schedule import Schedule
 from blur_pipeline.training.stopping import Row, Stopping
 
@@ -44,7 +46,7 @@ class _Text(BaseModel):
 
 @dataclass(frozen=True)
 class Job:
-    """``job.json``, ``model/`` and the examples in; ``trained/``, ``history.json`` or ``failure.txt`` out.
+    """``job.json``, ``model/`` and the examples in; ``trained/``, ``history.json`` or ``failure.json`` out.
 
     ``messages.jsonl`` grows while the job runs: a row a step, and what the first rank logs.
     """
@@ -151,10 +153,20 @@ class Job:
             self.folder / name, dtype="float32", use_safetensors=True, trust_remote_code=self.text().own_code
         )
 
-    @property
-    def failure(self) -> Path:
+    def fail(self, error: TrainingFailedError) -> None:
         """Why going on is of no use: the first rank writes it where every restart would end the same way."""
-        return self.folder / "failure.txt"
+        self._failure.write_text(json.dumps([isinstance(error, NonFiniteError), str(error)]))
+
+    def failure(self) -> TrainingFailedError | None:
+        """What ``fail`` was told, to be raised as in one process."""
+        if not self._failure.exists():
+            return None
+        not_finite, words = json.loads(self._failure.read_text())
+        return NonFiniteError(words) if not_finite else TrainingFailedError(words)
+
+    @property
+    def _failure(self) -> Path:
+        return self.folder / "failure.json"
 
     def tell(self, message: dict) -> None:
         """Add a line to the messages."""

@@ -23,7 +23,6 @@ from transformers import PreTrainedModel
 
 from blur_pipeline.config.errors import BadInputError, TrainingFailedError
 from blur_pipeline.training.engine import Engine
-from blur_pipeline.training.scalars import NonFiniteError
 from blur_pipeline.training.stopping import Row
 from blur_pipeline.training.workers.job import Job
 
@@ -40,7 +39,7 @@ def launch(job: Job, watchers: Sequence[Callable[[Row], None]], logs: Path) -> t
 
     Raises:
         BadInputError: the rendezvous port is taken.
-        NonFiniteError: as in one process.
+        TrainingFailedError: as in one process.
         WorkersFailedError: names the rank that died first, how, and where the logs are.
     """
     engine = job.text().engine
@@ -59,8 +58,8 @@ def launch(job: Job, watchers: Sequence[Callable[[Row], None]], logs: Path) -> t
         workers.wait(60)
         raise
     result = job.result()
-    if job.failure.exists():
-        raise NonFiniteError(job.failure.read_text())
+    if (failure := job.failure()) is not None:
+        raise failure
     if workers.returncode or result is None:
         raise WorkersFailedError(_why(logs, engine, workers.returncode))
     return result

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import torch
@@ -15,12 +16,17 @@ import torch.distributed as dist
 from torch.distributed.elastic.multiprocessing.errors import record
 from transformers.utils.logging import disable_progress_bar
 
+from blur_pipeline.config.errors import TrainingFailedError
 from blur_pipeline.models.anatomy import base_of
 from blur_pipeline.models.devices import resolve_device
 from blur_pipeline.training.loop import Run, train
-from blur_pipeline.training.scalars import NonFiniteError
 from blur_pipeline.training.workers.job import Job, TellLog
 from blur_pipeline.training.workers.sharding import gather
+
+
+PATIENCE = timedelta(hours=4)
+"""How long a rank waits for another before it gives up. NCCL's own ten minutes are short of what the first one does
+alone: to prove a checkpoint of a large model by its hashes, and to write the model that was trained."""
 
 
 @record  # leaves the traceback of a rank that fails in its error file
@@ -30,7 +36,7 @@ def main() -> None:
     first = int(os.environ["RANK"]) == 0
     device = _device(job.text().device)
     disable_progress_bar()
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     run = job.run()
     if first:
         logging.getLogger("blur_pipeline").setLevel(logging.INFO)
@@ -38,10 +44,10 @@ def main() -> None:
         run.watchers.append(job.tell)
     try:
         model, history = train(job.model(), run, device, job.weights)
-    except NonFiniteError as error:
+    except TrainingFailedError as error:
         # Every rank has seen it, and would see it again: end well, so that nothing is restarted.
         if first:
-            job.failure.write_text(str(error))
+            job.fail(error)
         return
     model = whole(model, job, run) if run.engine.sharding == "fsdp" else model
     if first:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
 BUCKET_BYTES = 64 * 2**20
+T = TypeVar("T")
 
 
 def rank() -> int:
@@ -19,6 +21,33 @@ def rank() -> int:
 def size() -> int:
     """How many processes train together."""
     return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def together(act: Callable[[], T]) -> list[T]:
+    """What ``act`` gives on each rank, in their order.
+
+    Raises:
+        OSError: it failed so on some rank. Every rank raises it: one that had given up alone would leave the others
+            waiting in whatever they do together next.
+    """
+    try:
+        found, failed = act(), None
+    except OSError as error:
+        found, failed = None, error
+    if size() == 1:
+        if failed:
+            raise failed
+        return [found]
+    everyone: list[Any] = [None] * size()
+    dist.all_gather_object(everyone, (found, failed and (str(failed) or "no reason given")))
+    if words := next((said for _, said in everyone if said), None):
+        raise OSError(words) from failed
+    return [value for value, _ in everyone]
+
+
+def on_first(act: Callable[[], None]) -> None:
+    """``act`` on rank 0 alone; the others wait for it, and raise OSError where it did."""
+    together(lambda: act() if rank() == 0 else None)
 
 
 def sum_over_ranks_(tensors: Sequence[Tensor]) -> None:
