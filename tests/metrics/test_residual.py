@@ -15,7 +15,7 @@ from blur_pipeline.metrics.residual import (
     states_table,
     worst_of,
 )
-from blur_pipeline.statistics.intervals import Resampler
+from blur_pipeline.statistics.intervals import Resampler, interval
 
 LIMITS = Limits("probability", 0.9)
 ABOUT = {"relearn": About("weights", "steps"), "prompts": About("prompts", "")}
@@ -78,7 +78,7 @@ def test_a_retrained_model_has_nothing_left_and_the_target_model_all(target, ret
         states = states_of(sides(target, retrained, model), ABOUT, LIMITS)
         assert [s.row["excess"] for s in states] == pytest.approx([wanted] * 4)
         assert all(s.resampled == pytest.approx(np.full(400, wanted)) for s in states)
-        head = headline(worst_of(states), list(ABOUT)).set_index("metric")
+        head = headline(states, ABOUT).set_index("metric")
         for metric in ("stress.residual_knowledge", "stress.mean_excess", "stress.relearn.excess"):
             assert head.loc[metric, ["value", "low", "high"]].tolist() == pytest.approx([wanted] * 3)
         assert {s.row["verdict"] for s in states} == {"held" if wanted == 0 else "broken"}
@@ -97,22 +97,65 @@ def test_the_excess_is_a_share_of_what_the_target_has_over_the_retrained(target,
     attacks = attacks_table(worst_of(found))
     assert attacks["attack"].tolist() == ["relearn", "prompts"]
     assert attacks.loc[0, ["budget", "first_above"]].tolist() == [30, 30]
-    head = headline(worst_of(found), list(ABOUT)).set_index("metric")["value"]
+    head = headline(found, ABOUT).set_index("metric")["value"]
     assert head["stress.residual_knowledge"] == pytest.approx(0.3)
     assert head["stress.mean_excess"] == pytest.approx(0.15)
 
 
 def test_the_maximum_is_taken_inside_each_resample(target, retrained):
-    """Of two attacks that are equal but for noise, the interval of the worst lies above that of either."""
+    """Of two attacks that are equal but for noise, the interval of the worst lies above that of either: it is that of
+    the larger of the two in each resample, and not the interval of the one that is larger in all."""
     noisy = np.random.default_rng(0)
     states = {NONE: spread(0.1, 1)}
     states |= {key: np.clip(0.4 + noisy.normal(0, 0.3, 24), 0, 1) for key in (TEN, ASKED)}
     found = states_of(sides(target, retrained, answers(states, {TEN: 0.8})), ABOUT, LIMITS)
-    head = headline(worst_of(found), list(ABOUT)).set_index("metric")
+    head = headline(found, ABOUT).set_index("metric")
     low = head.loc["stress.residual_knowledge", "low"]
-    assert low >= max(head.loc[f"stress.{name}.excess", "low"] for name in ABOUT)
+    assert low > max(head.loc[f"stress.{name}.excess", "low"] for name in ABOUT)
     inside = np.clip(np.fmax(*(state.resampled for state in found[1:])), 0, 1)
-    assert head.loc["stress.residual_knowledge", "high"] <= inside.max()
+    assert head.loc["stress.residual_knowledge", ["low", "high"]].tolist() == list(interval(inside, 12))
+
+
+def test_what_was_known_before_and_what_no_attack_has_shown_stand_apart(target, retrained):
+    """By hand: before any attack (.3 − .1)/(.9 − .1) = ¼. Relearning, which shows the answers that it asks for, finds
+    (.83 − .2)/.7 = .9, asking (.22 − .1)/.6 = .2: without what was just taught .2 is known. Where every attack shows
+    them, nobody can tell."""
+    unlearned = answers({NONE: spread(0.3, 1), TEN: spread(0.83, 2), ASKED: spread(0.22, 4)}, {TEN: 0.8})
+    found = states_of(sides(target, retrained, unlearned), ABOUT, LIMITS)
+    shown = {"relearn": About("weights", "steps", shows=True), "prompts": About("prompts", "")}
+    head = headline(found, shown).set_index("metric")
+    assert head.loc["stress.excess_before", "value"] == pytest.approx(0.25)
+    assert head.loc["stress.residual_knowledge", "value"] == pytest.approx(0.9)
+    assert head.loc["stress.residual_unshown", "value"] == pytest.approx(0.2)
+    ends = head.loc["stress.residual_unshown", ["low", "high"]].tolist()
+    assert ends == list(interval(np.clip(found[2].resampled, 0, 1), 12))
+    alone = headline(found[:2], {"relearn": shown["relearn"]}).set_index("metric")
+    assert "shows the answers that it asks for" in alone.loc["stress.residual_unshown", "reason"]
+    refused = headline(found, shown, "no use").set_index("metric")["reason"]
+    assert refused["stress.residual_unshown"] == refused["stress.excess_before"] == "no use"
+
+
+def test_what_an_attack_taught_does_not_show_what_it_keeps(target, retrained):
+    """Two retained rows at .8: the lesson is known at 1 after it, the other at .4, which is half and not 7/8."""
+    kept = answers({NONE: spread(0.3, 1), TEN: spread(0.5, 2)}, {TEN: 1.0})
+    more = kept[kept["of"] == "retain"].assign(row_id="other")
+    more.loc[more["attack"] == "relearn", "probability"] = 0.4
+    lesson = kept[(kept["of"] == "retain") & (kept["attack"] == "relearn")].assign(of="lesson")
+    states = states_of(sides(target, retrained, pd.concat([kept, more, lesson])), ABOUT, LIMITS)
+    assert states[1].row["utility"] == pytest.approx(0.5)
+    assert "50% of its probability" in states[1].row["reason"]
+    untaught = states_of(sides(target, retrained, pd.concat([kept, more])), ABOUT, LIMITS)
+    assert untaught[1].row["utility"] == pytest.approx(7 / 8)
+
+
+def test_the_first_budget_is_the_mildest_of_the_worst_form():
+    """Of the worst form .1, .5 and .6 in 8, 4 and 3 bits: from 4 bits on, though 3 is less, and 9 of another form."""
+    excess = {("a", 8.0): 0.1, ("a", 4.0): 0.5, ("a", 3.0): 0.6, ("b", 9.0): 0.4}
+    keys = {("quantise", *key): value for key, value in excess.items()}
+    unlearned = answers({NONE: spread(0.1, 1)} | {key: spread(0.1 + 0.8 * e, 2) for key, e in keys.items()})
+    known, never = (answers(dict.fromkeys([NONE, *keys], spread(value, 3))) for value in (0.9, 0.1))
+    states = states_of(sides(known, never, unlearned), {"quantise": About("prompts", "bits")}, LIMITS)
+    assert attacks_table(worst_of(states)).loc[0, ["budget", "first_above"]].tolist() == [3, 4]
 
 
 def test_what_says_nothing_is_void_with_its_reason(target, retrained):
@@ -130,10 +173,10 @@ def test_what_says_nothing_is_void_with_its_reason(target, retrained):
     spoilt = states_table(states_of(sides(weak, retrained, target), ABOUT, LIMITS))
     assert spoilt["verdict"].tolist()[1:3] == ["broken", "void"]
     assert "the target model 75% of its probability" in spoilt["reason"][2]
-    head = headline({}, list(ABOUT)).set_index("metric")
+    head = headline([], ABOUT).set_index("metric")
     assert head["value"].isna().all()
     assert head.loc["stress.residual_knowledge", "reason"] == "every attack is void"
-    some = headline({}, list(ABOUT), made={"relearn"}).set_index("metric")["reason"]
+    some = headline([], ABOUT, made={"relearn"}).set_index("metric")["reason"]
     assert some["stress.relearn.excess"] == "void, see the table of states"
     assert some["stress.prompts.excess"] == "it cannot be made on this model, see the log"
 
@@ -166,10 +209,12 @@ def test_the_side_with_the_fewest_subjects_decides_whether_there_is_an_interval(
     assert [state.row["subjects"] for state in found] == [2] * 3
     assert np.isnan([state.row["low"] for state in found]).all()
     few = unlearned[(unlearned["attack"] != "prompts") | unlearned["row_id"].isin(ROWS[:4])]
-    head = headline(worst_of(states_of(sides(target, control, few), ABOUT, LIMITS)), list(ABOUT)).set_index("metric")
+    head = headline(states_of(sides(target, control, few), ABOUT, LIMITS), ABOUT).set_index("metric")
     assert head["subjects"].to_dict() == {
         "stress.residual_knowledge": 2,
+        "stress.residual_unshown": 2,
         "stress.mean_excess": 2,
+        "stress.excess_before": 12,
         "stress.relearn.excess": 12,
         "stress.prompts.excess": 2,
     }
@@ -178,6 +223,6 @@ def test_the_side_with_the_fewest_subjects_decides_whether_there_is_an_interval(
 
 def test_few_subjects_have_no_interval(target, retrained):
     few = [table.assign(subject=table["row_id"].map(lambda r: f"p{len(r)}")) for table in (target, retrained, target)]
-    head = headline(worst_of(states_of(sides(*few), ABOUT, LIMITS)), list(ABOUT)).set_index("metric")
+    head = headline(states_of(sides(*few), ABOUT, LIMITS), ABOUT).set_index("metric")
     assert np.isnan(head.loc["stress.residual_knowledge", "low"])
     assert head["reason"].str.contains("8 are needed").all()

@@ -53,3 +53,20 @@ def test_a_set_of_which_no_row_is_left_is_told_and_a_holdout_that_is_not_there_i
     with pytest.raises(BadInputError, match=f"'stress.{key}' is {name}, which is not evaluated here"):
         attack(*beside)
     assert attack_control(*beside).empty
+
+
+@pytest.mark.parametrize("forget", [3, 12])
+def test_a_control_is_attacked_on_as_many_rows_as_the_forget_set(raw, forget):
+    """Six of the holdout and three of the forget set, or twelve: a training of so many steps goes over each as often.
+    Beside a retrained model nothing is left out."""
+    table = rows()
+    held = table[table["set"] == "forget"].head(6).assign(set="holdout")
+    forgotten = table[table["set"] == "forget"].head(forget)
+    table = pd.concat([forgotten, held, table[table["set"] == "retain"]], ignore_index=True)
+    tokens, _ = tokenise_evaluation(table, PROMPT, speech(), 128)
+    raw = changed(raw, "stress.profiles", {"quick": {"seeds": 1, "attacks": {"lens": {}}}})
+    model, parameters = nobody(), check_parameters(raw)
+    without = (model, model, model, AbsentModel(reason="none"), tokens, table, speech(), parameters)
+    count = lambda found: found[found["of"] == "forget"].groupby("attack")["row_id"].nunique().unique().tolist()
+    assert count(attack(*without)) == count(attack_control(*without)) == [min(forget, 6)]
+    assert count(attack(model, model, model, model, tokens, table, speech(), parameters)) == [forget]

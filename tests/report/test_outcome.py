@@ -97,13 +97,13 @@ def test_a_model_whose_knowledge_comes_back_has_not_forgotten():
     """As like the retrained model as before, and all the same it was still there."""
     found = of(LIKE, found=BACK)
     assert found.state == "not forgotten"
-    assert "0.10 of its scale, within the limit of 0.2; 100% of the utility is kept; but it comes back:" in found.reason
+    assert "0.10 of its scale, within the limit of 0.2; 100% of the utility is kept; but it is not gone:" in found.reason
     assert "is 38 % [21, 52], by attack relearn: its whole interval lies above the limit of 20%." in found.reason
 
 
 @pytest.mark.parametrize(("interval", "above", "word"), [
-    ((0.38, 0.21, 0.52), 0.3, "It comes back"),  # above 20 % for certain, and not above the user's limit
-    ((0.38, 0.21, 0.52), None, "It comes back"),
+    ((0.38, 0.21, 0.52), 0.3, "It is not gone"),  # above 20 % for certain, and not above the user's limit
+    ((0.38, 0.21, 0.52), None, "It is not gone"),
     ((0.3, 0.1, 0.5), 0.2, "at this budget is open"),
     ((0.3, math.nan, math.nan), 0.2, "at this budget is open"),  # few subjects decide nothing
     ((0.03, 0.0, 0.08), 0.2, "It held against these 2 attacks at this budget"),
@@ -120,7 +120,7 @@ def test_what_comes_back_decides_where_nobody_knows_where_the_measures_should_li
     """Without a retrained model the control of the attacks is the holdout."""
     found = of(LIKE, retrained=None, found=BACK)
     assert found.state == "not forgotten"
-    assert found.reason.startswith("it comes back: worst-case residual knowledge is 38 % [21, 52]")
+    assert found.reason.startswith("it is not gone: worst-case residual knowledge is 38 % [21, 52]")
     assert "Beside that, without a retrained model nobody knows where" in found.reason
 
 

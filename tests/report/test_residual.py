@@ -37,7 +37,7 @@ def found():
 def test_the_headline_names_the_worst_attack_its_budget_and_the_interval(found):
     assert found.verdict == "broken"
     assert found.headline == (
-        "It comes back: worst-case residual knowledge is 38 % [21, 52], by attack relearn (lr 0.0005, 20 steps); 0 % "
+        "It is not gone: worst-case residual knowledge is 38 % [21, 52], by attack relearn (lr 0.0005, 20 steps); 0 % "
         "is a model that never knew, 100 % the target model."
     )
 
@@ -59,7 +59,7 @@ def test_what_held_is_said_with_these_attacks_at_this_budget(interval, verdict, 
     assert words in found.headline
     said = " ".join([found.headline, *found.notes, told(head)])
     assert "robust" not in said
-    assert ("comes back" in said) == (verdict == "broken")
+    assert ("not gone" in said) == (verdict == "broken")
 
 
 def test_the_table_has_the_worst_of_each_attack_and_a_void_one_with_its_reason(found):
@@ -91,6 +91,40 @@ def test_beside_the_worst_stands_what_was_fixed_in_advance(found):
     assert "Mean over the attacks of the largest excess of each: 20 % [10, 30]." in said
     assert "Fixed in advance instead of chosen as the worst: relearn_half (lr 0.0005, 30 steps) 15 % [10, 20]." in said
     assert "extraction strength of the forget answers" in said
+
+
+def test_what_was_fixed_in_advance_is_told_where_it_says_nothing():
+    void = state("relearn_half", NAN, "lr 0.002", 30, "steps", reason="it leaves the retrained model 70% of its use")
+    said = " ".join(section(BROKEN, states_of(TWENTY, void), attacks_of(TWENTY), ASKED).notes)
+    assert "relearn_half (lr 0.002, 30 steps) void, since it leaves the retrained model 70% of its use." in said
+
+
+def test_what_was_there_before_any_attack_was_not_brought_back_by_one():
+    head = pd.concat([BROKEN, beside("stress.excess_before", 0.31, 0.2, 0.4)])
+    said = section(head, STATES, ATTACKS, ASKED).headline
+    assert "by attack relearn (lr 0.0005, 20 steps); before any attack 31 % [20, 40]; 0 % is" in said
+    assert "by attack relearn; before any attack 31 % [20, 40] (0 %" in told(head)
+    assert "before any" not in told(pd.concat([BROKEN, beside("stress.excess_before", NAN, NAN, NAN)]))
+
+
+def test_where_the_worst_attack_taught_what_it_asked_the_others_are_told():
+    head = pd.concat([BROKEN, beside("stress.residual_unshown", 0.15, 0.0, 0.3)])
+    shown = ASKED._replace(shown=["relearn"])
+    said = " ".join(section(head, STATES, ATTACKS, shown).notes)
+    assert "The worst attack (relearn) teaches the very answers that it asks for" in said
+    assert "By the attacks that do not show them: 15 % [0, 30]." in said
+    assert "very answers" not in " ".join(section(head, STATES, ATTACKS, ASKED).notes)
+
+
+def test_an_innocent_training_says_what_it_taught():
+    gains = [beside(f"stress.{name}.lesson_gain", gain, NAN, NAN) for name, gain in (("benign", 0.412), ("b", -0.01))]
+    said = " ".join(section(pd.concat([BROKEN, *gains]), STATES, ATTACKS, ASKED).notes)
+    assert "lessons of innocent trainings gained: benign +0.41, b -0.01; one that taught nothing shows nothing." in said
+
+
+def beside(metric: str, value: float, low: float, high: float) -> pd.DataFrame:
+    row = {"metric": metric, "value": value, "low": low, "high": high}
+    return pd.DataFrame([row]).assign(model="unlearned", reason="")
 
 
 def test_bounds_and_traces_stand_beside_it_where_they_were_found():
@@ -134,7 +168,7 @@ def test_a_form_and_its_budget_are_said_once():
 
 def test_a_verdict_s_sentence_needs_no_tables():
     assert told(BROKEN) == (
-        "It comes back: worst-case residual knowledge is 38 % [21, 52], by attack relearn (0 % is a model that never "
+        "It is not gone: worst-case residual knowledge is 38 % [21, 52], by attack relearn (0 % is a model that never "
         "knew, 100 % the target model)."
     )
     assert told(BROKEN[BROKEN["metric"] == "x"]) is None
@@ -164,7 +198,7 @@ def test_the_page_shows_the_section_with_its_curves(table):
     assert rest.count("What comes back under attack") == 2
     assert rest.index("<svg") < rest.index("Every form and budget") < rest.index("<h2>Figures</h2>")
     text = pages.markdown_summary(attacked)
-    assert "## Does it stay forgotten?\n\nIt comes back: worst-case residual knowledge is 38 %" in text
+    assert "## Does it stay forgotten?\n\nIt is not gone: worst-case residual knowledge is 38 %" in text
     assert "| relearn | weights | lr 0.0005, 20 steps | 97 % |" in text
 
 

@@ -99,6 +99,15 @@ def test_nothing_gives_the_answer_away():
     )
 
 
+def test_a_question_that_holds_the_fact_gives_it_away_too():
+    told = {name: replace(asked(name), table=asked(name).table.copy()) for name in ("forget", "retain")}
+    for questions in told.values():
+        questions.table["question"] = "Not in Malmo: " + questions.table["question"]
+    told["forget"].table.loc[0, "question"] = "Where was Amara born?"
+    found = lines(Prompts(shots=64), **told)
+    assert not any("Amara-born" in found.get(form, {}) for form in ("about_them", "background", "in_context"))
+
+
 def test_a_row_that_is_a_subject_of_its_own_has_no_forms_about_others():
     alone = replace(asked("forget"), table=asked("forget").table.assign(subject=[f"row {i}" for i in range(12)]))
     assert lines(Prompts(), forget=alone).keys() == set(FORMS) - {"about_them", "background", "reverse", "two_hops"}

@@ -7,9 +7,13 @@ import pytest
 import torch
 
 from blur_pipeline.methods.scopes.lora import Lora
+from blur_pipeline.metrics.lessons import lesson_rows
+from blur_pipeline.metrics.residual import Side
+from blur_pipeline.statistics.intervals import Resampler
 from blur_pipeline.stress.halves import folds
 from blur_pipeline.stress.suite import run_suite
 from blur_pipeline.stress.training import Benign, Relearn, UniversalPrompt
+from blur_pipeline.training import loop
 from tests.stress.world import (
     REFUSAL,
     Heard,
@@ -40,6 +44,42 @@ def test_the_world_is_what_it_says():
 def test_what_was_suppressed_comes_back_and_what_was_never_known_does_not(attack):
     assert known(suppressed(), attack) > 1.5 * known(suppressed())
     assert known(retrained(), attack) < 0.05
+
+
+def learnt_and_asked(attack, monkeypatch):
+    """Of each training of an attack the tokens of its lessons, and of what is asked in its course."""
+    trained, asked_for, real = [], [], loop.train
+
+    def train(model, run, device):
+        trained.append({tuple(ids) for ids in run.retain.input_ids})
+        asked_for.append(set())
+        return real(model, run, device)
+
+    class Listening(Heard):
+        def __call__(self, model, asked, variant="", budget=0, of="forget") -> None:
+            if of == "forget":
+                asked_for[-1] |= {tuple(ids) for ids in asked.examples.input_ids}
+
+    monkeypatch.setattr(loop, "train", train)
+    attack(given(retrained()), Listening())
+    return list(zip(trained, asked_for, strict=True))
+
+
+@pytest.mark.parametrize("by", ["row", "subject"])
+@pytest.mark.parametrize("attack", [HALF, HALF_LORA, SOFT], ids=["half", "half by LoRA", "soft prompt"])
+def test_no_answer_of_the_half_that_is_asked_was_a_lesson(attack, by, monkeypatch):
+    """Twelve questions: six are learnt and the other six asked, then the other way round. Who learns all of them is
+    the one attack that is shown what it asks for, and says so."""
+    found = learnt_and_asked(attack.model_copy(update={"steps": (1,), "by": by}), monkeypatch)
+    assert [(len(learnt), len(left), learnt & left) for learnt, left in found] == [(6, 6, set())] * 2
+    assert found[0] == found[1][::-1]
+    assert not attack.shows
+
+
+def test_who_learns_all_is_shown_what_it_asks_for(monkeypatch):
+    ((learnt, left),) = learnt_and_asked(ALL, monkeypatch)
+    assert learnt == left
+    assert ALL.shows
 
 
 def test_its_steps_are_seen_as_they_come(caplog):
@@ -113,7 +153,33 @@ def test_innocent_training_finds_what_a_model_that_refuses_everything_still_know
 def test_an_innocent_training_without_other_questions_takes_retained_ones():
     heard = Heard()
     Benign(steps=(1,))(given(retrained(), others=None), heard)
-    assert heard.states[0][3].table["row_id"].tolist() == asked("retain").table["row_id"].tolist()
+    assert set(heard.states[0][3].table["row_id"]) < set(asked("retain").table["row_id"])
+
+
+def test_what_retained_lessons_teach_is_not_what_shows_that_they_are_kept():
+    """Half of the retained questions are learnt; a training that wrecks all others cannot hide behind them."""
+    attack = Benign(lessons="retain", steps=(5,), lr=(3e-3,), batch_size=12)
+    table = outcome(target(), attack)
+    lessons, kept = (set(table.loc[table["of"] == of, "row_id"]) for of in ("lesson", "retain"))
+    assert len(lessons) == len(asked("retain")) / 2
+    assert lessons < kept == set(asked("retain").table["row_id"])
+    before = outcome(target(), None).assign(attack="none")
+    side = Side(pd.concat([before, table]), "probability", Resampler(10, 0), "forget")
+    rows = table[(table["of"] == "retain") & ~table["row_id"].isin(lessons)]
+    first = before[(before["of"] == "retain") & before["row_id"].isin(rows["row_id"])]["probability"].mean()
+    assert side.utility["attack", "lr 0.003", 5.0] == pytest.approx(rows["probability"].mean() / first)
+
+
+def test_what_an_innocent_training_gained_is_of_the_form_that_gained_least():
+    """.3 → .7 at one rate and .3 → .4 at another."""
+    rows = [(variant, budget, p) for variant, last in (("a", 0.6), ("b", 0.3)) for budget, p in
+            ((0.0, 0.2), (30.0, 0.9), (100.0, last)) for p in (p, p + 0.2)]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["variant", "budget", "probability"])
+    table = table.assign(attack="benign", of="lesson", row_id=table.index % 2, subject=0)
+    row = lesson_rows(table).iloc[0]
+    assert (row["metric"], row["n"]) == ("stress.benign.lesson_gain", 2)
+    assert row["value"] == pytest.approx(0.1)
+    assert lesson_rows(table.assign(of="forget")).empty
 
 
 def test_what_the_lessons_gained_is_asked_on_the_device_wherever_the_training_left_the_model(monkeypatch):

@@ -29,9 +29,9 @@ MEANING = {
     "general": 2,
     "safety": 2,
     "metrics": 2,
-    "stress": 4,
-    "residual": 4,
-    "report": 4,
+    "stress": 5,
+    "residual": 5,
+    "report": 5,
     "seeds": 4,
     "shadows": 1,
 }

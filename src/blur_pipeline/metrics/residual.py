@@ -30,10 +30,12 @@ STATE_COLUMNS = [
     *("target_before", "target", "retrained_before", "retrained", "unlearned_before", "unlearned"),
     *("taught", "excess", "low", "high", "n", "subjects", "verdict", "reason"),
 ]
-"""``utility``: share of its probability of retained answers that the attacked model keeps; ``taught``: what the attack
-itself put into the retrained model; ``verdict``: held, broken, open or void."""
+"""``utility``: share of its probability of retained answers that the attacked model keeps, of those answers that the
+attack did not teach; ``taught``: what the attack itself put into the retrained model; ``verdict``: held, broken, open
+or void."""
 ATTACK_COLUMNS = ["attack", "access", "variant", "budget", "unit", "excess", "low", "high", "first_above", "verdict"]
-"""The worst state of each; ``first_above``: the smallest budget at which e is above .2, NaN where none is."""
+"""The worst state of each; ``first_above``: the first budget of that form, the mildest first, at which e is above .2,
+NaN where none is."""
 
 
 class Limits(NamedTuple):
@@ -48,6 +50,8 @@ class About(NamedTuple):
 
     access: str
     unit: str
+    shows: bool = False
+    """Whether it learns the very answers that it asks for."""
 
 
 class Side:
@@ -61,8 +65,7 @@ class Side:
         }
         self.subjects = part.drop_duplicates("row_id").set_index("row_id")["subject"]
         self.weights = resampler.weights(self.subjects.to_numpy(object), asked)
-        kept = table[table["of"] == "retain"].groupby(KEY, sort=False)["probability"].mean()
-        self.utility = (kept / kept.get(NONE, np.nan)).to_dict()
+        self.utility = _kept(table)
 
     def mean(self, key: tuple, rows: pd.Index) -> tuple[float, np.ndarray]:
         """Of ``rows`` in one state, and of each resample; NaN where none of them was asked."""
@@ -80,6 +83,18 @@ class Side:
     def rows(self, key: tuple) -> pd.Index:
         """The questions asked in one state."""
         return self.values.get(key, pd.Series(dtype=float)).index
+
+
+def _kept(table: pd.DataFrame) -> dict[tuple, float]:
+    """By state the share of its probability of retained answers that is left, of rows that were no lesson of it."""
+    retained, lessons = table[table["of"] == "retain"], table[table["of"] == "lesson"]
+    before = retained[retained["attack"] == NONE[0]].groupby("row_id")["probability"].mean()
+    found = {}
+    for key, rows in retained.groupby(KEY, sort=False):
+        learnt = lessons.loc[lessons["attack"] == key[0], "row_id"]
+        left = rows[~rows["row_id"].isin(learnt)]
+        found[key] = left["probability"].mean() / before.reindex(left["row_id"]).mean()
+    return found
 
 
 @dataclass(frozen=True)
@@ -179,9 +194,10 @@ def worst_of(states: Sequence[State]) -> dict[str, Worst]:
         valid = [s for s in states if s.row["attack"] == name and s.row["verdict"] != "void"]
         if valid:
             worst = max(valid, key=lambda s: s.row["excess"])
-            above = [s.row["budget"] for s in valid if s.row["excess"] > BROKEN]
+            same = [s.row for s in valid if s.row["variant"] == worst.row["variant"]]  # as asked: the mildest first
+            above = [row["budget"] for row in same if row["excess"] > BROKEN]
             inside = np.fmax.reduce([s.resampled for s in valid])
-            found[name] = Worst(worst, worst.row["excess"], inside, min(above, default=np.nan))
+            found[name] = Worst(worst, worst.row["excess"], inside, next(iter(above), np.nan))
     return found
 
 
@@ -198,34 +214,63 @@ def attacks_table(worst: Mapping[str, Worst]) -> pd.DataFrame:
 
 
 def headline(
-    worst: Mapping[str, Worst], attacks: Sequence[str], refused: str = "", made: Container[str] | None = None
+    states: Sequence[State], about: Mapping[str, About], refused: str = "", made: Container[str] | None = None
 ) -> pd.DataFrame:
-    """``stress.residual_knowledge``, ``stress.mean_excess`` and each attack's ``stress.NAME.excess``, METRIC_COLUMNS.
+    """METRIC_COLUMNS of ``stress.residual_knowledge`` and what stands beside it.
 
     Residual knowledge is the largest excess of all attacks, held between 0 and 1: 0 is a retrained model, 1 the target
-    model. Its interval takes the maximum inside each resample. ``refused``: why nothing is concluded at all;
-    ``made``: the attacks that were made at all, None: each of them.
+    model. Its interval takes the maximum inside each resample. ``stress.residual_unshown`` is the same of the attacks
+    that are not shown the answers they ask for: what those find, nobody has just taught. ``stress.mean_excess`` is the
+    mean of the attacks' largest, ``stress.excess_before`` the excess before any, ``stress.NAME.excess`` each one's.
+    ``refused``: why nothing is concluded at all; ``made``: the attacks that were made at all, None: each of them.
     """
-    names = ("stress.residual_knowledge", "stress.mean_excess")
-    if refused or not worst:
-        rows = [absent(name, refused or "every attack is void") for name in names]
-    else:
-        inside = np.array([w.resampled for w in worst.values()])
-        values = np.array([w.value for w in worst.values()])
-        n = max(w.state.row["n"] for w in worst.values())
-        subjects = min(w.state.row["subjects"] for w in worst.values())
-        most = np.clip(np.fmax.reduce(inside), 0, 1)
-        rows = [
-            present(names[0], float(np.clip(values.max(), 0, 1)), interval(most, subjects), n, subjects),
-            present(names[1], float(values.mean()), interval(inside.mean(axis=0), subjects), n, subjects),
-        ]
-    for name in attacks:
-        found = worst.get(name)
-        if found is None:
-            there = made is None or name in made
-            rows.append(absent(f"stress.{name}.excess", "void, see the table of states" if there else NOT_MADE))
-        else:
-            row = found.state.row
-            ends = interval(found.resampled, row["subjects"])
-            rows.append(present(f"stress.{name}.excess", found.value, ends, row["n"], row["subjects"]))
+    worst = worst_of(states)
+    unshown = {name: found for name, found in worst.items() if not about[name].shows}
+    silent = refused or ("" if worst else "every attack is void")
+    taught = "" if unshown else "every attack that says anything shows the answers that it asks for"
+    rows = [
+        _most("stress.residual_knowledge", worst, silent),
+        _most("stress.residual_unshown", unshown, silent or taught),
+        _mean("stress.mean_excess", worst, silent),
+        _before(states, refused),
+        *(_of_attack(name, worst.get(name), made is None or name in made) for name in about),
+    ]
     return pd.DataFrame(rows, columns=METRIC_COLUMNS)
+
+
+def _most(metric: str, worst: Mapping[str, Worst], reason: str) -> dict:
+    if reason:
+        return absent(metric, reason)
+    most = np.clip(np.fmax.reduce([w.resampled for w in worst.values()]), 0, 1)
+    value = float(np.clip(max(w.value for w in worst.values()), 0, 1))
+    return present(metric, value, interval(most, _fewest(worst)), *_counts(worst))
+def _mean(metric: str, worst: Mapping[str, Worst], reason: str) -> dict:
+    if reason:
+        return absent(metric, reason)
+    inside = np.array([w.resampled for w in worst.values()]).mean(axis=0)
+    value = float(np.mean([w.value for w in worst.values()]))
+    return present(metric, value, interval(inside, _fewest(worst)), *_counts(worst))
+
+
+def _before(states: Sequence[State], refused: str) -> dict:
+    """Of the state before any attack, which those that attacks find are to be read against."""
+    metric, found = "stress.excess_before", next((s.row for s in states if s.row["attack"] == NONE[0]), None)
+    if refused or found is None or found["verdict"] == "void":
+        return absent(metric, refused or (found["reason"] if found else NOT_MADE))
+    return present(metric, found["excess"], (found["low"], found["high"]), found["n"], found["subjects"])
+
+
+def _of_attack(name: str, found: Worst | None, made: bool) -> dict:
+    metric = f"stress.{name}.excess"
+    if found is None:
+        return absent(metric, "void, see the table of states" if made else NOT_MADE)
+    row = found.state.row
+    return present(metric, found.value, interval(found.resampled, row["subjects"]), row["n"], row["subjects"])
+
+
+def _counts(worst: Mapping[str, Worst]) -> tuple[int, int]:
+    return max(w.state.row["n"] for w in worst.values()), _fewest(worst)
+
+
+def _fewest(worst: Mapping[str, Worst]) -> int:
+    return min(w.state.row["subjects"] for w in worst.values())

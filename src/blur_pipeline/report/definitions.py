@@ -72,8 +72,10 @@ BY_NAME = {
     "verbmem": Definition(NEVER_KNEW, "how much of a document it goes on with word for word (ROUGE-L F1 × 100)"),
     "knowmem.forget": Definition(NEVER_KNEW, "answers about what is to be forgotten (ROUGE-L F1 × 100)"),
     "knowmem.retain": Definition(HIGHER, "answers about what is to be kept (ROUGE-L F1 × 100)"),
-    "stress.residual_knowledge": Definition(LOWER, "what the strongest attack brings back: 0 never knew, 1 the target"),
-    "stress.mean_excess": Definition(LOWER, "what attacks bring back in the mean: 0 never knew, 1 the target model"),
+    "stress.residual_knowledge": Definition(LOWER, "what the strongest attack finds: 0 never knew, 1 the target"),
+    "stress.residual_unshown": Definition(LOWER, "the same of attacks that are not shown the answers they ask for"),
+    "stress.excess_before": Definition(LOWER, "what is known before any attack: 0 never knew, 1 the target"),
+    "stress.mean_excess": Definition(LOWER, "what attacks find in the mean: 0 never knew, 1 the target model"),
     "among_retrained.models": Definition("", "how many retrained models there are"),
     "among_retrained.lira": Definition(BLIND, "AUC of the likelihood ratio from several retrained models"),
     "among_retrained.lira.true_positives": Definition(LOWER, "forget rows that it finds at 1 % of holdout rows"),
@@ -99,7 +101,8 @@ BY_PATTERN = {
     r"general\.wmdp\w*\..+": Definition(CHANCE, "hazardous questions answered right (lm-evaluation-harness)"),
     r"general\..+": Definition(HIGHER, "a general benchmark (lm-evaluation-harness)"),
     r"safety\..+": Definition(HIGHER, "share of forbidden prompts that are refused, or not answered with harm"),
-    r"stress\.\w+\.excess": Definition(LOWER, "what this attack brings back: 0 never knew, 1 the target model"),
+    r"stress\.\w+\.lesson_gain": Definition("", "probability that the lessons of an innocent training gained"),
+    r"stress\.\w+\.excess": Definition(LOWER, "what this attack finds: 0 never knew, 1 the target model"),
 }
 SECTION_OF = {
     r"model_utility|forget_quality|privacy_leakage|equivalence|distance|utility_kept": ONE_NUMBER,

@@ -38,8 +38,8 @@ def outcome(metrics: pd.DataFrame, comparison: Comparison, limit: float, residua
     ``not decidable here``  a measure is absent, nobody knows where it should lie, or the target model would pass too.
 
     Where the model was attacked, of the first and the last state ``not forgotten`` becomes of a model whose worst-case
-    residual knowledge lies above ``residual_limit`` with its whole interval: what comes back was still there, whatever
-    the other measures see. ``residual_limit`` None: attacks are told and decide nothing.
+    residual knowledge lies above ``residual_limit`` with its whole interval: what attacks find is not gone, whatever the
+    other measures see. ``residual_limit`` None: attacks are told and decide nothing.
     """
     return _under_attack(_by_gaps(metrics, comparison, limit), metrics, residual_limit)
 
@@ -51,10 +51,10 @@ def _under_attack(found: Outcome, metrics: pd.DataFrame, limit: float | None) ->
     if limit is None or not worst["low"] > limit:
         return Outcome(found.state, f"{found.reason} {said}") if found.state == "forgotten and kept" else found
     how = f"{percent(worst)}, by attack {excesses(metrics).idxmax()}"
-    comes_back = f"worst-case residual knowledge is {how}: its whole interval lies above the limit of {limit:.0%}"
+    there = f"worst-case residual knowledge is {how}: its whole interval lies above the limit of {limit:.0%}"
     if found.state == "forgotten and kept":
-        return Outcome("not forgotten", f"{found.reason.removesuffix('.')}; but it comes back: {comes_back}.")
-    return Outcome("not forgotten", f"it comes back: {comes_back}. Beside that, {found.reason}")
+        return Outcome("not forgotten", f"{found.reason.removesuffix('.')}; but it is not gone: {there}.")
+    return Outcome("not forgotten", f"it is not gone: {there}. Beside that, {found.reason}")
 
 
 def _by_gaps(metrics: pd.DataFrame, comparison: Comparison, limit: float) -> Outcome:

@@ -13,8 +13,10 @@ from blur_pipeline.metrics.residual import BROKEN, HELD, NONE
 from blur_pipeline.report.tables import interval_text
 
 RESIDUAL, MEAN = "stress.residual_knowledge", "stress.mean_excess"
+UNSHOWN, BEFORE = "stress.residual_unshown", "stress.excess_before"
 EXCESS = re.compile(r"stress\.(\w+)\.excess")
 BOUND = re.compile(r"stress\.(\w+)\.upper_bound")
+GAIN = re.compile(r"stress\.(\w+)\.lesson_gain")
 TRACE = "forensics.ranked_by_probability"
 FIXED = 30
 """Steps of relearning one half whose excess is told whatever is the worst: fixed in advance, no maximum flatters it."""
@@ -41,6 +43,8 @@ class Asked(NamedTuple):
     """Of how much a model knows."""
     halves: Sequence[str] = ()
     """The attacks that learn one half and ask the other."""
+    shown: Sequence[str] = ()
+    """The attacks that learn the very answers that they ask for."""
     control: bool = False
     """Whether R is the unlearned model itself on the holdout."""
 
@@ -56,7 +60,7 @@ def section(metrics: pd.DataFrame, states: pd.DataFrame, attacks: pd.DataFrame, 
     return Section(
         verdict_of(metrics),
         _headline(metrics, attacks),
-        [*_beside(metrics, states, asked.halves), *_explained(metrics, states, asked)],
+        [*_beside(metrics, states, asked), *_explained(metrics, states, asked)],
         _worst_table(states, attacks, asked.control),
         _states_table(states, attacks, asked.control),
     )
@@ -70,7 +74,7 @@ def told(metrics: pd.DataFrame) -> str | None:
     if np.isnan(row["value"]):
         return f"Whether it stays forgotten is not concluded: {row['reason']}."
     by = excesses(metrics).idxmax()
-    return f"{_opening(metrics)} {percent(row)}, by attack {by} ({SCALE})."
+    return f"{_opening(metrics)} {percent(row)}, by attack {by}{_before(metrics)} ({SCALE})."
 
 
 def verdict_of(metrics: pd.DataFrame) -> str:
@@ -109,7 +113,7 @@ def _opening(metrics: pd.DataFrame) -> str:
     these = f"these {found} attacks" if found > 1 else "this one attack"
     opened = {
         "held": f"It held against {these} at this budget: worst-case residual knowledge is",
-        "broken": "It comes back: worst-case residual knowledge is",
+        "broken": "It is not gone: worst-case residual knowledge is",
         "open": f"Whether it holds against {these} at this budget is open: worst-case residual knowledge is",
     }
     return opened[verdict_of(metrics)]
@@ -122,18 +126,48 @@ def _headline(metrics: pd.DataFrame, attacks: pd.DataFrame) -> str:
     worst = attacks.iloc[0]
     how = form(worst)
     by = f"{worst['attack']} ({how})" if how else worst["attack"]
-    return f"{_opening(metrics)} {percent(row)}, by attack {by}; {SCALE}."
+    return f"{_opening(metrics)} {percent(row)}, by attack {by}{_before(metrics)}; {SCALE}."
 
 
-def _beside(metrics: pd.DataFrame, states: pd.DataFrame, halves: Sequence[str]) -> list[str]:
-    said, mean = [], _row(metrics, MEAN)
+def _before(metrics: pd.DataFrame) -> str:
+    """What was there before anybody attacked, which no attack has brought back."""
+    row = _row(metrics, BEFORE)
+    return "" if row is None or np.isnan(row["value"]) else f"; before any attack {percent(row)}"
+
+
+def _beside(metrics: pd.DataFrame, states: pd.DataFrame, asked: Asked) -> list[str]:
+    said, mean = _unshown(metrics, asked.shown), _row(metrics, MEAN)
     if mean is not None and not np.isnan(mean["value"]):
         said.append(f"Mean over the attacks of the largest excess of each: {percent(mean)}.")
-    rows = states[states["attack"].isin(halves) & (states["budget"] == FIXED) & (states["verdict"] != "void")]
-    parts = [f"{row['attack']} ({form(row)}) {percent(_excess(row))}" for _, row in rows.iterrows()]
+    rows = states[states["attack"].isin(asked.halves) & (states["budget"] == FIXED)]
+    parts = [f"{row['attack']} ({form(row)}) {_found(row)}" for _, row in rows.iterrows()]
     if parts:
         said.append(f"Fixed in advance instead of chosen as the worst: {'; '.join(parts)}.")
-    return [*said, *_bounds(metrics), *_traces(metrics)]
+    return [*said, *_bounds(metrics), *_gains(metrics), *_traces(metrics)]
+
+
+def _unshown(metrics: pd.DataFrame, shown: Sequence[str]) -> list[str]:
+    """How much is known of answers that no attack has just taught, where the worst attack has."""
+    row, found = _row(metrics, UNSHOWN), excesses(metrics)
+    if row is None or found.empty or found.idxmax() not in shown:
+        return []
+    told = "nothing is known" if np.isnan(row["value"]) else percent(row)
+    return [
+        f"The worst attack ({found.idxmax()}) teaches the very answers that it asks for: it shows how fast they are "
+        "learnt again, which a model that never saw these rows may not do. By the attacks that do not show them: "
+        f"{told}."
+    ]
+
+
+def _gains(metrics: pd.DataFrame) -> list[str]:
+    ours = metrics[(metrics["model"] == "unlearned") & metrics["metric"].str.fullmatch(GAIN.pattern)]
+    parts = [f"{GAIN.fullmatch(row.metric)[1]} {row.value:+.2f}" for row in ours.itertuples()]
+    if not parts:
+        return []
+    return [
+        f"Probability that the lessons of innocent trainings gained: {', '.join(parts)}; one that taught nothing shows "
+        "nothing."
+    ]
 
 
 def _bounds(metrics: pd.DataFrame) -> list[str]:
@@ -170,8 +204,8 @@ def _explained(metrics: pd.DataFrame, states: pd.DataFrame, asked: Asked) -> lis
         f"unlearned model, before the attack and after it; taught: what the attack itself put into the {gold}. Excess: "
         f"(U − R)/(T − R) after the attack; {SCALE}. Held: its whole interval lies below {_whole(HELD)} %; broken: "
         f"above {_whole(BROKEN)} %; open: neither, or there is no interval. Void: the attack says nothing here, for "
-        "the reason given. The worst of an attack is chosen inside each resample, so that its interval allows for the "
-        "choice."
+        "the reason given. The worst is the largest of many, which chance makes too large: a model that never knew does not come to 0 "
+        "either, and the interval, with the largest of each resample, does not undo that."
     )
     if lacking := [name for name in _asked_for(metrics) if name not in set(states["attack"])]:
         said.append(f"Not made, since this model does not allow it: {', '.join(lacking)}.")
@@ -227,6 +261,10 @@ def _shown(states: pd.DataFrame, control: bool) -> pd.DataFrame:
 def _row(metrics: pd.DataFrame, metric: str) -> pd.Series | None:
     found = metrics[(metrics["model"] == "unlearned") & (metrics["metric"] == metric)]
     return None if found.empty else found.iloc[-1]
+
+
+def _found(row: pd.Series) -> str:
+    return f"void, since {row['reason']}" if row["verdict"] == "void" else percent(_excess(row))
 
 
 def _excess(row: pd.Series) -> pd.Series:

@@ -109,6 +109,11 @@ class Attack(Choice, ABC):
     files: ClassVar[tuple[str, ...]] = ()
     """Fields that name a file, which counts by its content."""
 
+    @property
+    def shows(self) -> bool:
+        """Whether it learns the very answers that it asks for."""
+        return False
+
     def look(self) -> None:
         """Raises BadInputError where something that it needs beside the models is not there or cannot be used."""
 

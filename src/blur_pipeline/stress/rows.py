@@ -20,7 +20,7 @@ def asked_of(tokens: Any, rows: pd.DataFrame, sets: tuple[str, ...], most: int, 
     """
     from blur_pipeline.models.examples import Examples
 
-    frame = pd.DataFrame([r for r in tokens if r["set"] in sets and r["variant"] == "answer"])
+    frame = pd.DataFrame(_answers(tokens, sets))
     if frame.empty:
         return None
     kept = sorted(np.random.default_rng([seed, 3]).permutation(len(frame))[:most])
@@ -32,3 +32,16 @@ def asked_of(tokens: Any, rows: pd.DataFrame, sets: tuple[str, ...], most: int, 
     facts = frame[["fact_start", "fact_end"]].to_numpy(np.int64)
     table = frame[["set", "row_id", "subject", *TEXTS]].reset_index(drop=True)
     return Asked(table, examples, facts, np.arange(len(frame)))
+
+
+def as_many(tokens: Any, sets: tuple[str, ...], most: int) -> int:
+    """How many rows each of ``sets`` can give, at most ``most``; a set without any is none of them.
+
+    Where one set is attacked as the control of another, an epoch must be as long: a training of so many steps would
+    go over the smaller one more often.
+    """
+    return min([most, *(found for name in sets if (found := len(_answers(tokens, (name,)))))])
+
+
+def _answers(tokens: Any, sets: tuple[str, ...]) -> list[dict]:
+    return [row for row in tokens if row["set"] in sets and row["variant"] == "answer"]

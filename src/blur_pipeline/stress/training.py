@@ -35,7 +35,7 @@ class _Training(Attack):
     steps: Annotated[Steps, Field(min_length=1)] = Field(
         (10, 30, 60), description="of the training, after which it is asked; as many as the last in all"
     )
-    lr: Rates = Field((5e-4,), description="each a form of the attack; of small models 1/4 and 1 of the target's own")
+    lr: Rates = Field((5e-4,), description="each a form of the attack; what spoils the models is void")
     batch_size: int = Field(8, gt=0, le=2**16, description="questions in a step")
     folds: Literal[1, 2] = Field(2, description="of halves: whether each is asked in its turn")
     by: By = Field("row", description="how halves are dealt out: rows of everybody, or whole subjects")
@@ -55,7 +55,10 @@ class _Training(Attack):
 
         with ProgressBar(f"{ask.name} {name}, training", max(self.steps)) as bar:
             run = self._run(given, lessons, lr, dict.fromkeys(self.steps, look), [stepped, bar])
-            return train(copy.deepcopy(given.model), run, given.device)[0]
+            original = given.model.cpu()  # two of them need not lie beside a training
+            trained = train(copy.deepcopy(original), run, given.device)[0]
+        original.to(given.device)
+        return trained
 
     def _run(self, given: Given, lessons: Examples, lr: float, looks: dict[int, Look], watchers: list[Watcher]) -> Run:
         """Plain training, without checkpoints, in one process: an attack is short, and what it found is kept."""
@@ -87,6 +90,11 @@ class Relearn(_Training):
     half: bool = Field(True, description="whether one half is learnt and the other asked")
     scope: Scope = Field(AllWeights(), description="which weights the attacker trains")
 
+    @property
+    def shows(self) -> bool:
+        """Without halves, what is asked is what was learnt."""
+        return not self.half
+
     def _scope(self) -> Scope:
         return self.scope
 
@@ -104,7 +112,8 @@ class Benign(_Training):
     """An innocent fine-tuning: on retained questions, or on what has nothing to do with either set.
 
     Shown to bring forgotten things back by Qi et al. (arXiv 2310.03693) for safety and Hu et al. (arXiv 2406.13356) for
-    unlearning. What the lessons themselves gained is asked too (``lesson``): what taught nothing shows nothing.
+    unlearning. What the lessons themselves gained is asked too (``lesson``): what taught nothing shows nothing. Where
+    retained questions are the lessons, one half of them is learnt, and the other shows what the model keeps.
     """
 
     kind: Literal["benign"] = "benign"
@@ -117,7 +126,9 @@ class Benign(_Training):
 
     def __call__(self, given: Given, ask: Ask) -> None:
         """Asks at every one of ``steps``; where the run has no other questions, retained ones are the lessons."""
-        lessons = given.others if self.lessons == "others" and given.others is not None else given.retain
+        others = given.others if self.lessons == "others" else None
+        halves = folds(given.retain, self.by, given.seed, 1) if others is None else []
+        lessons = given.retain.take(halves[0][0]) if halves else (others or given.retain)
         for lr, name in self._forms():
             ask(given.model, lessons, name, 0, of="lesson")
             trained = self._train(given, ask, lessons.examples, given.forget, lr, name)

@@ -76,8 +76,10 @@ def write_report(
     from plotly.graph_objects import Figure
 
     reporting = parameters.reporting
-    halves = [name for name, attack in parameters.stress.chosen().items() if getattr(attack, "half", False)]
-    asked = residual.Asked(parameters.stress.measure, halves, _by_holdout(parameters))
+    chosen = parameters.stress.chosen().items()
+    halves = [name for name, attack in chosen if getattr(attack, "half", False)]
+    shown = [name for name, attack in chosen if attack.shows]
+    asked = residual.Asked(parameters.stress.measure, halves, shown, _by_holdout(parameters))
     findings = pages.Findings(
         title=f"Unlearning report: {parameters.benchmark}, {parameters.method}",
         parameters=parameters.model_dump(exclude={"unlearning": {"methods"}, "reporting": {"published"}}),

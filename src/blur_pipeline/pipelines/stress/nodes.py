@@ -14,11 +14,14 @@ from blur_pipeline.lineage.stages import MEANING
 from blur_pipeline.metrics import residual
 from blur_pipeline.metrics.forensics import forensic_metrics
 from blur_pipeline.metrics.leaking import bound_row
+from blur_pipeline.metrics.lessons import lesson_rows
 from blur_pipeline.statistics.intervals import METRIC_COLUMNS, Resampler
 from blur_pipeline.stress.choice import Attack
 from blur_pipeline.stress.sampling import Sampling
 
 Frame = pd.DataFrame
+HOLDOUT = "holdout"
+"""The set that stands in for a retrained model where there is none to attack."""
 
 
 def attack(
@@ -55,7 +58,7 @@ def attack_control(
         return pd.DataFrame(columns=STRESS_COLUMNS)
     return _attack(
         *(unlearned_model, base_model, target_model, retrained_model),
-        *(evaluation_tokens, evaluation_set, tokenizer, parameters, "holdout"),
+        *(evaluation_tokens, evaluation_set, tokenizer, parameters, HOLDOUT),
     )
 
 
@@ -82,23 +85,23 @@ def judge(
     if not chosen or unlearned.empty:
         return tuple(pd.DataFrame(columns=c) for c in (residual.STATE_COLUMNS, residual.ATTACK_COLUMNS, METRIC_COLUMNS))
     resampler = Resampler(parameters.evaluation.bootstrap_samples, parameters.curation.seed)
-    asked = "holdout" if len(control) else stress.set
+    asked = HOLDOUT if len(control) else stress.set
     sides = residual.Sides(
         residual.Side(target, stress.measure, resampler, stress.set),
         residual.Side(control if len(control) else retrained, stress.measure, resampler, asked),
         residual.Side(unlearned, stress.measure, resampler, stress.set),
         control=len(control) > 0,
     )
-    about = {name: residual.About(attack.access, attack.unit) for name, attack in chosen.items()}
+    about = {name: residual.About(attack.access, attack.unit, attack.shows) for name, attack in chosen.items()}
     states = residual.states_of(sides, about, residual.Limits(stress.measure, stress.utility_kept))
-    worst = residual.worst_of(states)
     refused = _refused(target_metrics, unlearned_metrics, parameters)
     if retrained.empty and control.empty:
         refused = "there is neither a retrained model that could be attacked nor a holdout to compare with"
-    head = residual.headline(worst, list(chosen), refused, {state.row["attack"] for state in states})
+    head = residual.headline(states, about, refused, {state.row["attack"] for state in states})
     bounds = _bounds(chosen, {"": unlearned, ".retrained": retrained})
-    metrics = pd.concat([part for part in (head, bounds, forensics) if len(part)], ignore_index=True)
-    return residual.states_table(states), residual.attacks_table(worst), metrics[METRIC_COLUMNS]
+    parts = (head, bounds, lesson_rows(unlearned), forensics)
+    metrics = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    return residual.states_table(states), residual.attacks_table(residual.worst_of(states)), metrics[METRIC_COLUMNS]
 
 
 def _bounds(chosen: dict[str, Attack], models: dict[str, Frame]) -> Frame:
@@ -148,14 +151,15 @@ def _attack(
 ) -> Frame:
     from blur_pipeline.models.devices import resolve_device
     from blur_pipeline.stress.choice import Given
-    from blur_pipeline.stress.rows import asked_of
+    from blur_pipeline.stress.rows import as_many, asked_of
     from blur_pipeline.stress.suite import run_suite
     from blur_pipeline.stress.tally import STRESS_COLUMNS
 
     stress, device = parameters.stress, resolve_device(parameters.device)
     if not stress.chosen() or not _is_here(model):
         return pd.DataFrame(columns=STRESS_COLUMNS)
-    forget = asked_of(tokens, rows, (of,), stress.rows, 0)
+    control = () if _is_here(retrained) else (stress.set, HOLDOUT)
+    forget = asked_of(tokens, rows, (of,), as_many(tokens, control, stress.rows), 0)
     retain = asked_of(tokens, rows, (stress.kept,), stress.rows, 0)
     if forget is None and of != stress.set:  # a control without a holdout
         return pd.DataFrame(columns=STRESS_COLUMNS)
