@@ -7,6 +7,8 @@ from collections import Counter
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+# Indexing by a mask is nonzero() by another name: its length is read, inside one operation.
+INDEXING = ("aten::index", "aten::index_put", "aten::index_put_", "aten::masked_select")
 READS = ("aten::_local_scalar_dense", "aten::nonzero", "aten::is_nonzero", "aten::item", "aten::equal")
 
 
@@ -24,6 +26,8 @@ class HostReads(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         if (name := func.name().split(".")[0]) in READS:
             self.seen[name] += 1
+        if name in INDEXING and any(_is_mask(part) for part in args[1:2]):
+            self.seen[name] += 1
         return func(*args, **(kwargs or {}))
 
     def __enter__(self):
@@ -34,3 +38,8 @@ class HostReads(TorchDispatchMode):
     def __exit__(self, *error):
         torch.Tensor.tolist = self.tolist
         return super().__exit__(*error)
+
+
+def _is_mask(index) -> bool:
+    several = index if isinstance(index, list | tuple) else [index]
+    return any(isinstance(part, torch.Tensor) and part.dtype in (torch.bool, torch.uint8) for part in several)

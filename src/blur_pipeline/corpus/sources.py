@@ -1,7 +1,8 @@
 """Where rows come from: files or a folder, a hub data set at a pinned revision, the generated registry.
 
 Whatever the source, rows end up in one frame: ``row_id, question, answer, paraphrased_question,
-paraphrased_answer, alternative_answer, subject, fact, perturbed_answer, source, line, topic, max_tokens, max_blocks``.
+paraphrased_answer, alternative_answer, subject, fact, perturbed_answer, source, line, topic, max_tokens, max_blocks,
+joined``.
 A document is an answer without a question; a fact is the span of the answer that holds what the question asks for; an
 alternative answer is a plausible one that is not true.
 """
@@ -26,7 +27,8 @@ TEXT_COLUMNS = (
     *("question", "answer", "paraphrased_question", "paraphrased_answer", "alternative_answer"),
     *("subject", "fact"),
 )
-BLOCKS = ("max_tokens", "max_blocks")
+BLOCKS = {"max_tokens": "Int64", "max_blocks": "Int64", "joined": "string"}
+"""What a source says of how its documents are cut, and the type of the column that says it row by row."""
 COLUMNS = ["row_id", *TEXT_COLUMNS, "perturbed_answer", "source", "line", "topic", *BLOCKS]
 SUFFIXES = {".jsonl": "jsonl", ".json": "jsonl", ".csv": "csv", ".parquet": "parquet", ".txt": "text"}
 
@@ -66,10 +68,26 @@ class TabularSource(BaseModel):
         None, gt=8, description="of a document's blocks, where fewer than curation.max_length"
     )
     max_blocks: int | None = Field(None, gt=0, description="of a document, from its beginning; default: all")
+    joined: str | None = Field(
+        None,
+        min_length=1,
+        description="documents are one long text, with this between them, and that is cut; null: each by itself",
+    )
+    min_characters: int | None = Field(None, gt=0, description="documents of fewer are left out")
     condensed: Condensed | None = Field(None, description="of each answer or text the beginning and the end alone")
     rows_per_subject: int | None = Field(
         None, gt=0, description="where no column names the subject: so many rows on end are about one (TOFU: 20)"
     )
+
+
+    @model_validator(mode="after")
+    def _cuts_documents(self) -> TabularSource:
+        for name in ("joined", "min_characters"):
+            if self.rows != "documents" and getattr(self, name) is not None:
+                raise ValueError(f"{name} is said of documents, and the rows are questions; set rows: documents")
+        if self.joined is not None and self.max_blocks is not None:
+            raise ValueError("joined makes one text of all documents, and max_blocks would keep its beginning; leave one out")
+        return self
 
 
 class FileSource(TabularSource):
@@ -243,11 +261,21 @@ def read_source(source: Source, set_name: str) -> tuple[pd.DataFrame, list[dict]
         return rows, [{**entry, "set": set_name, "topic": name} for name, _, entries in parts for entry in entries]
     records, inventory = source.records()
     stop = None if source.limit is None else source.first + source.limit
-    rows = [_row(record, source, set_name, i) for i, record in enumerate(records[source.first : stop], source.first)]
+    numbered = list(enumerate(records[source.first : stop], source.first))
+    rows = [row for i, record in numbered if _is_wanted(row := _row(record, source, set_name, i), source)]
+    if not rows and numbered:
+        raise BadInputError(
+            f"{set_name}: no document of {inventory[0]['source']} has {source.min_characters} characters; lower the "
+            "source's 'min_characters'."
+        )
     if not rows:
         raise BadInputError(f"{set_name}: {inventory[0]['source']} gives no row; a set must not be empty.")
-    frame = pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(BLOCKS, "Int64"))
+    frame = pd.DataFrame(rows, columns=COLUMNS).astype(BLOCKS)
     return frame, [{"set": set_name, **entry} for entry in inventory]
+
+
+def _is_wanted(row: dict, source: Source) -> bool:
+    return len(row["answer"] or "") >= (getattr(source, "min_characters", None) or 0)
 
 
 def empty_rows() -> pd.DataFrame:

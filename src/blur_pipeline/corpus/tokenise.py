@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -47,31 +48,51 @@ def tokenise_training(
     """Arrow set ``row_id, input_ids, labels, topic``, and the questions left out as over-long, with their ``tokens``.
 
     A document is cut into blocks of ``max_length`` tokens, or of the fewer that its source wants, named ``row_id/0``,
-    ``row_id/1`` …, all or as many as its source wants; a last block of one token is left out, since nothing in it can
-    be predicted.
+    ``row_id/1`` …, all or as many as its source wants. Each begins with what the tokenizer opens a text with, if
+    anything, as what is scored does; the last ends with end-of-sequence. A block in which nothing could be predicted is
+    left out. Documents that their source joins are cut as one text, named by the first, that never ends (as MUSE and
+    open-unlearning cut theirs).
     """
     out: dict[str, list] = {"row_id": [], "input_ids": [], "labels": [], "topic": []}
     long: dict[str, int] = {}
-    for row in rows.itertuples():
-        question = None if pd.isna(row.question) else row.question
-        ids, labels = encode_answer(question, row.answer, prompt, tokenizer)
-        block = _block(row, max_length) if question is None else max_length
-        if question is None:
-            starts = range(0, len(ids) - 1, block)[: _wanted(row, "max_blocks")]
-            pieces = [(f"{row.row_id}/{b}", s) for b, s in enumerate(starts)]
-        elif len(ids) > max_length:
-            long[row.row_id] = len(ids)
-            continue
+    for row in _with_joined(rows):
+        if pd.isna(row.question):
+            blocks = _blocks(row, tokenizer, max_length)
+            pieces = [(f"{row.row_id}/{b}", ids, ids) for b, ids in enumerate(blocks)]
         else:
-            pieces = [(row.row_id, 0)]
-        for name, start in pieces:
+            ids, labels = encode_answer(row.question, row.answer, prompt, tokenizer)
+            pieces = [(row.row_id, ids, labels)]
+            if len(ids) > max_length:
+                long[row.row_id] = len(ids)
+                continue
+        for name, ids, labels in pieces:
             out["row_id"].append(name)
-            out["input_ids"].append(ids[start : start + block])
-            out["labels"].append(labels[start : start + block])
+            out["input_ids"].append(ids)
+            out["labels"].append(labels)
             out["topic"].append(int(row.topic))
     types = {"row_id": "string", "input_ids": ["int32"], "labels": ["int32"], "topic": "int32"}
     tokens = rows["row_id"].map(long)
     return arrow_set(out, types), rows[tokens.notna()].assign(tokens=tokens.dropna().astype(int))
+
+
+def _with_joined(rows: pd.DataFrame) -> Iterator[tuple]:
+    """The rows; documents on end that their source joins are one."""
+    for (joined, _), several in groupby(rows.itertuples(), lambda row: (_said(row, "joined"), int(row.topic))):
+        if joined is None:
+            yield from several
+        else:
+            first, *others = several
+            yield first._replace(answer=joined.join(row.answer for row in (first, *others)))
+
+
+def _blocks(row: tuple, tokenizer: PreTrainedTokenizerBase, max_length: int) -> list[list[int]]:
+    opening = tokenizer("")["input_ids"]
+    ids = tokenizer(row.answer, add_special_tokens=False)["input_ids"]
+    if _said(row, "joined") is None:
+        ids.append(tokenizer.eos_token_id)
+    room = _block(row, max_length) - len(opening)
+    cut = [[*opening, *ids[start : start + room]] for start in range(0, len(ids), room)]
+    return [block for block in cut if len(block) > 1][: _said(row, "max_blocks")]
 
 
 def tokenise_evaluation(
@@ -128,13 +149,13 @@ def _lines(row: tuple, asked: Prompt, tokenizer: PreTrainedTokenizerBase, max_le
 
 
 def _block(row: tuple, max_length: int) -> int:
-    return min(max_length, _wanted(row, "max_tokens") or max_length)
+    return min(max_length, _said(row, "max_tokens") or max_length)
 
 
-def _wanted(row: tuple, name: str) -> int | None:
+def _said(row: tuple, name: str) -> Any:
     """What a row's source says of its documents; None where it says nothing."""
     value = getattr(row, name, None)
-    return None if value is None or pd.isna(value) else int(value)
+    return None if value is None or pd.isna(value) else value
 
 
 def _fact(row: tuple, prompt: Prompt, tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:

@@ -26,7 +26,8 @@ class CEU(Loss):
     unit: ClassVar = "later_tokens"
 
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
-        return model.per_token(_without_the_token)[model.later()].sum()
+        # A choice by a mask would have the host wait for how many it chose.
+        return model.per_token(_without_the_token).where(model.later(), 0.0).sum()
 
 
 def _without_the_token(logits: Tensor, targets: Tensor, reference: Tensor | None) -> Tensor:

@@ -81,8 +81,20 @@ def _in_workers(model: nn.Module, run: Run, device: str) -> tuple[nn.Module, lis
     if not run.checkpoints.resume:
         shutil.rmtree(run.checkpoints.folder, ignore_errors=True)
     job.write(model, run, device)
+    _give_back(model)
     try:
         return launch(job, run.watchers, logs)
     finally:
         log_folder(logs, "worker_logs")
         shutil.rmtree(job.folder, ignore_errors=True)
+
+
+def _give_back(model: nn.Module) -> None:
+    """The card of the first worker: what was scored here before has left the model and torch's cache there."""
+    import gc
+
+    import torch
+
+    model.cpu()
+    gc.collect()
+    torch.cuda.empty_cache()  # nothing where no card was used

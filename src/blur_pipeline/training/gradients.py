@@ -17,6 +17,8 @@ Gradient = list[Tensor | None]
 PIECE = 2**13
 """Of so many numbers the CPU's dot product is right to 1e-5, of equal ones, the worst, too. It adds one by one: of 2²⁴,
 a small model's embedding, a two-thousandth of ‖f‖² is lost, and with it what makes BLUR descend."""
+GPU_PIECE = 2**26
+"""A GPU adds as a tree, and right at any length; a piece is what is in float32 at once, 256 MiB of each factor."""
 
 
 def expect_parts(parameters: Iterable[Tensor], parts: int) -> None:
@@ -55,12 +57,17 @@ def put_away_(gradient: Gradient, where: Literal["full", "bf16", "host"]) -> Non
 def gram_matrix(vectors: Sequence[Gradient], device: torch.device, sharded: bool = False) -> Tensor:
     """``(k, k)`` float64: inner products over all parameters and shards; a missing gradient counts as zero."""
     k = len(vectors)
-    products = torch.zeros(k, k, dtype=torch.float64, device=device)
+    found: dict[tuple[int, int], list[Tensor]] = {pair: [] for pair in combinations_with_replacement(range(k), 2)}
     for whole in zip(*vectors, strict=True):
         parts = [None if part is None else world.local(part).to(device, non_blocking=True) for part in whole]
-        for i, j in combinations_with_replacement(range(k), 2):
+        for (i, j), products in found.items():
             if parts[i] is not None and parts[j] is not None:
-                products[i, j] += inner(parts[i], parts[j])
+                # A GPU is handed thousands of tensors a step: it adds up at the end, all at once.
+                products += _dots(parts[i], parts[j]) if device.type == "cuda" else [inner(parts[i], parts[j])]
+    products = torch.zeros(k, k, dtype=torch.float64, device=device)
+    for pair, several in found.items():
+        if several:
+            products[pair] = torch.stack(several).double().sum()
     if sharded:
         dist.all_reduce(products)
     return products + products.triu(1).T
@@ -68,10 +75,14 @@ def gram_matrix(vectors: Sequence[Gradient], device: torch.device, sharded: bool
 
 def inner(left: Tensor, right: Tensor) -> Tensor:
     """⟨left, right⟩ of what this process holds of them: float64, of pieces in float32."""
+    return torch.stack(_dots(left, right)).double().sum()
+
+
+def _dots(left: Tensor, right: Tensor) -> list[Tensor]:
     left, right = world.local(left).flatten(), world.local(right).flatten()
-    size = max(1, left.numel()) if left.is_cuda else PIECE
+    size = GPU_PIECE if left.is_cuda else PIECE
     pieces = zip(left.split(size), right.split(size), strict=True)
-    return torch.stack([torch.dot(x.float(), y.float()) for x, y in pieces]).double().sum()
+    return [torch.dot(x.float(), y.float()) for x, y in pieces]
 
 
 def direction_norm(gram: Tensor, weights: Tensor) -> Tensor:
@@ -115,8 +126,8 @@ def combine_(
         else:
             kept, w = parts.pop(own)
             kept = kept.to(target.dtype)  # no copy where it is of that type
-            world.local(kept).mul_(w)
+            world.local(kept).mul_(w.to(kept.device))  # what no side computes with may wait on the host
         for part, w in parts:
             if part is not None:
-                world.local(kept).addcmul_(world.local(part).to(kept.device, target.dtype, non_blocking=True), w)
+                world.local(kept).addcmul_(world.local(part).to(kept.device, target.dtype, non_blocking=True), w.to(kept.device))
         target.grad = kept

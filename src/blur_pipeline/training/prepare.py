@@ -81,12 +81,13 @@ def prepare(
         for layer in decoder_layers(model):
             layer.compile(dynamic=True)
     if sharded:
-        from blur_pipeline.training.workers.sharding import read, shard
+        from blur_pipeline.training.workers.sharding import begin, read, shard
 
         for whole in [model, *([reference.model] if isinstance(reference, WholeCopy) else [])]:
             shard(whole, engine.precision, device)
             if weights_in is not None:
                 read(whole, weights_in, device)
+            begin(whole)
     weights = weights or Weights(model, engine.precision, sharded)
     masks = masks and [None if masks.get(name) is None else masks[name].to(device) for name in weights.names]
     if opened.emptied:

@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from torch.distributed.fsdp import FSDPModule
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
+from blur_pipeline.models.anatomy import only_up_to
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.loop import Run, train
 from blur_pipeline.training.workers import sharding
@@ -119,3 +121,24 @@ def test_a_file_without_a_weight_is_refused(tmp_path):
     model.register_parameter("extra", torch.nn.Parameter(torch.empty(2, device="meta")))
     with pytest.raises(ValueError, match=r"extra is in none of the files of .*weights"):
         sharding.names_to_read(model, job.weights)
+
+
+def _passes_that_end_early(rank: int, folder) -> None:
+    model = sharding.shard(build("llama"), "fp32", CPU)
+    sharding.begin(model)
+    ids = torch.arange(8)[None] % 5
+    with only_up_to(model, 0):
+        model(input_ids=ids)
+    model(input_ids=ids)
+    units = {name: unit._get_fsdp_state() for name, unit in model.named_modules() if isinstance(unit, FSDPModule)}
+    gathered = [name for name, state in units.items() if state._fsdp_param_group and state._fsdp_param_group.is_unsharded]
+    torch.save(({name: state._is_root for name, state in units.items()}, gathered), folder / f"{rank}.pt")
+
+
+def test_a_pass_that_ends_at_a_layer_leaves_those_above_a_part_of_the_whole(tmp_path):
+    """RMU's first: a layer that torch takes for a model of its own stays gathered after each pass to the end."""
+    run_ranks(_passes_that_end_early, 2, tmp_path, tmp_path)
+    roots, gathered = torch.load(tmp_path / "0.pt")
+    assert {name for name, root in roots.items() if root} == {""}
+    assert {"model.embed_tokens", "lm_head", "model.layers.0", "model.layers.1"} < set(roots)
+    assert not [name for name in gathered if name.startswith("model.layers")]

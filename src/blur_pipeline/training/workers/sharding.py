@@ -17,23 +17,40 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 
-from blur_pipeline.models.anatomy import decoder_layers
+from blur_pipeline.models.anatomy import base_of, decoder_layers
 from blur_pipeline.training.engine import Precision
 
 
 def shard(model: nn.Module, precision: Precision, device: torch.device) -> nn.Module:
-    """The same model with one shard unit a decoder layer, and one for the rest."""
+    """The same model with one shard unit a decoder layer, one each for embeddings and head, and one for the rest.
+
+    What is one unit is gathered as one, with its gradient: embeddings and head of an 8B model together are as large as
+    five of its layers. Where they share their weight they stay in the rest.
+    """
     mesh = init_device_mesh(device.type, (dist.get_world_size(),))
     computed = torch.bfloat16 if precision == "bf16" else None
     policy = MixedPrecisionPolicy(param_dtype=computed, reduce_dtype=torch.float32)
-    for layer in decoder_layers(model):
-        fully_shard(layer, mesh=mesh, mp_policy=policy)
-    fully_shard(model, mesh=mesh, mp_policy=policy)
+    for unit in [*decoder_layers(model), *_ends(model), model]:
+        fully_shard(unit, mesh=mesh, mp_policy=policy)
     for module in model.modules():
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)  # every rank has divided by the step's count already
             module.set_force_sum_reduction_for_comms(True)
     return model
+
+
+def begin(model: nn.Module) -> None:
+    """Settle which unit is the whole. Torch settles it in the first forward pass, among the modules that are there: of
+    one that ends at a layer those above would stay apart, and gathered, for good."""
+    model._get_fsdp_state()._lazy_init()
+
+
+def _ends(model: nn.Module) -> list[nn.Module]:
+    base = base_of(model)
+    embeddings, head = base.get_input_embeddings(), base.get_output_embeddings()
+    if head is None or head.weight is embeddings.weight:
+        return []
+    return [embeddings, head]
 
 
 def read(model: nn.Module, folder: Path, device: torch.device) -> None:
