@@ -231,6 +231,25 @@ def test_a_mixed_source_numbers_its_topics(tmp_path):
     ]
 
 
+def test_documents_may_be_joined_and_short_ones_left_out(tmp_path):
+    """A row keeps its number, whatever was left out before it."""
+    texts = ["= A heading =", "A text that is long enough.", "Short."]
+    (tmp_path / "a.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in texts))
+    said = {"path": str(tmp_path / "a.jsonl"), "rows": "documents"}
+    rows, inventory = read_source(FileSource(**said, min_characters=20, joined="\n\n"), "forget")
+    assert rows[["row_id", "answer", "joined"]].values.tolist() == [["forget-000001", texts[1], "\n\n"]]
+    assert inventory[0]["rows"] == 3
+    rows.to_parquet(tmp_path / "rows.parquet")
+    assert pd.read_parquet(tmp_path / "rows.parquet")["joined"].tolist() == ["\n\n"]
+    assert read_source(FileSource(**said), "forget")[0]["joined"].isna().all()
+    with pytest.raises(BadInputError, match=r"no document of .*a\.jsonl has 99 characters; lower"):
+        read_source(FileSource(**said, min_characters=99), "forget")
+    with pytest.raises(ValidationError, match="joined is said of documents, and the rows are questions"):
+        FileSource(path="x", joined=" ")
+    with pytest.raises(ValidationError, match="max_blocks would keep its beginning"):
+        FileSource(**said, joined=" ", max_blocks=1)
+
+
 def test_a_source_says_how_long_its_documents_blocks_are(tmp_path):
     """Of every source in one set, and of none that says nothing."""
     parts = {}

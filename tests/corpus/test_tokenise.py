@@ -1,7 +1,10 @@
 """Labels on answers only, blocks of documents, lengths, prompts."""
 
+import copy
+
 import pandas as pd
 import pytest
+from tokenizers.processors import TemplateProcessing
 
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.parameters import Parameters, check_parameters
@@ -85,6 +88,45 @@ def test_documents_become_blocks_that_join_to_the_whole(tokenizer):
     assert len(whole) - len(joined) <= 1
     assert tokens["row_id"][:2] == ["r0/0", "r0/1"]
     assert max(len(ids) for ids in tokens["input_ids"]) == 16
+
+
+def opening(tokenizer):
+    """The same tokenizer, which opens each text as Llama's does."""
+    opened = copy.deepcopy(tokenizer)
+    first = ("<s>", tokenizer.convert_tokens_to_ids("<s>"))
+    opened.backend_tokenizer.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[first])
+    return opened
+
+
+def test_every_block_begins_as_a_text_does(tokenizer):
+    """Eight tokens, of which one opens; what follows is the text, and its end."""
+    opened, text = opening(tokenizer), "The cat sat on the mat. " * 3
+    whole = [*tokenizer(text)["input_ids"], tokenizer.eos_token_id]
+    tokens, _ = tokenise_training(frame([(None, text)]), PlainPrompt(), opened, 8)
+    assert {ids[0] for ids in tokens["input_ids"]} == {tokenizer.convert_tokens_to_ids("<s>")}
+    assert [i for ids in tokens["input_ids"] for i in ids[1:]] == whole
+    assert {len(ids) for ids in tokens["input_ids"][:][:-1]} == {8}
+    assert tokens["labels"][:] == tokens["input_ids"][:]
+
+
+def test_documents_that_are_joined_are_cut_as_one_text(tokenizer):
+    """As MUSE does: every so many tokens a sequence, wherever a document ends, and no end at all. One topic after the
+    other; what says nothing stays by itself, and ends."""
+    texts = ["The cat sat.", "On the mat.", "A dog.", "It sat.", "Who?"]
+    rows = frame([(None, text) for text in texts]).assign(joined=["\n\n"] * 4 + [pd.NA], topic=[0, 0, 1, 1, 0])
+    opened, first = opening(tokenizer), tokenizer.convert_tokens_to_ids("<s>")
+    tokens, _ = tokenise_training(rows, PlainPrompt(), opened, 7)
+    found: dict[str, list[int]] = {}
+    for name, ids in zip(tokens["row_id"], tokens["input_ids"], strict=True):
+        assert ids[0] == first
+        assert len(ids) <= 7
+        found.setdefault(name.split("/")[0], []).extend(ids[1:])
+    plain = lambda text: tokenizer(text)["input_ids"]
+    assert found == {
+        "r0": plain("The cat sat.\n\nOn the mat."),
+        "r2": plain("A dog.\n\nIt sat."),
+        "r4": [*plain("Who?"), tokenizer.eos_token_id],
+    }
 
 
 def test_a_source_may_want_shorter_blocks(tokenizer):

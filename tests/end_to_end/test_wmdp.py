@@ -24,8 +24,9 @@ TINY = (
 def write_wmdp(folder: Path) -> None:
     rng = random.Random(0)
     folder.mkdir(parents=True)
-    for name, count in {"bio-forget-corpus.jsonl": 6, "cyber-forget-corpus.jsonl": 4, "wikitext.jsonl": 8}.items():
+    for name, count in {"bio-forget-corpus.jsonl": 6, "cyber-forget-corpus.jsonl": 4, "wikitext/test.jsonl": 8}.items():
         lines = [json.dumps({"text": sentences(rng, 10)}) for _ in range(count)]
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("\n".join(lines))
     for area in ("bio", "cyber"):
         asked = [

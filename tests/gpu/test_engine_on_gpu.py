@@ -1,4 +1,8 @@
-"""What only a GPU shows. Needs torch, transformers and pydantic alone: `pytest -m gpu tests/gpu` on a bare machine."""
+"""What only a GPU shows.
+
+Needs torch, transformers, pydantic and numpy alone: `pytest -m gpu tests/gpu` on a bare machine. What wants more is
+skipped there.
+"""
 
 import copy
 import itertools
@@ -22,10 +26,21 @@ from tests.training.test_weights import BF16, LORA, of_bfloat16
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")]
 CUDA = torch.device("cuda")
+DRAWN = {"smoothing", "two_point", "hybrid"}
+"""Of random directions, which a GPU draws by another generator than a CPU."""
+PACKAGES = {"lora": "peft", "fila": "peft", "schedule_free": "schedulefree"}
+"""What a scope or an optimizer needs beside torch, transformers and pydantic."""
 
 
-@pytest.mark.parametrize("name", RECIPES)
+def skip_without_packages(name: str) -> None:
+    kinds = [RECIPES[name].get(part, {}).get("kind") for part in ("scope", "optimizer")]
+    for package in {PACKAGES[kind] for kind in kinds if kind in PACKAGES}:
+        pytest.importorskip(package)
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name not in DRAWN])
 def test_a_step_on_the_gpu_is_the_step_on_the_cpu(name):
+    skip_without_packages(name)
     _, expected = train(build_tiny_model(), cut_run(name))
     _, rows = train(build_tiny_model(), cut_run(name), CUDA)
     assert_same_steps(rows, expected, rel=1e-4)
@@ -87,6 +102,7 @@ def test_validation_runs_layers_that_no_loss_reads():
 
 @pytest.mark.parametrize("checkpoint", [lambda model: model, of_bfloat16])
 def test_a_gpu_never_holds_a_frozen_weight_in_float32(checkpoint):
+    pytest.importorskip("peft")
     model = checkpoint(build_tiny_model(vocab=2**14, layers=4))
     size = sum(p.numel() for p in model.parameters())
     torch.cuda.reset_peak_memory_stats()

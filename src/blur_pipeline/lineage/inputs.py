@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.models import Absent, Given, Scores
 from blur_pipeline.corpus.prompts import PlainPrompt, Prompt
-from blur_pipeline.corpus.sources import FileSource, MixedSource, Source
+from blur_pipeline.corpus.sources import FileSource, GeneratedSource, MixedSource, Source
 from blur_pipeline.lineage.content import NOTES, WEIGHTS, Hasher
 from blur_pipeline.methods.edits.choice import Edit
 from blur_pipeline.models.sources import FreshModel, ModelSource, PretrainedModel, SavedScores
@@ -44,10 +44,14 @@ class Inputs:
         """A source of rows; a generated or a hub one is decided by its parameters."""
         if isinstance(source, MixedSource):
             return {"kind": source.kind, "parts": self.sources(source.parts)}
+        if source is None or isinstance(source, GeneratedSource):
+            return self.plain(source)
+        # What is said of documents has no part in questions: it came later, and theirs are what they were.
+        of_documents = {"joined", "min_characters"} if source.rows == "questions" else set()
+        said = source.model_dump(mode="json", exclude={"path", *of_documents})
         if isinstance(source, FileSource):
-            said = source.model_dump(mode="json", exclude={"path"})
-            return said | {"files": [[path.suffix, self._file(path)] for path in source.files()]}
-        return self.plain(source)
+            said["files"] = [[path.suffix, self._file(path)] for path in source.files()]
+        return said
 
     def sources(self, sources: Mapping[str, Source | None]) -> list[list[Any]]:
         """Several sources as pairs of name and content, in their order: it decides that of rows and topics."""
