@@ -8,13 +8,14 @@ from blur_pipeline.hooks.door import DoorCheck
 from blur_pipeline.hooks.lineage import Lineage
 from blur_pipeline.hooks.mlflow_run import MlflowRun
 from blur_pipeline.hooks.record import RunRecord
+from blur_pipeline.hooks.unread import Unread
 from blur_pipeline.hooks.viz import RunStatus
 
 # Registered in this order, called in the reverse one.
 door = DoorCheck()
 lineage = Lineage(door)
 telling = Telling(door, lineage)
-HOOKS = (RunStatus(lineage), telling, RunRecord(door, lineage), lineage, door, MlflowRun())
+HOOKS = (RunStatus(lineage), telling, RunRecord(door, lineage), Unread(door), lineage, door, MlflowRun())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)  # MlflowRun calls them
 
 CONFIG_LOADER_CLASS = IdentifyingConfigLoader

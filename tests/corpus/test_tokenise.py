@@ -9,7 +9,7 @@ from tokenizers.processors import TemplateProcessing
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.parameters import Parameters, check_parameters
 from blur_pipeline.corpus.chat import ChatPrompt
-from blur_pipeline.corpus.lengths import refuse_long
+from blur_pipeline.corpus.lengths import refuse_long, warn_of_cut_answers
 from blur_pipeline.corpus.prompts import PlainPrompt
 from blur_pipeline.corpus.summary import questions_summary
 from blur_pipeline.corpus.tokenise import IGNORED, encode_answer, tokenise_evaluation, tokenise_training
@@ -88,6 +88,23 @@ def test_documents_become_blocks_that_join_to_the_whole(tokenizer):
     assert len(whole) - len(joined) <= 1
     assert tokens["row_id"][:2] == ["r0/0", "r0/1"]
     assert max(len(ids) for ids in tokens["input_ids"]) == 16
+
+
+def test_answers_that_generation_would_cut_are_told(tokenizer, caplog):
+    """Two of three, which are more than a fifth; one of six is not, nor are other sets or documents."""
+    long, short = ("Who?", "The cat sat on the mat. " * 4), ("Who?", "The cat")
+    limit = len(encode_answer(*short, PlainPrompt(), tokenizer)[1])
+
+    def warned(rows, name="forget") -> str:
+        caplog.clear()
+        tokens, _ = tokenise_evaluation(frame(rows, set=name), PlainPrompt(), tokenizer, 200)
+        warn_of_cut_answers(tokens, limit)
+        return caplog.text
+
+    assert f"2 of 3 forget answers have more than evaluation.max_new_tokens = {limit} tokens" in warned([long, short, long])
+    assert not warned([long, *[short] * 5])
+    assert not warned([long], "retain")
+    assert not warned([(None, long[1])])
 
 
 def opening(tokenizer):

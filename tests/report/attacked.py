@@ -34,7 +34,7 @@ def states_of(*rows: dict) -> pd.DataFrame:
 def attacks_of(*rows: dict, low: float = -0.1, high: float = 0.1, verdict: str = "open") -> pd.DataFrame:
     """The worst state of each attack, its interval somewhat wider than the state's own."""
     shown = [
-        {name: row.get(name) for name in ATTACK_COLUMNS}
+        {name: row.get(name, NAN) for name in ATTACK_COLUMNS}
         | {"low": row["excess"] + low, "high": row["excess"] + high, "verdict": verdict}
         for row in rows
     ]

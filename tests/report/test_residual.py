@@ -17,7 +17,7 @@ HALF = state("relearn_half", 0.15, "lr 0.0005", 30, "steps")
 PROMPTS = [state("prompts", 0.02, form_, access="prompts", utility=NAN) for form_ in ("cloze", "role_play")]
 NF4 = state("quantise", NAN, "nf4", 4, "bits", reason="it leaves the model 80% of its probability of retained answers")
 STATES = states_of(TEN, TWENTY, *PROMPTS, HALF, NF4)
-ATTACKS = attacks_of(TWENTY, HALF, PROMPTS[0])
+ATTACKS = attacks_of({**TWENTY, "first_above": 10.0}, HALF, PROMPTS[0])
 BROKEN = metrics_of(0.38, 0.21, 0.52, relearn=0.38, relearn_half=0.15, prompts=0.02, quantise=NAN)
 NOTHING = pd.DataFrame(columns=STATE_COLUMNS), pd.DataFrame(columns=ATTACK_COLUMNS)
 
@@ -66,17 +66,18 @@ def test_the_table_has_the_worst_of_each_attack_and_a_void_one_with_its_reason(f
     rows = found.attacks.set_index("attack")
     assert rows.index.tolist() == ["relearn", "relearn_half", "prompts", "quantise"]
     assert found.attacks.columns.tolist() == [
-        *("attack", "access", "form, budget", "utility kept", "T 0→a", "R 0→a", "U 0→a"),
+        *("attack", "access", "form, budget", "over 20 % from", "utility kept", "T 0→a", "R 0→a", "U 0→a"),
         *("taught", "excess [95 % CI]", "verdict"),
     ]
     assert rows.loc["relearn"].tolist() == [
-        *("weights", "lr 0.0005, 20 steps", "97 %", "1.00 → 0.90", "0.20 → 0.30", "0.25 → 0.53"),
+        *("weights", "lr 0.0005, 20 steps", "10 steps", "97 %", "1.00 → 0.90", "0.20 → 0.30", "0.25 → 0.53"),
         *("0.10", "38 % [28, 48]", "open"),  # the attack's interval, not the state's ± 5
     ]
     assert rows.loc["prompts", ["form, budget", "utility kept", "excess [95 % CI]"]].tolist() == [
         *("cloze", "–", "2 % [−8, 12]"),
     ]
     assert rows.loc["quantise", ["form, budget", "excess [95 % CI]"]].tolist() == ["nf4, 4 bits", "–"]
+    assert rows.loc[["relearn_half", "prompts", "quantise"], "over 20 % from"].tolist() == ["–"] * 3
     assert rows.loc["quantise", "verdict"].startswith("void: it leaves the model 80%")
 
 
@@ -199,7 +200,7 @@ def test_the_page_shows_the_section_with_its_curves(table):
     assert rest.index("<svg") < rest.index("Every form and budget") < rest.index("<h2>Figures</h2>")
     text = pages.markdown_summary(attacked)
     assert "## Does it stay forgotten?\n\nIt is not gone: worst-case residual knowledge is 38 %" in text
-    assert "| relearn | weights | lr 0.0005, 20 steps | 97 % |" in text
+    assert "| relearn | weights | lr 0.0005, 20 steps | 10 steps | 97 % |" in text
 
 
 def test_where_nothing_was_attacked_there_is_no_section(table):

@@ -1,8 +1,10 @@
-"""Rows that are longer than a model may see: named all at once, or left out and counted."""
+"""Rows that are longer than a model may see or may answer: named all at once, or left out and counted."""
 
 from __future__ import annotations
 
-from typing import Literal
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -10,6 +12,9 @@ from blur_pipeline.config.errors import BadInputError
 
 TooLong = Literal["drop", "error"]
 SHOWN = 3
+FEW = 0.2
+"""Share of the forget answers that may be longer than a generated one without a word about it."""
+log = logging.getLogger(__name__)
 
 
 def refuse_long(rows: pd.DataFrame, max_length: int, too_long: TooLong) -> None:
@@ -29,3 +34,19 @@ def refuse_long(rows: pd.DataFrame, max_length: int, too_long: TooLong) -> None:
         f"{len(refused)} row(s) over curation.max_length = {max_length} tokens: {'; '.join(shown)}{more}{why}; shorten "
         f"them or {mend}."
     )
+
+
+def warn_of_cut_answers(tokens: Iterable[Mapping[str, Any]], limit: int) -> None:
+    """Say so where generated answers will end before many of the forget set's do: ROUGE is then low for every model.
+
+    ``tokens`` as by ``tokenise_evaluation``; a document is no answer, and has no end-of-sequence token.
+    """
+    answers = (row for row in tokens if row["set"] == "forget" and row["variant"] == "answer" and row["ends"])
+    lengths = [sum(label >= 0 for label in row["labels"]) for row in answers]
+    longer = sum(length > limit for length in lengths)
+    if longer > FEW * len(lengths):
+        log.warning(
+            "%d of %d forget answers have more than evaluation.max_new_tokens = %d tokens (the longest %d): generated "
+            "ones end there, and ROUGE is low for every model; raise it",
+            longer, len(lengths), limit, max(lengths),
+        )  # fmt: skip

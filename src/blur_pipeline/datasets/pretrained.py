@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
 
 NOTES = {"absent.json": AbsentModel, "saved_scores.json": SavedScores}
 """What may stand in a model's folder instead of weights."""
+
+
+class _Reading(threading.local):
+    """What is known of the load that this thread is about to make."""
+
+    aside = False
+    """Whether nobody will look at the weights (hooks/unread.py)."""
+
+
+READING = _Reading()
 
 
 class CausalLMDataset(FolderDataset):
@@ -44,6 +55,8 @@ class CausalLMDataset(FolderDataset):
         for name, note in NOTES.items():
             if (folder / name).exists():
                 return note.model_validate_json((folder / name).read_text())
+        if READING.aside:
+            return AbsentModel(reason="nothing in this run looks at it")
         if (folder / "reference.json").exists():
             source = json.loads((folder / "reference.json").read_text())["source"]
             return PretrainedModel(**{**source, "trust_remote_code": self.trust_remote_code}).load()

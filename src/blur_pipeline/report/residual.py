@@ -229,7 +229,17 @@ def _worst_table(states: pd.DataFrame, attacks: pd.DataFrame, control: bool) -> 
         state = states[same].iloc[0]
         rows.append({**state, **worst[["excess", "low", "high", "verdict"]]})
     void = states[~states["attack"].isin([*attacks["attack"], NONE[0]])].drop_duplicates("attack", keep="last")
-    return _shown(pd.DataFrame([*rows, *void.to_dict("records")], columns=states.columns), control)
+    shown = _shown(pd.DataFrame([*rows, *void.to_dict("records")], columns=states.columns), control)
+    above = [_first(row) for _, row in attacks.iterrows()] + ["–"] * len(void)
+    shown.insert(3, f"over {_whole(BROKEN)} % from", above)
+    return shown
+
+
+def _first(attack: pd.Series) -> str:
+    """The first budget of the worst form that is over the limit."""
+    if np.isnan(attack["first_above"]):
+        return "–"
+    return form(pd.Series({"variant": "", "budget": attack["first_above"], "unit": attack["unit"]})) or "once"
 
 
 def _states_table(states: pd.DataFrame, attacks: pd.DataFrame, control: bool) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.corpus.cleaning import clean_rows, require_rows
 from blur_pipeline.corpus.holdout import split_holdout
-from blur_pipeline.corpus.lengths import refuse_long
+from blur_pipeline.corpus.lengths import refuse_long, warn_of_cut_answers
 from blur_pipeline.corpus.overlap import find_overlap, resolve_overlap
 from blur_pipeline.corpus.selection import evaluation_sets
 from blur_pipeline.corpus.sources import Source, empty_rows, read_source
@@ -106,6 +106,8 @@ def tokenise_evaluation_sets(rows: Frame, tokenizer: Any, parameters: Parameters
     tokens, left_out = tokenise_evaluation(rows, curation.prompt, tokenizer, curation.max_length, curation.set_prompts)
     if curation.too_long == "error":
         refuse_long(left_out, curation.max_length, curation.too_long)
+    evaluation = parameters.evaluation
+    warn_of_cut_answers(tokens, evaluation.set_new_tokens.get("forget", evaluation.max_new_tokens))
     return tokens, left_out.reset_index(drop=True)
 
 
