@@ -4,6 +4,7 @@ import os
 
 import pytest
 import torch
+from transformers import AutoConfig
 
 from blur_pipeline.config.door import preflight, require_inputs
 from blur_pipeline.config.errors import BadInputError
@@ -110,6 +111,17 @@ def test_a_model_folder_that_is_not_there(raw, tmp_path):
 def test_a_hub_that_does_not_answer(raw, tmp_path):
     base = {"kind": "pretrained", "path": "nobody/nothing"}
     refuse(raw, tmp_path, "nobody/nothing: no causal language model could be read", models__base=base)
+
+
+def test_a_model_that_is_given_on_request_says_where_to_ask(raw, tmp_path, monkeypatch):
+    """As the hub's client words it."""
+
+    def refused(*_, **__):
+        raise OSError("You are trying to access a gated repo.\nMake sure to have access to it at https://hub/model.")
+
+    monkeypatch.setattr(AutoConfig, "from_pretrained", refused)
+    base = {"kind": "pretrained", "path": "somebody/guarded", "revision": "0" * 40}
+    refuse(raw, tmp_path, r"gated repo\.\); ask for it on its page at the hub and log in", models__base=base)
 
 
 def test_a_model_without_a_tokenizer(raw, tmp_path, tiny_model):

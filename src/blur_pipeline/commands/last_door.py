@@ -61,7 +61,8 @@ def _outside(error: BaseException) -> str | None:
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and MEMORY.search(text)):
         return (
             f"Out of memory ({text[:200] or 'no more to be had'}); lower training.micro_batch_size, "
-            f"evaluation.tokens_per_batch or evaluation.generation_batch, or take a smaller model. {KEPT}"
+            f"evaluation.tokens_per_batch or evaluation.generation_batch, leave out attacks that train "
+            f"(stress.profile=off), or take a smaller model. {KEPT}"
         )
     return _of_libraries(error, text)
 

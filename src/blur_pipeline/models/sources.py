@@ -103,10 +103,15 @@ class PretrainedModel(_Strict):
             )
         try:
             return AutoConfig.from_pretrained(self.path, **self._where())
-        except Exception as error:  # the hub and the parsers raise many kinds; all mean the same to the user
+        except Exception as error:  # the hub and the parsers raise many kinds; two mean something to the user
+            gated = "gated repo" in str(error)
+            mend = (
+                "ask for it on its page at the hub and log in (hf auth login)"
+                if gated
+                else "check the path or hub id, the revision and the connection"
+            )
             raise BadInputError(
-                f"{self.path}: no causal language model could be read there ({_first_line(error)}); check the "
-                "path or hub id, the revision and the connection."
+                f"{self.path}: no causal language model could be read there ({_first_line(error)}); {mend}."
             ) from error
 
     def context_length(self) -> int | None:
