@@ -101,7 +101,9 @@ def test_answers_that_generation_would_cut_are_told(tokenizer, caplog):
         warn_of_cut_answers(tokens, limit)
         return caplog.text
 
-    assert f"2 of 3 forget answers have more than evaluation.max_new_tokens = {limit} tokens" in warned([long, short, long])
+    assert f"2 of 3 forget answers have more than evaluation.max_new_tokens = {limit} tokens" in warned(
+        [long, short, long]
+    )
     assert not warned([long, *[short] * 5])
     assert not warned([long], "retain")
     assert not warned([(None, long[1])])

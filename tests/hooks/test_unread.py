@@ -20,7 +20,10 @@ CASES = {
     "models.to_compare.obtain_target_model": ("models.target", GIVEN),
     "models.to_compare.obtain_retrained_model": ("models.retrained", {"kind": "absent", "reason": "none"}),
 }
-TASK = {"general.tasks": {"wmdp_bio": {"path": "questions.json"}}, "safety.sets": {"jbb": {"path": "x.csv", "column": "Goal"}}}
+TASK = {
+    "general.tasks": {"wmdp_bio": {"path": "questions.json"}},
+    "safety.sets": {"jbb": {"path": "x.csv", "column": "Goal"}},
+}
 
 
 @pytest.fixture(scope="module")

@@ -97,7 +97,9 @@ def test_a_model_whose_knowledge_comes_back_has_not_forgotten():
     """As like the retrained model as before, and all the same it was still there."""
     found = of(LIKE, found=BACK)
     assert found.state == "not forgotten"
-    assert "0.10 of its scale, within the limit of 0.2; 100% of the utility is kept; but it is not gone:" in found.reason
+    assert (
+        "0.10 of its scale, within the limit of 0.2; 100% of the utility is kept; but it is not gone:" in found.reason
+    )
     assert "is 38 % [21, 52], by attack relearn: its whole interval lies above the limit of 20%." in found.reason
 
 

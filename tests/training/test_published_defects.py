@@ -5,6 +5,7 @@ the zero forget gradient in tests/methods/test_weighting.py.
 """
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,9 +14,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from blur_pipeline.methods.choice import Moment, Seen
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.methods.weighting import Bilevel
+from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.gradients import clip, combine_, direction_norm, gram_matrix, take_gradient
 from blur_pipeline.training.loop import Run, train
 from blur_pipeline.training.schedule import Schedule
+from blur_pipeline.training.workers import world
 from tests.conftest import build_tiny_model, random_examples
 from tests.workers import run_ranks
 
@@ -133,3 +136,17 @@ def test_parameters_that_a_loss_does_not_reach_are_no_obstacle():
     recipe = RECIPE.model_copy(update={"scope": Recipe(scope={"kind": "lora", "rank": 2}).scope})
     _, history = train(copy.deepcopy(model), Run(**{**vars(run), "recipe": recipe}))
     assert len(history) == 3
+
+
+def _one_micro_batch_a_rank(rank: int, folder: str) -> None:
+    summed, real = [], world.sum_over_ranks_
+    world.sum_over_ranks_ = lambda tensors: (summed.extend(t.dtype for t in tensors), real(tensors))[1]
+    train(build_tiny_model(), replace(blur_run(), engine=Engine(precision="bf16")))
+    world.sum_over_ranks_ = real
+    torch.save({t for t in summed if t != torch.float64}, f"{folder}/{rank}.pt")
+
+
+def test_gradients_of_several_ranks_are_summed_in_float32(tmp_path):
+    """Of a bfloat16 model too, and where each rank has a single micro-batch, whose gradient alone would be one."""
+    run_ranks(_one_micro_batch_a_rank, 2, tmp_path, str(tmp_path))
+    assert [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)] == [{torch.float32}] * 2

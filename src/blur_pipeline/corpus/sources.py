@@ -79,14 +79,15 @@ class TabularSource(BaseModel):
         None, gt=0, description="where no column names the subject: so many rows on end are about one (TOFU: 20)"
     )
 
-
     @model_validator(mode="after")
     def _cuts_documents(self) -> TabularSource:
         for name in ("joined", "min_characters"):
             if self.rows != "documents" and getattr(self, name) is not None:
                 raise ValueError(f"{name} is said of documents, and the rows are questions; set rows: documents")
         if self.joined is not None and self.max_blocks is not None:
-            raise ValueError("joined makes one text of all documents, and max_blocks would keep its beginning; leave one out")
+            raise ValueError(
+                "joined makes one text of all documents, and max_blocks would keep its beginning; leave one out"
+            )
         return self
 
 

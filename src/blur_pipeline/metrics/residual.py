@@ -244,6 +244,8 @@ def _most(metric: str, worst: Mapping[str, Worst], reason: str) -> dict:
     most = np.clip(np.fmax.reduce([w.resampled for w in worst.values()]), 0, 1)
     value = float(np.clip(max(w.value for w in worst.values()), 0, 1))
     return present(metric, value, interval(most, _fewest(worst)), *_counts(worst))
+
+
 def _mean(metric: str, worst: Mapping[str, Worst], reason: str) -> dict:
     if reason:
         return absent(metric, reason)

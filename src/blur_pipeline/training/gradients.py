@@ -129,5 +129,7 @@ def combine_(
             world.local(kept).mul_(w.to(kept.device))  # what no side computes with may wait on the host
         for part, w in parts:
             if part is not None:
-                world.local(kept).addcmul_(world.local(part).to(kept.device, target.dtype, non_blocking=True), w.to(kept.device))
+                world.local(kept).addcmul_(
+                    world.local(part).to(kept.device, target.dtype, non_blocking=True), w.to(kept.device)
+                )
         target.grad = kept

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,13 +15,11 @@ from blur_pipeline.methods.choice import Loss, Moment, Seen
 from blur_pipeline.methods.gradient import Backprop
 from blur_pipeline.methods.recipe import SIDES, Recipe
 from blur_pipeline.models.examples import Examples
-from blur_pipeline.models.memory import freed_memory_is_kept
-from blur_pipeline.models.packed import packed_kernels
-from blur_pipeline.models.tf32 import tf32
 from blur_pipeline.training import averaging
 from blur_pipeline.training.checkpoints import Checkpoints, Progress, State
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.gradients import Gradient, clip, combine_, direction_norm, gram_matrix, put_away_
+from blur_pipeline.training.kernels import kernels
 from blur_pipeline.training.masks import Masks
 from blur_pipeline.training.objective import Objective
 from blur_pipeline.training.prepare import Ready, prepare
@@ -92,13 +89,7 @@ def train(
         NonFiniteError: names the step, the quantity and the rows; that step is not taken.
     """
     device = device or next(model.parameters()).device
-    half_packed = run.engine.layout == "packed" and run.engine.precision != "fp32"
-    coarse = device.type == "cuda" and run.engine.precision != "fp32"
-    with (
-        freed_memory_is_kept(device),
-        packed_kernels(model, device) if half_packed else nullcontext(),
-        tf32() if coarse else nullcontext(),
-    ):
+    with kernels(model, run.engine, device):
         return _train(model, run, device, weights)
 
 

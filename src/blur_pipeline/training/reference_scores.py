@@ -8,9 +8,9 @@ from torch import nn
 
 from blur_pipeline.models.examples import Examples, length_buckets
 from blur_pipeline.models.forward import Forward
-from blur_pipeline.models.memory import freed_memory_is_kept
 from blur_pipeline.models.progress import ProgressBar
 from blur_pipeline.training.engine import Engine
+from blur_pipeline.training.kernels import kernels
 from blur_pipeline.training.objective import autocast
 from blur_pipeline.training.weights import Rounded
 
@@ -22,7 +22,8 @@ TOKENS_PER_BATCH = 2048
 def score_sequences(
     model: nn.Module, examples: Examples, engine: Engine, device: torch.device, title: str
 ) -> np.ndarray:
-    """``(n,)`` float32, nats, in the precision of the engine, so that the log-ratio at θ₀ is zero.
+    """``(n,)`` float32, nats, in the precision and by the kernels of the engine, so that the log-ratio at θ₀ is zero but for
+    what other batches round otherwise.
 
     The model, float32, is left as it came, under ``bf16`` on the CPU.
     """
@@ -30,7 +31,7 @@ def score_sequences(
     rounded = Rounded(list(model.parameters())) if engine.precision == "bf16" else None
     model.to(device)
     found = np.empty(len(examples), np.float32)
-    with freed_memory_is_kept(device), ProgressBar(title, len(examples), start=0) as bar:
+    with kernels(model, engine, device), ProgressBar(title, len(examples), start=0) as bar:
         done = 0
         for rows in length_buckets(examples, TOKENS_PER_BATCH):
             batch = examples.batch(rows, layout=engine.layout).to(device)

@@ -131,7 +131,9 @@ def _passes_that_end_early(rank: int, folder) -> None:
         model(input_ids=ids)
     model(input_ids=ids)
     units = {name: unit._get_fsdp_state() for name, unit in model.named_modules() if isinstance(unit, FSDPModule)}
-    gathered = [name for name, state in units.items() if state._fsdp_param_group and state._fsdp_param_group.is_unsharded]
+    gathered = [
+        name for name, state in units.items() if state._fsdp_param_group and state._fsdp_param_group.is_unsharded
+    ]
     torch.save(({name: state._is_root for name, state in units.items()}, gathered), folder / f"{rank}.pt")
 
 

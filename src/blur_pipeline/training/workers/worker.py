@@ -23,7 +23,6 @@ from blur_pipeline.training.loop import Run, train
 from blur_pipeline.training.workers.job import Job, TellLog
 from blur_pipeline.training.workers.sharding import gather
 
-
 PATIENCE = timedelta(hours=4)
 """How long a rank waits for another before it gives up. NCCL's own ten minutes are short of what the first one does
 alone: to prove a checkpoint of a large model by its hashes, and to write the model that was trained."""
