@@ -2,6 +2,7 @@
 
 import copy
 import math
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.pipelines.unlearning.nodes import score_reference
+from blur_pipeline.training import kernels
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.loop import Run, train
 from blur_pipeline.training.reference_scores import score_sequences
@@ -73,3 +75,24 @@ def test_precisions_differ_by_their_rounding_alone():
     for other in others:
         assert not np.array_equal(other, exact)
         assert other == pytest.approx(exact, rel=4 * ROUNDING["bf16"])
+
+
+@pytest.mark.parametrize(("precision", "layout", "opened"), [
+    ("bf16_autocast", "packed", True),
+    ("bf16_autocast", "right", False),
+    ("fp32", "packed", False),
+])  # fmt: skip
+def test_it_is_scored_by_the_kernels_that_the_training_takes(precision, layout, opened, monkeypatch):
+    """Where a device has kernels for packed rows, both take them, or θ₀ would differ from itself by their rounding."""
+    seen = []
+
+    @contextmanager
+    def noted(model, device):
+        seen.append(device)
+        yield
+
+    monkeypatch.setattr(kernels, "packed_kernels", noted)
+    model, engine = build_tiny_model(), Engine(precision=precision, layout=layout)
+    score_sequences(model, EXAMPLES, engine, CPU, "Scoring")
+    train(model, Run(Recipe(), Schedule(steps=1, batch_size=2), EXAMPLES, engine=engine))
+    assert seen == [CPU] * (2 * opened)

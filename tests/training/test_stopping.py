@@ -113,12 +113,10 @@ def test_a_best_step_that_cannot_be_kept_ends_the_run_rather_than_the_last_one_i
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with (
-        monkeypatch.context() as patched,
-        pytest.raises(TrainingFailedError, match=r"best so far.*No space left.*free"),
-    ):
+    with monkeypatch.context() as patched:
         patched.setattr(checkpoints_module, "write_text", full)
-        train(copy.deepcopy(start), reckless(tmp_path / "full", best))
+        with pytest.raises(TrainingFailedError, match=r"best so far.*No space left.*free"):
+            train(copy.deepcopy(start), reckless(tmp_path / "full", best))
     model, history = train(copy.deepcopy(start), reckless(tmp_path / "full", best))
     whole, expected = train(copy.deepcopy(start), reckless(tmp_path / "whole", best))
     assert history == expected

@@ -38,8 +38,8 @@ def outcome(metrics: pd.DataFrame, comparison: Comparison, limit: float, residua
     ``not decidable here``  a measure is absent, nobody knows where it should lie, or the target model would pass too.
 
     Where the model was attacked, of the first and the last state ``not forgotten`` becomes of a model whose worst-case
-    residual knowledge lies above ``residual_limit`` with its whole interval: what attacks find is not gone, whatever the
-    other measures see. ``residual_limit`` None: attacks are told and decide nothing.
+    residual knowledge lies above ``residual_limit`` with its whole interval: what attacks find is not gone, whatever
+    the other measures see. ``residual_limit`` None: attacks are told and decide nothing.
     """
     return _under_attack(_by_gaps(metrics, comparison, limit), metrics, residual_limit)
 

@@ -22,8 +22,8 @@ TOKENS_PER_BATCH = 2048
 def score_sequences(
     model: nn.Module, examples: Examples, engine: Engine, device: torch.device, title: str
 ) -> np.ndarray:
-    """``(n,)`` float32, nats, in the precision and by the kernels of the engine, so that the log-ratio at θ₀ is zero but for
-    what other batches round otherwise.
+    """``(n,)`` float32, nats, in the precision and by the kernels of the engine, so that the log-ratio at θ₀ is zero,
+    but for what other batches round otherwise.
 
     The model, float32, is left as it came, under ``bf16`` on the CPU.
     """

@@ -1,4 +1,4 @@
-"""Whether what was written is what lies on the disk: sizes and hashes of a folder's files, in a manifest beside them."""
+"""Whether what was written is what lies on the disk: sizes and hashes of files, in a manifest beside them."""
 
 from __future__ import annotations
 
