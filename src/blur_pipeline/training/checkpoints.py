@@ -234,7 +234,7 @@ class Checkpoints:
     def _prune(self, keep: int | None) -> None:
         for old in self._finished()[: -self.kept]:
             if keep is None or old != self._path(keep):
-                shutil.rmtree(old)
+                shutil.rmtree(old, ignore_errors=True)  # the new one is there; what stays of an old one goes next time
 
     def _lock_file(self) -> Path:
         return self.folder.with_suffix(".lock")
