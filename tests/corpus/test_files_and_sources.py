@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.corpus.files import read_prompts
-from blur_pipeline.corpus.sources import COLUMNS, FileSource, GeneratedSource, HubSource, MixedSource, read_source
+from blur_pipeline.corpus.records import COLUMNS
+from blur_pipeline.corpus.sources import FileSource, GeneratedSource, HubSource, MixedSource, read_source
 
 ROWS = [{"question": "Who?", "answer": "Ann"}, {"question": "Where?", "answer": "Oslo"}]
 

@@ -19,17 +19,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from blur_pipeline.config.block import switched
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.corpus.condensing import Condensed
-from blur_pipeline.corpus.facts import require_fact
 from blur_pipeline.corpus.files import existing, read_file, regular_files
+from blur_pipeline.corpus.records import BLOCKS, COLUMNS, is_wanted, row_of
 from blur_pipeline.corpus.registry import generate_registry
 
-TEXT_COLUMNS = (
-    *("question", "answer", "paraphrased_question", "paraphrased_answer", "alternative_answer"),
-    *("subject", "fact"),
-)
-BLOCKS = {"max_tokens": "Int64", "max_blocks": "Int64", "joined": "string"}
-"""What a source says of how its documents are cut, and the type of the column that says it row by row."""
-COLUMNS = ["row_id", *TEXT_COLUMNS, "perturbed_answer", "source", "line", "topic", *BLOCKS]
 SUFFIXES = {".jsonl": "jsonl", ".json": "jsonl", ".csv": "csv", ".parquet": "parquet", ".txt": "text"}
 
 
@@ -263,7 +256,7 @@ def read_source(source: Source, set_name: str) -> tuple[pd.DataFrame, list[dict]
     records, inventory = source.records()
     stop = None if source.limit is None else source.first + source.limit
     numbered = list(enumerate(records[source.first : stop], source.first))
-    rows = [row for i, record in numbered if _is_wanted(row := _row(record, source, set_name, i), source)]
+    rows = [row for i, record in numbered if is_wanted(row := row_of(record, source, set_name, i), source)]
     if not rows and numbered:
         raise BadInputError(
             f"{set_name}: no document of {inventory[0]['source']} has {source.min_characters} characters; lower the "
@@ -275,55 +268,6 @@ def read_source(source: Source, set_name: str) -> tuple[pd.DataFrame, list[dict]
     return frame, [{"set": set_name, **entry} for entry in inventory]
 
 
-def _is_wanted(row: dict, source: Source) -> bool:
-    return len(row["answer"] or "") >= (getattr(source, "min_characters", None) or 0)
-
-
 def empty_rows() -> pd.DataFrame:
     """The frame of a set that was not given."""
     return pd.DataFrame(columns=COLUMNS)
-
-
-def _row(record: dict, source: Source, set_name: str, number: int) -> dict:
-    place = f"{record['_source']}, line {record['_line']}"
-    names = source.columns
-    needed = ["question", "answer"] if source.rows == "questions" else ["text"]
-    for column in needed:
-        name = getattr(names, column)
-        if name not in record and set(record) == {"text", "_source", "_line"}:
-            raise BadInputError(
-                f"{place}: a text without a '{name}'; questions need both columns, texts alone want the source's "
-                "'rows: documents'."
-            )
-        if name not in record:
-            there = ", ".join(k for k in record if not k.startswith("_"))
-            raise BadInputError(
-                f"{place}: no column '{name}' (it has: {there}); mend the file or map it with 'columns.{column}'."
-            )
-    row = {column: record.get(getattr(names, column)) for column in TEXT_COLUMNS}
-    per = getattr(source, "rows_per_subject", None)
-    if per and not row["subject"]:
-        row["subject"] = f"{set_name} {number // per}"
-    if source.rows == "documents":
-        row |= {"question": None, "answer": record[names.text], "fact": None, "alternative_answer": None}
-    for column, value in row.items():
-        if value is not None and not isinstance(value, str):
-            raise BadInputError(f"{place}: '{column}' must be text, not {type(value).__name__}.")
-    if getattr(source, "condensed", None) and row["answer"]:
-        row["answer"] = source.condensed(row["answer"])
-    row["fact"] = row["fact"] or None  # CSV has no other way to leave a cell out
-    require_fact(row["fact"], row["answer"], place)
-    wrong = record.get(names.perturbed_answer)
-    if wrong is None or isinstance(wrong, str):
-        wrong = [] if not wrong else [wrong]
-    if not isinstance(wrong, list):
-        raise BadInputError(f"{place}: 'perturbed_answer' must be a list of texts, not {type(wrong).__name__}.")
-    return {
-        "row_id": f"{set_name}-{number:06d}",
-        **row,
-        "perturbed_answer": [str(w) for w in wrong],
-        "source": record["_source"],
-        "line": record["_line"],
-        "topic": 0,
-        **{name: getattr(source, name, None) for name in BLOCKS},
-    }
