@@ -22,7 +22,7 @@ def test_a_run_that_goes_half_as_fast_takes_twice_as_long():
     pace.done(TARGET, 80.0)
     assert pace.left() == 40
     assert pace.left(UNLEARN, since=10) == 30
-    assert pace.left(UNLEARN, since=100) == 0  # rather than less than nothing
+    assert pace.left(UNLEARN, since=100) is None  # it should have ended long ago
 
 
 def test_what_a_training_says_of_itself_is_believed_and_tells_of_the_rest():

@@ -57,7 +57,8 @@ class Pace:
         current = 0.0
         if node is not None:
             whole = self._expected(node, took)
-            current = own if own is not None else None if whole is None else max(0.0, whole - since)
+            # What has lasted longer than it was expected to may end at once or not for long.
+            current = own if own is not None else None if whole is None or since > whole else whole - since
         return None if current is None or None in after else current + sum(after)
 
     def _expected(self, node: str, took: Mapping[str, float]) -> float | None:
