@@ -66,7 +66,7 @@ def test_the_table_has_the_worst_of_each_attack_and_a_void_one_with_its_reason(f
     rows = found.attacks.set_index("attack")
     assert rows.index.tolist() == ["relearn", "relearn_half", "prompts", "quantise"]
     assert found.attacks.columns.tolist() == [
-        *("attack", "access", "form, budget", "over 20 % from", "utility kept", "T 0→a", "R 0→a", "U 0→a"),
+        *("attack", "access", "form, budget", "over 20 %", "utility kept", "T 0→a", "R 0→a", "U 0→a"),
         *("taught", "excess [95 % CI]", "verdict"),
     ]
     assert rows.loc["relearn"].tolist() == [
@@ -77,7 +77,7 @@ def test_the_table_has_the_worst_of_each_attack_and_a_void_one_with_its_reason(f
         *("cloze", "–", "2 % [−8, 12]"),
     ]
     assert rows.loc["quantise", ["form, budget", "excess [95 % CI]"]].tolist() == ["nf4, 4 bits", "–"]
-    assert rows.loc[["relearn_half", "prompts", "quantise"], "over 20 % from"].tolist() == ["–"] * 3
+    assert rows.loc[["relearn_half", "prompts", "quantise"], "over 20 %"].tolist() == ["–"] * 3
     assert rows.loc["quantise", "verdict"].startswith("void: it leaves the model 80%")
 
 

@@ -231,7 +231,7 @@ def _worst_table(states: pd.DataFrame, attacks: pd.DataFrame, control: bool) -> 
     void = states[~states["attack"].isin([*attacks["attack"], NONE[0]])].drop_duplicates("attack", keep="last")
     shown = _shown(pd.DataFrame([*rows, *void.to_dict("records")], columns=states.columns), control)
     above = [_first(row) for _, row in attacks.iterrows()] + ["–"] * len(void)
-    shown.insert(3, f"over {_whole(BROKEN)} % from", above)
+    shown.insert(3, f"over {_whole(BROKEN)} %", above)
     return shown
 
 
