@@ -8,8 +8,8 @@ from blur_pipeline.config.parameters import check_parameters
 from blur_pipeline.corpus.cleaning import clean_rows, normalise, require_rows
 from blur_pipeline.corpus.holdout import split_holdout
 from blur_pipeline.corpus.overlap import find_overlap, resolve_overlap
-from blur_pipeline.corpus.selection import evaluation_sets
 from blur_pipeline.corpus.records import COLUMNS
+from blur_pipeline.corpus.selection import evaluation_sets
 from blur_pipeline.pipelines.curation.nodes import report_questions, separate_sets
 from tests.config.test_parameters import load
 from tests.conftest import PROJECT
