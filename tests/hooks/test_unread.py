@@ -13,7 +13,6 @@ from tests.config.test_parameters import changed, load
 GIVEN = {"kind": "given", "path": "somewhere"}
 CASES = {
     "results.stress.attack_target_model": ("stress.profile", "off"),
-    "results.stress.attack_control": ("stress.profile", "off"),
     "results.target.score_gradients": ("evaluation.gradient_norms", False),
     "results.retrained.measure_general_ability": ("general.tasks", {}),
     "results.unlearned.answer_forbidden_prompts": ("safety.sets", {}),
@@ -38,6 +37,15 @@ def test_what_is_switched_off_reads_no_model_and_what_is_not_does(node, raw):
     assert puts_aside(node, check_parameters(changed(raw, name, off)))
     there = changed(raw, name, TASK[name]) if name in TASK else raw
     assert not puts_aside(node, check_parameters(there))
+
+
+def test_the_control_is_read_where_there_is_no_retrained_model_to_attack(raw):
+    """Four models, for an empty table, in every run that has one."""
+    control = "results.stress.attack_control"
+    assert puts_aside(control, check_parameters(raw))
+    absent = changed(raw, "models.retrained", {"kind": "absent", "reason": "none"})
+    assert not puts_aside(control, check_parameters(absent))
+    assert puts_aside(control, check_parameters(changed(absent, "stress.profile", "off")))
 
 
 def test_nothing_else_puts_a_model_aside(raw):

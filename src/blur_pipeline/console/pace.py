@@ -19,8 +19,8 @@ TYPICAL: dict[str, float] = {
     "measure_examples": 0.3,
 }
 """Seconds of the nodes that take any, in the embedded default on two cores; their shares, where no run was done."""
-SUITES = ("attack_target_model", "attack_retrained_model", "attack_unlearned_model", "attack_control")
-"""Nodes of many parts, each with steps of its own: how far one part is tells nothing of the whole."""
+SUITE = "attack_"
+"""How nodes of many parts begin, each part with steps of its own: how far one is tells nothing of the whole."""
 EVIDENCE = 3.0
 """Seconds that a node must be expected to take for its own to say how fast this run goes: in shorter ones imports and
 disks count for more than the work."""
@@ -50,7 +50,7 @@ class Pace:
 
         ``own`` is what the node itself says it still needs, of its steps.
         """
-        if node is not None and _last(node) in SUITES:
+        if node is not None and _last(node).startswith(SUITE):
             own = None
         took = self.took if node is None or own is None else self.took | {node: since + own}
         after = [self._expected(name, took) for name in self.left_over if name != node]

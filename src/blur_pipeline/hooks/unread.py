@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kedro.framework.hooks import hook_impl
 
-from blur_pipeline.config.models import Training
+from blur_pipeline.config.models import Absent, Scores, Training
 from blur_pipeline.datasets.pretrained import READING
 
 if TYPE_CHECKING:
@@ -35,16 +35,15 @@ class Unread:
 
 def puts_aside(node: str, parameters: Parameters) -> bool:
     """Whether a node's result is decided before it would look at a model."""
-    models, evaluation = parameters.models, parameters.evaluation
+    models, evaluation, last = parameters.models, parameters.evaluation, node.rpartition(".")[2]
+    if last.startswith("attack_") and not parameters.stress.chosen():
+        return True
     said = {
-        **dict.fromkeys(
-            (f"attack_{of}" for of in ("target_model", "retrained_model", "unlearned_model", "control")),
-            not parameters.stress.chosen(),
-        ),
+        "attack_control": not isinstance(models.retrained, Absent | Scores),  # a retrained model is attacked instead
         "score_gradients": not evaluation.gradient_norms,
         "measure_general_ability": not parameters.general.tasks,
         "answer_forbidden_prompts": not parameters.safety.sets,
         "obtain_target_model": not isinstance(models.target, Training),
         "obtain_retrained_model": not isinstance(models.retrained, Training),
     }
-    return said.get(node.rpartition(".")[2], False)
+    return said.get(last, False)

@@ -103,7 +103,7 @@ class PretrainedModel(_Strict):
             )
         try:
             return AutoConfig.from_pretrained(self.path, **self._where())
-        except Exception as error:  # the hub and the parsers raise many kinds; two mean something to the user
+        except Exception as error:  # the hub and the parsers raise many kinds; most mean the same to the user
             gated = "gated repo" in str(error)
             mend = (
                 "ask for it on its page at the hub and log in (hf auth login)"

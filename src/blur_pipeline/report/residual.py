@@ -151,7 +151,7 @@ def _unshown(metrics: pd.DataFrame, shown: Sequence[str]) -> list[str]:
     row, found = _row(metrics, UNSHOWN), excesses(metrics)
     if row is None or found.empty or found.idxmax() not in shown:
         return []
-    told = "nothing is known" if np.isnan(row["value"]) else percent(row)
+    told = "nothing is concluded" if np.isnan(row["value"]) else percent(row)
     return [
         f"The worst attack ({found.idxmax()}) teaches the very answers that it asks for: it shows how fast they are "
         "learnt again, which a model that never saw these rows may not do. By the attacks that do not show them: "
