@@ -101,9 +101,9 @@ def test_mlflow_has_parameters_one_by_one_and_step_metrics(runs):
 
 
 def test_where_nothing_was_attacked_nothing_is_said_of_it(runs, finished):
-    """Neither a section nor an empty table, figure or metric."""
+    """Neither a section nor an empty table, figure or metric; the outcome tells that nobody has looked."""
     for name in ("report.html", "summary.md"):
-        assert "stay forgotten" not in newest(finished, name, "08_reporting/registry/blur_npo-*/*").read_text()
+        assert "Does it stay forgotten?" not in newest(finished, name, "08_reporting/registry/blur_npo-*/*").read_text()
     first = runs.iloc[0]
     drawn = {a.path for a in mlflow.MlflowClient().list_artifacts(first["run_id"], "figures")}
     assert drawn == {f"figures/{name}.html" for name in ("trade_off", "truth_ratio", "training")}

@@ -102,18 +102,35 @@ def test_the_excess_is_a_share_of_what_the_target_has_over_the_retrained(target,
     assert head["stress.mean_excess"] == pytest.approx(0.15)
 
 
-def test_the_maximum_is_taken_inside_each_resample(target, retrained):
-    """Of two attacks that are equal but for noise, the interval of the worst lies above that of either: it is that of
-    the larger of the two in each resample, and not the interval of the one that is larger in all."""
+def test_the_interval_of_the_worst_is_one_of_the_largest(target, retrained):
+    """Of three states that are equal but for noise the largest is the worst, and by chance: from below no state is
+    said to be higher than all of them together allow, and above lies the highest end of any."""
     noisy = np.random.default_rng(0)
     states = {NONE: spread(0.1, 1)}
-    states |= {key: np.clip(0.4 + noisy.normal(0, 0.3, 24), 0, 1) for key in (TEN, ASKED)}
-    found = states_of(sides(target, retrained, answers(states, {TEN: 0.8})), ABOUT, LIMITS)
+    states |= {key: np.clip(0.4 + noisy.normal(0, 0.3, 24), 0, 1) for key in (TEN, THIRTY, ASKED)}
+    found = states_of(sides(target, retrained, answers(states, {TEN: 0.8, THIRTY: 0.8})), ABOUT, LIMITS)
+    asked = [state.row for state in found[1:]]
     head = headline(found, ABOUT).set_index("metric")
-    low = head.loc["stress.residual_knowledge", "low"]
-    assert low > max(head.loc[f"stress.{name}.excess", "low"] for name in ABOUT)
-    inside = np.clip(np.fmax(*(state.resampled for state in found[1:])), 0, 1)
-    assert head.loc["stress.residual_knowledge", ["low", "high"]].tolist() == list(interval(inside, 12))
+    low, high = head.loc["stress.residual_knowledge", ["low", "high"]]
+    assert low < max(row["low"] for row in asked)
+    assert high == pytest.approx(min(1, max(row["high"] for row in asked)))
+    alone = head.loc["stress.prompts.excess", ["low", "high"]].tolist()  # one state: its own interval
+    assert alone == pytest.approx([asked[-1]["low"], asked[-1]["high"]])
+    told = [(worst.value, *worst.interval()) for worst in worst_of(found).values()]
+    assert head.loc["stress.mean_excess", ["value", "low", "high"]].tolist() == pytest.approx(np.mean(told, axis=0))
+
+
+def test_nothing_found_on_eight_people_is_no_proof_that_nothing_is_left(target):
+    """What no fact gives away on any of them has no interval (a resample is as empty), and so has not held."""
+    nothing = {key: np.zeros(24) for key in (NONE, ASKED)}
+    found = states_of(sides(target, answers(nothing, {}), answers(nothing, {})), ABOUT, LIMITS)
+    row = found[-1].row
+    assert row["excess"] == 0
+    assert np.isnan([row["low"], row["high"]]).all()
+    assert row["verdict"] == "open"
+    worst = headline(found, ABOUT).set_index("metric").loc["stress.residual_knowledge"]
+    assert worst["value"] == 0
+    assert np.isnan(worst["low"])
 
 
 def test_what_was_known_before_and_what_no_attack_has_shown_stand_apart(target, retrained):
@@ -128,7 +145,7 @@ def test_what_was_known_before_and_what_no_attack_has_shown_stand_apart(target, 
     assert head.loc["stress.residual_knowledge", "value"] == pytest.approx(0.9)
     assert head.loc["stress.residual_unshown", "value"] == pytest.approx(0.2)
     ends = head.loc["stress.residual_unshown", ["low", "high"]].tolist()
-    assert ends == list(interval(np.clip(found[2].resampled, 0, 1), 12))
+    assert ends == pytest.approx(list(interval(np.clip(found[2].resampled, 0, 1), 12)))
     alone = headline(found[:2], {"relearn": shown["relearn"]}).set_index("metric")
     assert "shows the answers that it asks for" in alone.loc["stress.residual_unshown", "reason"]
     refused = headline(found, shown, "no use").set_index("metric")["reason"]

@@ -104,18 +104,40 @@ def test_a_model_whose_knowledge_comes_back_has_not_forgotten():
 
 
 @pytest.mark.parametrize(("interval", "above", "word"), [
-    ((0.38, 0.21, 0.52), 0.3, "It is not gone"),  # above 20 % for certain, and not above the user's limit
+    ((0.38, 0.21, 0.52), 0.4, "It is not gone"),  # above 20 % for certain, and not above the user's limit
     ((0.38, 0.21, 0.52), None, "It is not gone"),
-    ((0.3, 0.1, 0.5), 0.2, "at this budget is open"),
-    ((0.3, math.nan, math.nan), 0.2, "at this budget is open"),  # few subjects decide nothing
+    ((0.19, 0.1, 0.5), 0.2, "at this budget is open"),
+    ((0.19, math.nan, math.nan), 0.2, "at this budget is open"),
     ((0.03, 0.0, 0.08), 0.2, "It held against these 2 attacks at this budget"),
     ((math.nan, math.nan, math.nan), 0.2, "is not concluded: every attack is void"),
 ])  # fmt: skip
-def test_what_is_not_certainly_above_the_limit_is_told_and_decides_nothing(interval, above, word):
+def test_what_is_not_above_the_limit_is_told_and_decides_nothing(interval, above, word):
     attacked = metrics_of(*interval, reason="every attack is void", relearn=0.1, prompts=0.0)
     found = of(LIKE, found=attacked, above=above)
     assert found.state == "forgotten and kept"
     assert word in found.reason
+
+
+@pytest.mark.parametrize(("interval", "why"), [
+    ((0.3, 0.1, 0.5), "its interval does not lie above it as a whole"),
+    ((1.0, math.nan, math.nan), "from so few subjects"),  # of one person all is still there
+])  # fmt: skip
+def test_what_is_above_the_limit_and_perhaps_by_chance_is_not_called_forgotten(interval, why):
+    """A request is mostly about one person, of whom there is no interval: it passed with all of its knowledge left."""
+    found = of(LIKE, found=metrics_of(*interval, relearn=interval[0], prompts=0.0))
+    assert found.state == "not decidable here"
+    assert why in found.reason
+    assert "by attack relearn, above the limit of 20%" in found.reason
+
+
+def test_what_was_not_looked_at_is_said():
+    assert "No attack was made" in of(LIKE).reason
+    assert "no holdout" not in of(LIKE).reason
+    assert "No attack was made" not in of(LIKE, found=metrics_of(0.03, 0.0, 0.08, relearn=0.03)).reason
+    apart = [dict(of) for of in (LIKE, TARGET, RETRAINED)]
+    for values in apart:
+        del values["membership.loss"]
+    assert "No membership attack was made: there is no holdout." in of(*apart).reason
 
 
 def test_what_comes_back_decides_where_nobody_knows_where_the_measures_should_lie():

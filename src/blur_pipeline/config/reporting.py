@@ -31,8 +31,9 @@ class Reporting(Block):
         0.2,
         ge=0,
         lt=1,
-        description="of worst-case residual knowledge under attack (stress): a model above it with its whole interval "
-        "counts as not forgotten; null: attacks are told and decide nothing",
+        description="of worst-case residual knowledge under attack (stress): a model above it counts as not "
+        "forgotten where its whole interval lies above, and else as not decidable; null: attacks are told and decide "
+        "nothing",
     )
     register_model: Literal["copy", "reference", "none"] = Field(
         "copy",

@@ -30,8 +30,8 @@ MEANING = {
     "safety": 2,
     "metrics": 2,
     "stress": 5,
-    "residual": 5,
-    "report": 5,
+    "residual": 6,
+    "report": 6,
     "seeds": 4,
     "shadows": 1,
 }

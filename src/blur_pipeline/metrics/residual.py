@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from blur_pipeline.statistics.intervals import METRIC_COLUMNS, Resampler, absent, interval, present
+from blur_pipeline.statistics.largest import interval_of_largest
 
 LEAST_GAP = 0.1
 """Of what T knows after an attack and R does not, below which the attack is void."""
@@ -138,7 +139,9 @@ def _state(key: tuple, sides: Sides, about: About, limits: Limits) -> State:
     kept = dict(zip(MODELS, (side.utility.get(key, np.nan) for side in sides[:3]), strict=True))
     reason = _void(target[0], before[0], wide, interval(gap, subjects)[0]) or _wrecked(kept, about, limits)
     excess = np.nan if reason else (unlearned[0] - retrained[0]) / wide
-    low, high = (np.nan, np.nan) if reason else interval(resampled, subjects)
+    # Zero of eight people allows for many more than none of all: what is the same on everyone has no interval.
+    alike = np.ptp(unlearned[1]) == 0
+    low, high = (np.nan, np.nan) if reason or alike else interval(resampled, subjects)
     row = dict(zip(KEY, key, strict=True)) | {
         **{"access": about.access, "unit": about.unit, "utility": kept["unlearned"]},
         **{"target_before": before[0], "target": target[0], "retrained_before": before[1], "retrained": retrained[0]},
@@ -179,12 +182,28 @@ def states_table(states: Sequence[State]) -> pd.DataFrame:
 
 
 class Worst(NamedTuple):
-    """The largest excess of one attack's states, and of each resample: the maximum is taken inside."""
+    """The state of the largest excess among those of one attack that say anything."""
 
     state: State
-    value: float
-    resampled: np.ndarray
+    valid: list[State]
     first_above: float
+
+    @property
+    def value(self) -> float:
+        return self.state.row["excess"]
+
+    def interval(self) -> tuple[float, float]:
+        """Of the largest excess of this attack."""
+        return _interval(self.valid)
+
+
+def _interval(states: Sequence[State]) -> tuple[float, float]:
+    """Of the largest excess of ``states``, those aside that have no interval of their own."""
+    wide = [s for s in states if not np.isnan(s.row["low"])]
+    if not wide:
+        return np.nan, np.nan
+    values, resampled = [s.row["excess"] for s in wide], np.stack([s.resampled for s in wide])
+    return interval_of_largest(values, resampled, min(s.row["subjects"] for s in states))
 
 
 def worst_of(states: Sequence[State]) -> dict[str, Worst]:
@@ -196,8 +215,7 @@ def worst_of(states: Sequence[State]) -> dict[str, Worst]:
             worst = max(valid, key=lambda s: s.row["excess"])
             same = [s.row for s in valid if s.row["variant"] == worst.row["variant"]]  # as asked: the mildest first
             above = [row["budget"] for row in same if row["excess"] > BROKEN]
-            inside = np.fmax.reduce([s.resampled for s in valid])
-            found[name] = Worst(worst, worst.row["excess"], inside, next(iter(above), np.nan))
+            found[name] = Worst(worst, valid, next(iter(above), np.nan))
     return found
 
 
@@ -205,7 +223,7 @@ def attacks_table(worst: Mapping[str, Worst]) -> pd.DataFrame:
     """``ATTACK_COLUMNS``, the worst attack first."""
     rows = []
     for found in worst.values():
-        low, high = interval(found.resampled, found.state.row["subjects"])
+        low, high = found.interval()
         shown = {name: found.state.row[name] for name in ("attack", "access", "variant", "budget", "unit", "excess")}
         verdict = _verdict(low, high)
         rows.append({**shown, "low": low, "high": high, "first_above": found.first_above, "verdict": verdict})
@@ -219,9 +237,10 @@ def headline(
     """METRIC_COLUMNS of ``stress.residual_knowledge`` and what stands beside it.
 
     Residual knowledge is the largest excess of all attacks, held between 0 and 1: 0 is a retrained model, 1 the target
-    model. Its interval takes the maximum inside each resample. ``stress.residual_unshown`` is the same of the attacks
-    that are not shown the answers they ask for: what those find, nobody has just taught. ``stress.mean_excess`` is the
-    mean of the attacks' largest, ``stress.excess_before`` the excess before any, ``stress.NAME.excess`` each one's.
+    model. Its interval is one of the largest (statistics/largest.py). ``stress.residual_unshown`` is the same of the
+    attacks that are not shown the answers they ask for: what those find, nobody has just taught. ``stress.mean_excess``
+    is the mean of the attacks' largest, and of the ends of their intervals; ``stress.excess_before`` the excess before
+    any, ``stress.NAME.excess`` each one's.
     ``refused``: why nothing is concluded at all; ``made``: the attacks that were made at all, None: each of them.
     """
     worst = worst_of(states)
@@ -241,17 +260,16 @@ def headline(
 def _most(metric: str, worst: Mapping[str, Worst], reason: str) -> dict:
     if reason:
         return absent(metric, reason)
-    most = np.clip(np.fmax.reduce([w.resampled for w in worst.values()]), 0, 1)
-    value = float(np.clip(max(w.value for w in worst.values()), 0, 1))
-    return present(metric, value, interval(most, _fewest(worst)), *_counts(worst))
+    ends = _interval([state for w in worst.values() for state in w.valid])
+    value, low, high = (float(np.clip(x, 0, 1)) for x in (max(w.value for w in worst.values()), *ends))
+    return present(metric, value, (low, high), *_counts(worst))
 
 
 def _mean(metric: str, worst: Mapping[str, Worst], reason: str) -> dict:
     if reason:
         return absent(metric, reason)
-    inside = np.array([w.resampled for w in worst.values()]).mean(axis=0)
-    value = float(np.mean([w.value for w in worst.values()]))
-    return present(metric, value, interval(inside, _fewest(worst)), *_counts(worst))
+    value, low, high = np.mean([(w.value, *w.interval()) for w in worst.values()], axis=0)
+    return present(metric, float(value), (float(low), float(high)), *_counts(worst))
 
 
 def _before(states: Sequence[State], refused: str) -> dict:
@@ -267,7 +285,7 @@ def _of_attack(name: str, found: Worst | None, made: bool) -> dict:
     if found is None:
         return absent(metric, "void, see the table of states" if made else NOT_MADE)
     row = found.state.row
-    return present(metric, found.value, interval(found.resampled, row["subjects"]), row["n"], row["subjects"])
+    return present(metric, found.value, found.interval(), row["n"], row["subjects"])
 
 
 def _counts(worst: Mapping[str, Worst]) -> tuple[int, int]:

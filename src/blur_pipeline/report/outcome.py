@@ -37,24 +37,49 @@ def outcome(metrics: pd.DataFrame, comparison: Comparison, limit: float, residua
                             shows that something was taken out.
     ``not decidable here``  a measure is absent, nobody knows where it should lie, or the target model would pass too.
 
-    Where the model was attacked, of the first and the last state ``not forgotten`` becomes of a model whose worst-case
-    residual knowledge lies above ``residual_limit`` with its whole interval: what attacks find is not gone, whatever
-    the other measures see. ``residual_limit`` None: attacks are told and decide nothing.
+    Where the model was attacked, a worst-case residual knowledge above ``residual_limit`` has a say in the first and
+    the last state, whatever the other measures see: ``not forgotten`` where its whole interval lies above, and else
+    ``not decidable here``, since nobody knows what part chance has in it. ``residual_limit`` None: attacks are told and
+    decide nothing. A model that is forgotten and kept by measures of which some were not taken is told so.
     """
-    return _under_attack(_by_gaps(metrics, comparison, limit), metrics, residual_limit)
+    found = _under_attack(_by_gaps(metrics, comparison, limit), metrics, residual_limit)
+    if found.state != "forgotten and kept":
+        return found
+    return Outcome(found.state, " ".join([found.reason, *_not_looked_at(metrics)]))
 
 
 def _under_attack(found: Outcome, metrics: pd.DataFrame, limit: float | None) -> Outcome:
     if found.state not in ("forgotten and kept", "not decidable here") or (said := told(metrics)) is None:
         return found
     worst = metrics[(metrics["model"] == "unlearned") & (metrics["metric"] == RESIDUAL)].iloc[-1]
-    if limit is None or not worst["low"] > limit:
-        return Outcome(found.state, f"{found.reason} {said}") if found.state == "forgotten and kept" else found
-    how = f"{percent(worst)}, by attack {excesses(metrics).idxmax()}"
-    there = f"worst-case residual knowledge is {how}: its whole interval lies above the limit of {limit:.0%}"
-    if found.state == "forgotten and kept":
-        return Outcome("not forgotten", f"{found.reason.removesuffix('.')}; but it is not gone: {there}.")
-    return Outcome("not forgotten", f"it is not gone: {there}. Beside that, {found.reason}")
+    good = found.state == "forgotten and kept"
+    if limit is None or not worst["value"] > limit:
+        return Outcome(found.state, f"{found.reason} {said}") if good else found
+    there = f"worst-case residual knowledge is {percent(worst)}, by attack {excesses(metrics).idxmax()}"
+    if worst["low"] > limit:
+        there += f": its whole interval lies above the limit of {limit:.0%}"
+        if good:
+            return Outcome("not forgotten", f"{found.reason.removesuffix('.')}; but it is not gone: {there}.")
+        return Outcome("not forgotten", f"it is not gone: {there}. Beside that, {found.reason}")
+    if not good:
+        return found
+    few = "from so few subjects" if math.isnan(worst["low"]) else "its interval does not lie above it as a whole, and"
+    return Outcome(
+        "not decidable here",
+        f"{found.reason.removesuffix('.')}; but {there}, above the limit of {limit:.0%}: {few} nobody knows what part "
+        "chance has in it.",
+    )
+
+
+def _not_looked_at(metrics: pd.DataFrame) -> list[str]:
+    """What the state does not rest on: a model that nobody attacked has not held."""
+    ours = metrics[metrics["model"] == "unlearned"].dropna(subset=["value"])["metric"]
+    told = []
+    if not (metrics["metric"] == RESIDUAL).any():
+        told.append("No attack was made (stress.profile): whether it stays forgotten nobody has looked.")
+    if not ours.str.startswith("membership.").any():
+        told.append("No membership attack was made: there is no holdout.")
+    return told
 
 
 def _by_gaps(metrics: pd.DataFrame, comparison: Comparison, limit: float) -> Outcome:

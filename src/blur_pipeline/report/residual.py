@@ -205,7 +205,8 @@ def _explained(metrics: pd.DataFrame, states: pd.DataFrame, asked: Asked) -> lis
         f"(U − R)/(T − R) after the attack; {SCALE}. Held: its whole interval lies below {_whole(HELD)} %; broken: "
         f"above {_whole(BROKEN)} %; open: neither, or there is no interval. Void: the attack says nothing here, for "
         "the reason given. The worst is the largest of many, which chance makes too large: a model that never knew "
-        "does not come to 0 either, and the interval, with the largest of each resample, does not undo that."
+        "does not come to 0 either. The interval holds what the worst truly is: its lower end is one that all states "
+        "keep at once."
     )
     if lacking := [name for name in _asked_for(metrics) if name not in set(states["attack"])]:
         said.append(f"Not made, since this model does not allow it: {', '.join(lacking)}.")
