@@ -11,9 +11,11 @@ from blur_pipeline.methods.perturbed import SAM, Curvature, GradientPenalty, Smo
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.methods.zeroth import Coordinate, TwoPoint
 from blur_pipeline.training.engine import Engine
+from blur_pipeline.training.loop import Run, train
 from blur_pipeline.training.objective import Objective
 from blur_pipeline.training.prepare import prepare
 from blur_pipeline.training.probe import StepProbe
+from blur_pipeline.training.schedule import Schedule
 from tests.config.test_parameters import changed, load
 from tests.conftest import build_tiny_model, random_examples
 
@@ -169,3 +171,26 @@ def test_an_unused_method_may_want_another_precision(project):
     raw = changed(load(project), "training.precision", "bf16")
     raw["unlearning"]["methods"]["npo"]["gradient"] = {"kind": "sam"}
     check_parameters(raw)
+
+
+AROUND = [
+    {"kind": "sam", "rho": 0.5},
+    {"kind": "smoothing", "rho": 0.01, "draws": 1},
+    {"kind": "curvature", "rho": 0.1, "mu": 1, "delta": 1},
+    {"kind": "two_point", "epsilon": 0.1, "draws": 2},
+    {"kind": "coordinate", "coordinates": 60, "mu": 2},
+]
+
+
+@pytest.mark.parametrize("estimator", AROUND, ids=lambda choice: choice["kind"])
+def test_nobody_looks_where_nothing_may_move(estimator):
+    """Half of each matrix is pruned: in every pass around θ these weights are zero, and ρ goes to those that move."""
+    model, seen = build_tiny_model(), []
+    watched = model.get_parameter("model.layers.0.mlp.down_proj.weight")
+    model.model.register_forward_pre_hook(lambda *_: seen.append(watched.detach().clone()))
+    recipe = Recipe(forget={"kind": "ga"}, scope={"kind": "prune", "share": 0.5}, gradient=estimator)
+    train(model, Run(recipe, Schedule(steps=1, batch_size=5), random_examples(9, seed=2), EXAMPLES))
+    rests = watched == 0
+    assert 0.4 < rests.float().mean() < 0.6
+    assert any(not torch.equal(at, seen[-1]) for at in seen)
+    assert not any(at[rests].any() for at in seen)

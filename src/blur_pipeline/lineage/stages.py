@@ -24,7 +24,7 @@ MEANING = {
     "target": 2,
     "reference": 2,
     "retrained": 2,
-    "unlearned": 2,
+    "unlearned": 3,
     "scores": 2,
     "general": 2,
     "safety": 2,

@@ -148,9 +148,8 @@ def _step(
     rows = rows_of(run.sets, run.schedule, run.seed, moment.step)
     losses, vectors = [], []
     for number, side in enumerate(sides):
-        loss, gradient = _side(side, StepProbe(side, rows, weights, run.seed, moment, number, sharded), run.recipe)
-        if masks:
-            masks.cut_(gradient)
+        probe = StepProbe(side, rows, weights, run.seed, moment, number, sharded, masks)
+        loss, gradient = _side(side, probe, run.recipe)
         if number == 0:
             put_away_(gradient, run.engine.gradient_buffer)
         losses.append(loss)

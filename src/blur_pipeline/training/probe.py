@@ -15,6 +15,7 @@ from blur_pipeline.methods.choice import Loss, Moment
 from blur_pipeline.models.examples import stream_rows
 from blur_pipeline.training.dropout import seed_dropout
 from blur_pipeline.training.gradients import Gradient, inner, take_gradient
+from blur_pipeline.training.masks import Masks
 from blur_pipeline.training.objective import Objective, Rows
 from blur_pipeline.training.penalties import price
 from blur_pipeline.training.weights import Weights
@@ -32,16 +33,23 @@ class StepProbe:
     moment: Moment
     side: int
     sharded: bool
+    masks: Masks | None = None
 
     def gradient(self) -> tuple[Tensor, Gradient]:
         """One pass forward and backward over the step's rows."""
         loss = self._accumulate()
         gradient = take_gradient(self.weights.parameters, self.sharded)
-        return _over_ranks(loss + self._price(gradient)), gradient
+        loss = _over_ranks(loss + self._price(gradient))
+        return loss, self._cut(gradient)
 
     def loss(self) -> Tensor:
         """One pass forward."""
         return _over_ranks(self._accumulate(backward=False) + self._price())
+
+    def _cut(self, direction: Gradient) -> Gradient:
+        if self.masks:
+            self.masks.cut_(direction)
+        return direction
 
     def _accumulate(self, backward: bool = True) -> Tensor:
         seed_dropout(self.seed, self.moment.step, self.side)
@@ -50,11 +58,11 @@ class StepProbe:
         return self.objective.accumulate(self.rows, self.moment, backward, known)
 
     def other(self, loss: Loss, on: str, draw: int) -> StepProbe:
-        """Rows of a stream of their own for each draw, wherever the step's are from."""
+        """Rows of a stream of their own for each draw, wherever the step's are from; no mask holds who looks there."""
         objective = replace(self.objective, losses={on: [loss]}, penalties=(), reference=None)
         total, size = len(self.objective.sets[on]), len(self.rows[on])
         rows = stream_rows(total, size, self.seed, self.moment.step, stream=(2, draw))
-        return replace(self, objective=objective, rows={on: rows})
+        return replace(self, objective=objective, rows={on: rows}, masks=None)
 
     def _price(self, gradient: Gradient | None = None) -> Tensor | float:
         if not self.objective.penalties:
@@ -85,14 +93,15 @@ class StepProbe:
         for tensor in drawn:
             whole = torch.randn(tensor.shape, generator=generator, device=tensor.device)
             world.local(tensor).copy_(world.shard_of(whole, tensor))
-        return drawn
+        return self._cut(drawn)
 
     def coordinates(self, count: int) -> Iterator[Gradient]:
         """Drawn by numpy on the host, alike on all ranks."""
         moved = self.weights.moved
         ends = np.cumsum([m.numel() for m in moved])
         rng = np.random.default_rng([self.seed, self.moment.step, self.side])
-        for place in rng.choice(ends[-1], min(count, int(ends[-1])), replace=False).tolist():
+        places = self.masks.places(moved) if self.masks else np.arange(ends[-1])
+        for place in rng.choice(places, min(count, len(places)), replace=False).tolist():
             i = int(np.searchsorted(ends, place, side="right"))
             unit = torch.zeros_like(moved[i], requires_grad=False)
             world.set_(unit, place - int(ends[i] - moved[i].numel()), 1.0)
