@@ -26,13 +26,13 @@ MEANING = {
     "retrained": 2,
     "unlearned": 2,
     "scores": 2,
-    "general": 2,
+    "general": 3,
     "safety": 2,
-    "metrics": 2,
+    "metrics": 3,
     "stress": 5,
     "residual": 5,
     "report": 5,
-    "seeds": 4,
+    "seeds": 5,
     "shadows": 1,
 }
 """A stage's meaning, as a number: raise it where the code changes what the stage gives for the same inputs."""
