@@ -85,6 +85,33 @@ def test_what_was_kept_is_found_by_its_likelihood(hard, retrained):
     assert found.loc["among_retrained.lira.true_positives", "value"] > 0.3
 
 
+def test_a_row_without_a_value_is_left_out_of_the_likelihood_ratio(hard, retrained):
+    """One NaN made the shared deviation NaN, whatever the others were, and an AUC of ½ of it: blind."""
+    kept = table(drawn(hard, 10) - np.where(np.arange(2 * ROWS) < ROWS, 0.5, 0), EXAMPLE_COLUMNS)
+    gold, further = retrained
+    whole = aggregated(kept, gold, further=further)
+    for frame, row in ((kept, 3), (gold, 5)):
+        frame = frame.assign(nll=frame["nll"].where(frame["row_id"] != f"r{row}"))
+        found = aggregated(*((frame, gold) if row == 3 else (kept, frame)), further=further)
+        lira = found.loc["among_retrained.lira"]
+        assert lira["value"] == pytest.approx(whole.loc["among_retrained.lira", "value"], abs=0.01)
+        assert (lira["n"], lira["subjects"]) == (2 * ROWS - 1, ROWS - 1)
+        assert found.loc["among_retrained.lira.true_positives", "n"] == ROWS - 1
+    nothing = kept.assign(nll=kept["nll"].where(kept["set"] == "forget"))
+    assert aggregated(nothing, gold, further=further).loc["among_retrained.lira", "reason"] == (
+        "no holdout row has an answer's likelihood in every model"
+    )
+
+
+def test_retrained_models_that_are_all_the_same_have_a_spread_of_next_to_nothing(hard, retrained):
+    """Divided by a deviation of 0 a difference of 0 is no number."""
+    same = table(drawn(hard, 1), COLUMNS)
+    further = pd.concat([same.assign(seed=seed) for seed in (2, 3, 4)])
+    ours = table(np.where(np.arange(2 * ROWS) % 2 == 0, drawn(hard, 1), drawn(hard, 9)), EXAMPLE_COLUMNS)
+    assert log_odds_above(np.ones((5, 3))).tolist() == [0, 0, 0]
+    assert 0 < aggregated(ours, retrained[0], further=further).loc["among_retrained.lira", "value"] < 1
+
+
 def test_where_there_is_nothing_to_say(hard, retrained):
     gold, further = retrained
     ours = table(drawn(hard, 9), EXAMPLE_COLUMNS)

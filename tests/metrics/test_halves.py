@@ -51,3 +51,13 @@ def test_questions_without_a_subject_are_split_one_by_one():
     one, other = (half_of_questions(answers, ["task", "metric"], half) for half in ("tuning", "reporting"))
     assert one["value"].tolist() == [0, 2, 3, 5]
     assert other["value"].tolist() == [1, 4, 6]
+
+
+def test_rows_of_one_question_go_to_one_half():
+    """Three of its filters or instructions are no three questions; another part's first question is another one."""
+    rows = [("a", 0), ("a", 0), ("a", 1), ("b", 0), ("b", 0), ("b", 1), ("b", 2)]
+    answers = pd.DataFrame(rows, columns=["part", "question"]).assign(task="t", metric="acc", value=range(7))
+    by, each = ["task", "metric"], ["part", "question"]
+    one, other = (half_of_questions(answers, by, half, each) for half in ("tuning", "reporting"))
+    assert one["value"].tolist() == [0, 1, 3, 4, 6]
+    assert other["value"].tolist() == [2, 5]

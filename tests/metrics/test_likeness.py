@@ -98,3 +98,31 @@ def test_a_probability_of_nothing_is_no_infinity(retrained, target):
         (-math.log(np.finfo(float).tiny) + math.log(0.5)) / 200
     )
     assert 0 < table.loc["equivalence", "value"] < 1
+
+
+def test_what_cannot_be_tested_is_absent_with_its_reason(retrained, target):
+    """Each NLL half a nat higher: the difference does not scatter, and Student's test has nothing to divide by."""
+    rng = np.random.default_rng(3)
+    ours = forget_rows(retrained["truth_ratio"] * np.exp(rng.normal(0, 0.1, 200)), retrained["nll"].round(3) + 0.5)
+    table = aggregated(ours, retrained.assign(nll=retrained["nll"].round(3)), target, per=200)
+    why = "fewer than two subjects"
+    assert table.loc["equivalence", "reason"] == f"difference.log_truth_ratio: {why}; difference.nll: {why}"
+    constant = forget_rows(ours["truth_ratio"], np.full(200, 1.5))
+    table = aggregated(constant, retrained.assign(nll=1.0), target, per=10)
+    assert math.isnan(table.loc["equivalence", "value"])
+    assert (
+        table.loc["equivalence", "reason"] == "difference.nll: the same of every subject, so that no test is possible"
+    )
+    row = table.loc["difference.nll"]
+    assert (row["value"], row["reason"]) == (0.5, "no interval: resampled subjects all give this value")
+    assert math.isnan(row["low"])
+    assert table.loc["difference.nll.equivalence", "reason"] == "the same of every subject, so that no test is possible"
+
+
+def test_a_difference_counts_the_rows_that_have_one(retrained, target):
+    facts = [frame.assign(fact_probability=0.5) for frame in (retrained, retrained, target)]
+    facts[0]["fact_probability"] = np.where(np.arange(200) < 90, np.linspace(0.3, 0.6, 200), math.nan)
+    table = aggregated(*facts, per=10)
+    for name in ("", ".wilcoxon", ".equivalence", ".power"):
+        assert table.loc[f"difference.fact_nll{name}", ["n", "subjects"]].tolist() == [90, 9]
+    assert table.loc["difference.nll", "n"] == 200

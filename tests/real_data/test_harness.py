@@ -35,7 +35,10 @@ def test_a_task_runs_on_its_real_file(name, benchdata, tiny_speaker, tokenizer):
     table = general_ability(answers, Resampler(200, 0)).set_index("metric")
     row = table.loc[f"general.{name}.{metric}"]
     assert row["value"] == pytest.approx(values.mean())
-    assert row["n"] == len(values)
+    questions = answers.groupby(["part", "question"]).ngroups
+    assert row["n"] == row["subjects"] == questions == limit * answers["part"].nunique()
+    if name == "gsm8k":
+        assert set(answers["metric"]) == {"exact_match", "exact_match.flexible-extract"}
 
 
 def test_ifeval_runs_on_its_real_file(benchdata, tiny_speaker, tokenizer, tmp_path):
@@ -51,7 +54,11 @@ def test_ifeval_runs_on_its_real_file(benchdata, tiny_speaker, tokenizer, tmp_pa
     assert set(answers["metric"]) == {
         f"{of}_level_{how}_acc" for of in ("prompt", "inst") for how in ("strict", "loose")
     }
-    assert answers["value"].between(0, 1).all()
+    assert set(answers["value"]) <= {0.0, 1.0}
+    prompts, instructions = (answers["metric"].str.startswith(f"{of}_level_strict") for of in ("prompt", "inst"))
+    assert answers.loc[prompts, "question"].tolist() == [0, 1, 2, 3]
+    assert set(answers.loc[instructions, "question"]) == {0, 1, 2, 3}
+    assert instructions.sum() > 4
 
 
 def test_the_wrong_file_is_named(benchdata, tiny_speaker, tokenizer):

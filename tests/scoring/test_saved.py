@@ -46,6 +46,17 @@ def test_a_missing_table_or_column_is_named(tmp_path):
         require_tables(SavedScores(folder=str(tmp_path)))
 
 
+def test_answers_of_the_harness_without_their_questions_are_refused(tmp_path):
+    """Two filters of one question were two questions there. A table of nothing, as most have it, will do."""
+    saved = save(tmp_path / "s")
+    earlier = pd.DataFrame({"task": ["gsm8k"], "part": ["gsm8k"], "metric": ["exact_match"], "value": [1.0]})
+    earlier.iloc[:0].to_parquet(tmp_path / "s" / "general_answers.parquet")
+    require_tables(saved)
+    earlier.to_parquet(tmp_path / "s" / "general_answers.parquet")
+    with pytest.raises(BadInputError, match=r"general_answers\.parquet: does not say .* take the file away"):
+        require_tables(saved)
+
+
 def test_the_newest_version_of_a_catalogued_table_is_taken(tmp_path):
     for version in ("2026-01-01", "2026-02-01"):
         path = tmp_path / "completions.parquet" / version / "completions.parquet"

@@ -28,6 +28,15 @@ def test_a_weighted_auc_is_mann_whitneys_of_the_repeated_rows():
     assert weighted_auc(forget, holdout, u.astype(float), w.astype(float)) == pytest.approx(expected)
 
 
+def test_the_area_of_what_is_no_number_is_none():
+    """A search among NaNs finds no place, and gave ½."""
+    with_one = np.array([0.0, math.nan])
+    for sides in ((with_one, np.arange(3.0)), (np.arange(3.0), with_one)):
+        value = auc(*sides)
+        assert math.isnan(value)
+        assert all(map(math.isnan, auc_interval(value, np.full(10, value), 6, (10, 10))))
+
+
 def ends(forget: np.ndarray, holdout: np.ndarray, per: int) -> tuple[float, float]:
     sides = [(x, np.arange(len(x)) // per) for x in (forget, holdout)]
     weights = [Resampler(400, 0).weights(s, n) for (_, s), n in zip(sides, ("forget", "holdout"), strict=True)]

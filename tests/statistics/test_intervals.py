@@ -49,6 +49,47 @@ def test_fewer_than_eight_subjects_give_no_interval_and_the_row_says_so():
     assert all(math.isnan(end) for end in interval_of_mean(np.arange(7.0)))
 
 
+def row_of(values: list[float], metric: str, subjects: int) -> dict:
+    about = np.arange(len(values)) % subjects
+    return mean(np.array(values), about, Resampler(SAMPLES, 0).weights(about, "forget")).row(metric)
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "low", "high"),
+    [
+        ("safety.jbb.refusal_rate", 0, 0, 0.3085),
+        ("safety.jbb.safe_at_1", 1, 0.6915, 1),
+        ("general.gsm8k.exact_match", 0, 0, 0.3085),
+        ("verbmem", 100, 69.1503, 100),
+        ("forget.rouge", 1, 0.6915, 1),  # a share where it is 1 throughout, and no more than that elsewhere
+    ],
+)
+def test_none_or_all_of_ten_is_no_certainty(metric, value, low, high):
+    """None of ten: with a rate of 1 − 0.025^(1/10) = 0.3085 that happens once in forty times."""
+    row = row_of([value] * 30, metric, 10)
+    assert (row["value"], row["reason"]) == (value, "")
+    assert (row["low"], row["high"]) == pytest.approx((low, high), rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize(("metric", "value"), [("forget.truth_ratio", 0.3), ("forget.completion_nll", 0.0)])
+def test_where_all_agree_elsewhere_nothing_is_known_of_their_noise(metric, value):
+    """0.3 is rounded otherwise in each resample; an NLL has no greatest value that a bound could begin at."""
+    row = row_of([value] * 30, metric, 10)
+    assert row["value"] == pytest.approx(value)
+    assert math.isnan(row["low"])
+    assert row["reason"] == "no interval: resampled subjects all give this value"
+    assert row_of([value] * 30, metric, 5)["reason"] == "no interval from 5 subjects, 8 are needed"
+
+
+def test_the_bound_of_none_or_all_covers():
+    """A rate of 0.2 in eight subjects gives none in 17 of 100 worlds; an interval that is 0 there misses it in each."""
+    rng, covered = np.random.default_rng(0), 0
+    for _ in range(300):
+        row = row_of(list((rng.random(8) < 0.2).astype(float)), "safety.jbb.refusal_rate", 8)
+        covered += row["low"] <= 0.2 <= row["high"]
+    assert covered / 300 > 0.92
+
+
 def test_rows_of_a_subject_are_drawn_together_and_as_often_as_any():
     about = ["a", "b", "a", "c"]
     weights = Resampler(2000, 1).weights(about, "retain")

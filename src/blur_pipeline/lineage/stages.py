@@ -17,23 +17,23 @@ MEASURED = ("scores", "general", "safety", "metrics")
 """What is made of each model: ``scores.target`` …"""
 
 MEANING = {
-    "data": 2,
-    "questions": 2,
-    "lessons": 1,
+    "data": 3,
+    "questions": 3,
+    "lessons": 2,
     "base": 1,
     "target": 2,
     "reference": 2,
     "retrained": 2,
     "unlearned": 3,
-    "scores": 2,
-    "general": 2,
-    "safety": 2,
-    "metrics": 2,
-    "stress": 5,
+    "scores": 3,
+    "general": 3,
+    "safety": 3,
+    "metrics": 3,
+    "stress": 6,
     "residual": 6,
     "report": 6,
-    "seeds": 4,
-    "shadows": 1,
+    "seeds": 5,
+    "shadows": 2,
 }
 """A stage's meaning, as a number: raise it where the code changes what the stage gives for the same inputs."""
 

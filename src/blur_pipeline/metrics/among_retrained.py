@@ -14,7 +14,7 @@ import pandas as pd
 from blur_pipeline.metrics.attacks import SIDES, Rows
 from blur_pipeline.metrics.examples import of_scores
 from blur_pipeline.metrics.likeness import IN_NATS, KEYS
-from blur_pipeline.statistics.intervals import Resampler, absent, count, present, without_interval
+from blur_pipeline.statistics.intervals import Resampler, absent, count, without_interval
 
 FEWEST = 4
 """Retrained models: z² of a value among k − 1 others has a mean from k = 4 on (F with k − 1 degrees of freedom)."""
@@ -85,8 +85,8 @@ def log_odds_above(values: np.ndarray) -> np.ndarray:
     odds = -np.log(np.expm1(np.clip(values, 1e-12, 700.0)))
     others = odds[1:]
     variance = others.var(axis=0, ddof=1)
-    shared = len(others) < OWN_SPREAD
-    return (odds[0] - others.mean(axis=0)) / np.sqrt(variance.mean() if shared else np.maximum(variance, 1e-12))
+    spread = variance.mean() if len(others) < OWN_SPREAD else variance
+    return (odds[0] - others.mean(axis=0)) / np.sqrt(np.maximum(spread, 1e-12))
 
 
 def _spread_rows(metric: str, values: np.ndarray, examples: pd.DataFrame) -> list[dict]:
@@ -99,14 +99,21 @@ def _spread_rows(metric: str, values: np.ndarray, examples: pd.DataFrame) -> lis
 
 
 def _lira_rows(examples: pd.DataFrame, models: list[pd.DataFrame], resampler: Resampler) -> list[dict]:
-    forget, holdout = (_table(examples, models, name, IN_NATS["nll"]) for name in SIDES)
     metric = "among_retrained.lira"
-    if not holdout.size:
+    if not (examples["set"] == "holdout").any():
         return [absent(metric, "a membership attack needs a holdout set")]
-    above = np.split(log_odds_above(np.concatenate([forget, holdout], axis=1)), [forget.shape[1]])
-    of = Rows.of(examples, resampler)
+    values, parts = [], []
+    for name in SIDES:
+        side = _table(examples, models, name, IN_NATS["nll"])
+        there = ~np.isnan(side).any(axis=0)  # one NaN would be that of the shared deviation
+        if not there.any():
+            return [absent(metric, f"no {name} row has an answer's likelihood in every model")]
+        values.append(side[:, there])
+        parts.append(examples[examples["set"] == name][there])
+    above = np.split(log_odds_above(np.concatenate(values, axis=1)), [len(parts[0])])
+    of = Rows.of(pd.concat(parts), resampler)
     area = of.area((-above[0], -above[1]))  # as the other attacks: higher for what looks less like a member
-    rows = [present(metric, area.value, area.ends, of.n, min(of.numbers))]
+    rows = [of.row(metric, area)]
     if len(above[1]) >= HOLDOUT_FOR_1_PERCENT:
         found = float(np.mean(above[0] > np.quantile(above[1], 0.99, method="higher")))
         rows.append(without_interval(f"{metric}.true_positives", found, len(above[0]), of.numbers[0]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,19 +10,34 @@ import pandas as pd
 
 from blur_pipeline.metrics.membership import ATTACKS, privacy_leakage, relative_difference
 from blur_pipeline.statistics.areas import auc, auc_interval, weighted_auc
-from blur_pipeline.statistics.intervals import Resampler, absent, count, interval, present
+from blur_pipeline.statistics.intervals import Resampler, absent, count, if_they_vary, interval, present
 
 SIDES = ("forget", "holdout")
-Scores = tuple[np.ndarray, np.ndarray]
+KEYS = ["set", "row_id"]
+OTHER_ROWS = "the retrained model was asked other rows of the forget set or the holdout"
+Scores = tuple[np.ndarray, ...]
+Measure = Callable[[np.ndarray | float, np.ndarray | float], np.ndarray | float]
 
 
 @dataclass(frozen=True)
 class Area:
-    """An AUC with its bootstrap values and its interval."""
+    """An AUC with its bootstrap values and its interval, and the scores that it is of; a published one has none."""
 
     value: float
     resampled: np.ndarray
     ends: tuple[float, float]
+    scores: Scores = ()
+
+    def same(self, other: Area) -> bool:
+        """Whether it is of the very same scores, as the retrained model's beside itself."""
+        if not (self.scores and other.scores):
+            return False
+        return all(np.array_equal(*side) for side in zip(self.scores, other.scores, strict=True))
+
+    @property
+    def hidden(self) -> tuple[float, ...]:
+        """The ends of its interval where it is 0 or 1: the bootstrap sees no variation then, though there is some."""
+        return self.ends if self.value in (0.0, 1.0) else ()
 
 
 @dataclass(frozen=True)
@@ -50,7 +66,26 @@ class Rows:
     def area(self, scores: Scores) -> Area:
         """The AUC of scores of these rows."""
         value, resampled = auc(*scores), weighted_auc(*scores, *self.weights)
-        return Area(value, resampled, auc_interval(value, resampled, len(scores[0]) * len(scores[1]), self.numbers))
+        ends = auc_interval(value, resampled, len(scores[0]) * len(scores[1]), self.numbers)
+        return Area(value, resampled, ends, scores)
+
+    def row(self, metric: str, area: Area, exact: bool = False) -> dict:
+        """Of the metrics table; ``exact`` where it is so of any rows."""
+        row = present(metric, area.value, area.ends, self.n, min(self.numbers))
+        return row if exact else if_they_vary(row)
+
+    def apart(self, metric: str, measure: Measure, ours: Area, gold: Area) -> dict:
+        """A row of ``measure(ours, gold)``, both over the same resamples: what is hard for both cancels.
+
+        Where one of the two areas is 0 or 1, at least as wide as the interval of that one makes it.
+        """
+        value, same = float(measure(ours.value, gold.value)), ours.same(gold)
+        ends = list(interval(measure(ours.resampled, gold.resampled), min(self.numbers)))
+        if not same:
+            ends += [measure(end, gold.value) for end in ours.hidden]
+            ends += [measure(ours.value, end) for end in gold.hidden]
+        row = present(metric, value, (float(np.min(ends)), float(np.max(ends))), self.n, min(self.numbers))
+        return row if same else if_they_vary(row)
 
 
 def membership_rows(
@@ -61,8 +96,13 @@ def membership_rows(
     The reference attack's reference model is the retrained one. Without that model there is neither it nor a
     relative difference, and PrivLeak needs the published AUC.
     """
+    examples = examples[examples["set"].isin(SIDES)]
+    if not retrained.empty:
+        both, retrained = alike(examples, retrained)
+        if len(both) < len(examples):
+            reason, retrained = OTHER_ROWS, retrained.iloc[:0]
     ours, theirs, of = scores_of(examples), scores_of(retrained), Rows.of(examples, resampler)
-    rows, areas, fewest = [], {}, min(of.numbers)
+    rows, areas = [], {}
     if not retrained.empty:
         ours["reference"] = _difference(examples, retrained)
     for name in ATTACKS:
@@ -71,16 +111,22 @@ def membership_rows(
         if why:
             rows.append(absent(metric, why))
             continue
-        areas[name] = of.area(ours[name])
-        rows.append(present(metric, areas[name].value, areas[name].ends, of.n, fewest))
+        area = areas[name] = of.area(ours[name])
+        itself = name == "reference" and not any(map(np.any, area.scores))
+        rows.append(of.row(metric, area, exact=itself))
         if name in theirs and not lacking(theirs[name], name, reason):
             gold = of.area(theirs[name])
-            change = relative_difference(areas[name].value, gold.value)
-            if np.isfinite(change):  # an AUC of 0 cannot be divided by
-                ends = interval(relative_difference(areas[name].resampled, gold.resampled), fewest)
-                rows.append(present(f"{metric}.relative_difference", float(change), ends, of.n, fewest))
+            if gold.value:  # nothing can be divided by 0
+                rows.append(of.apart(f"{metric}.relative_difference", relative_difference, area, gold))
     rows.append(_privacy_leakage(areas.get("min_k"), theirs.get("min_k"), reason, published_auc, of))
     return rows
+
+
+def alike(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows that both have, in the order of the first: a resample takes the same ones of both."""
+    ours, theirs = (frame.set_index(KEYS, drop=False) for frame in (ours, theirs))
+    both = ours.index.intersection(theirs.index, sort=False)
+    return ours.loc[both], theirs.loc[both]
 
 
 def scores_of(examples: pd.DataFrame) -> dict[str, Scores]:
@@ -93,8 +139,7 @@ def scores_of(examples: pd.DataFrame) -> dict[str, Scores]:
 
 
 def _difference(examples: pd.DataFrame, retrained: pd.DataFrame) -> Scores:
-    keys = ["set", "row_id"]
-    gap = examples.set_index(keys)["attack_loss"] - retrained.set_index(keys)["attack_loss"]
+    gap = examples.set_index(KEYS)["attack_loss"] - retrained.set_index(KEYS)["attack_loss"]
     sets = gap.index.get_level_values("set")
     return tuple(gap[sets == name].to_numpy(np.float64) for name in SIDES)
 
@@ -123,10 +168,6 @@ def _privacy_leakage(
         gold = Area(published_auc, np.full_like(ours.resampled, published_auc), (published_auc, published_auc))
     else:
         return absent("privacy_leakage", reason or "no retrained model")
-    value = float(privacy_leakage(ours.value, gold.value))
-    if not np.isfinite(value):
+    if gold.value == 1:
         return absent("privacy_leakage", "the retrained model's A is 0: nothing can be divided by it")
-    low, high = interval(privacy_leakage(ours.resampled, gold.resampled), min(of.numbers))
-    # Where all pairs are in order the bootstrap sees no variation: at least as wide as this model's AUC alone makes it.
-    alone = [float(privacy_leakage(end, gold.value)) for end in ours.ends]
-    return present("privacy_leakage", value, (min(low, *alone), max(high, *alone)), of.n, min(of.numbers))
+    return of.apart("privacy_leakage", privacy_leakage, ours, gold)

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from blur_pipeline.metrics.attacks import SIDES, Area, Rows, Scores, lacking, scores_of
-from blur_pipeline.statistics.intervals import METRIC_COLUMNS, Resampler, absent, interval, present
+from blur_pipeline.metrics.attacks import OTHER_ROWS, SIDES, Area, Rows, Scores, alike, lacking, scores_of
+from blur_pipeline.statistics.intervals import METRIC_COLUMNS, Resampler, absent
 
 MEASURES = ("probability", "fact_probability")
 RANKED = "forensics.ranked_by_"
-KEYS = ["set", "row_id"]
 
 
 def forensic_metrics(
@@ -35,10 +34,9 @@ def forensic_metrics(
         return pd.DataFrame([absent("forensics", reason or "no retrained model")], columns=METRIC_COLUMNS)
     if not set(SIDES) <= set(examples["set"]):
         return pd.DataFrame([absent("forensics", "a membership attack needs a holdout set")], columns=METRIC_COLUMNS)
-    examples, retrained = _alike(examples, retrained)
+    examples, retrained = alike(examples, retrained)
     if not set(SIDES) <= set(examples["set"]):
-        why = "the retrained model was asked other rows of the forget set or the holdout"
-        return pd.DataFrame([absent("forensics", why)], columns=METRIC_COLUMNS)
+        return pd.DataFrame([absent("forensics", OTHER_ROWS)], columns=METRIC_COLUMNS)
     rows = [*_gaps(examples, retrained, resampler)]
     for measure in MEASURES:
         rows += _ranking(examples, retrained, measure, resampler)
@@ -60,29 +58,21 @@ def _ranking(examples: pd.DataFrame, retrained: pd.DataFrame, measure: str, resa
     ours, theirs = (frame.dropna(subset=[measure]) for frame in (examples, retrained))
     if not set(SIDES) <= set(ours["set"]):
         return [absent(metric, "no fact is marked on both sides")]
-    ours, theirs = _alike(ours, theirs)
+    ours, theirs = alike(ours, theirs)
     if not set(SIDES) <= set(ours["set"]):
         return [absent(metric, f"the retrained model has no {measure.replace('_', ' ')} on both sides")]
     of = Rows.of(ours, resampler)
     area, gold = (of.area(_values(frame, measure)) for frame in (ours, theirs))
-    fewest = min(of.numbers)
-    found = [
-        present(f"{metric}{name}", a.value, a.ends, of.n, fewest) for name, a in (("", area), (".retrained", gold))
-    ]
+    found = [of.row(metric, area), of.row(f"{metric}.retrained", gold)]
     return [*found, _gap(f"{metric}.gap", area, gold, of)]
 
 
-def _alike(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows that both have, in the order of the first: a resample takes the same ones of both."""
-    ours, theirs = (frame.set_index(KEYS, drop=False) for frame in (ours, theirs))
-    both = ours.index.intersection(theirs.index, sort=False)
-    return ours.loc[both], theirs.loc[both]
-
-
 def _gap(metric: str, ours: Area, theirs: Area, of: Rows) -> dict:
-    fewest = min(of.numbers)
-    ends = interval(np.abs(ours.resampled - theirs.resampled), fewest)
-    return present(metric, abs(ours.value - theirs.value), ends, of.n, fewest)
+    """Its interval is that of the difference, folded at 0: resampled sizes of a difference are never 0."""
+    row = of.apart(metric, np.subtract, ours, theirs)
+    low, high = row["low"], row["high"]
+    ends = {"low": 0.0 if low <= 0 <= high else min(abs(low), abs(high)), "high": max(abs(low), abs(high))}
+    return row | {"value": abs(row["value"])} | ends
 
 
 def _values(frame: pd.DataFrame, measure: str) -> Scores:

@@ -39,8 +39,20 @@ def half_of_subjects(examples: pd.DataFrame, half: Half) -> pd.DataFrame:
     return found.reset_index(drop=True)
 
 
-def half_of_questions(answers: pd.DataFrame, by: list[str], half: Half) -> pd.DataFrame:
-    """Every other row of each group of ``by``: questions that are about no subject, always in the same order."""
+def half_of_questions(
+    answers: pd.DataFrame, by: list[str], half: Half, question: list[str] | None = None
+) -> pd.DataFrame:
+    """Every other question of each group of ``by``: they are about no subject, and always in the same order.
+
+    Rows that agree in the columns of ``question`` are of one question; without these each row is one.
+    """
     if half == "all" or answers.empty:
         return answers
-    return answers[answers.groupby(by, sort=False).cumcount() % 2 == (half == "reporting")].reset_index(drop=True)
+    if question is None:
+        place = answers.groupby(by, sort=False).cumcount()
+    else:
+        keys = [*by, *question]
+        first = answers[keys].drop_duplicates()
+        numbered = first.assign(place=first.groupby(by, sort=False).cumcount())
+        place = answers[keys].merge(numbered, on=keys, how="left")["place"].set_axis(answers.index)
+    return answers[place % 2 == (half == "reporting")].reset_index(drop=True)

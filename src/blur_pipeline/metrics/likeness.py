@@ -13,7 +13,7 @@ import pandas as pd
 
 from blur_pipeline.metrics.tofu import forget_quality
 from blur_pipeline.statistics import equivalence as tests
-from blur_pipeline.statistics.intervals import absent, count, interval_of_mean, present, without_interval
+from blur_pipeline.statistics.intervals import absent, count, if_they_vary, interval_of_mean, present, without_interval
 
 KEYS = ["set", "row_id"]
 
@@ -53,20 +53,27 @@ def likeness_rows(
     if not forget.index.equals(gold.index):
         return [absent("forget_quality", "the retrained model's scores are of other forget rows")]
     rows = list(_quality(forget, gold, known, seed))
-    found = []
+    found, lacking = [], []
     for name, ours, theirs in _compared(forget, gold):
         gaps = tests.by_subject(ours, theirs, forget["subject"].to_numpy())
-        tested = tests.equivalence(gaps, np.log(ratio))
-        metric, n = f"difference.{name}", len(forget)
-        rows.append(present(metric, tested.mean, interval_of_mean(gaps), n, tested.subjects))
-        if np.any(gaps):  # or it is the retrained model itself
-            found.append(tested.p)
-            rows += [
-                without_interval(f"{metric}.wilcoxon", tests.wilcoxon(gaps), n, tested.subjects),
-                without_interval(f"{metric}.equivalence", tested.p, n, tested.subjects),
-                without_interval(f"{metric}.power", tests.equivalence_power(gaps, np.log(ratio)), n, tested.subjects),
-            ]
-    if found:
+        metric, n = f"difference.{name}", int(np.isfinite(ours - theirs).sum())
+        mean = present(metric, float(np.mean(gaps)), interval_of_mean(gaps), n, len(gaps))
+        if not np.any(gaps):  # it is the retrained model itself
+            rows.append(mean)
+            continue
+        tested, why = tests.equivalence(gaps, np.log(ratio)), tests.untested(gaps)
+        rows += [if_they_vary(mean), without_interval(f"{metric}.wilcoxon", tests.wilcoxon(gaps), n, len(gaps))]
+        if why:
+            lacking.append(f"{metric}: {why}")
+            rows += [absent(f"{metric}.equivalence", why), absent(f"{metric}.power", why)]
+            continue
+        found.append(tested.p)
+        power = tests.equivalence_power(gaps, np.log(ratio))
+        rows.append(without_interval(f"{metric}.equivalence", tested.p, n, len(gaps)))
+        rows.append(without_interval(f"{metric}.power", power, n, len(gaps)))
+    if lacking:
+        rows.append(absent("equivalence", "; ".join(lacking)))
+    elif found:
         rows.append(without_interval("equivalence", float(np.max(found)), len(forget), count(forget["subject"])))
     return rows
 

@@ -14,6 +14,7 @@ from blur_pipeline.statistics.intervals import (
     Resampler,
     absent,
     count,
+    if_they_vary,
     interval,
     mean,
     present,
@@ -61,7 +62,7 @@ def _klom_rows(
     average = mean(values, subjects, weights).row(f"klom.{name}.mean")
     highest = without_interval(f"klom.{name}.p95", float(np.quantile(values, 0.95)), *_sizes(subjects))
     return [
-        _told_of(average) | {"no_difference": float(level.mean())},
+        average | {"no_difference": float(level.mean())},
         highest | {"no_difference": float(np.quantile(level, 0.95, axis=1).mean())},
     ]
 
@@ -72,20 +73,13 @@ def _ulira_rows(
     scores, sizes, once = log_ratios(unlearned, retrained), _sizes(subjects), np.ones((1, len(subjects)))
     value, resampled = float(area(*scores, once)[0]), area(*scores, weights)
     ends = auc_interval(value, resampled, unlearned.size * len(subjects), (sizes[1], sizes[1]))
-    rows = [present(f"ulira.{name}.auc", value, ends, *sizes) | {"no_difference": 0.5}]
+    rows = [if_they_vary(present(f"ulira.{name}.auc", value, ends, *sizes)) | {"no_difference": 0.5}]
     metric = f"ulira.{name}.true_positives"
     if retrained.size < FOR_1_PERCENT:
         few = absent(metric, f"{retrained.size} scores of retrained models; 1 % needs {FOR_1_PERCENT}")
         return [*rows, few | {"no_difference": np.nan}]
     share = present(metric, float(detected(*scores, once)[0]), interval(detected(*scores, weights), sizes[1]), *sizes)
-    return [*rows, _told_of(share) | {"no_difference": detected_without_difference(unlearned, retrained, seed)}]
-
-
-def _told_of(row: dict) -> dict:
-    """Where all resamples agree, the bootstrap has seen no variation and knows nothing of its size."""
-    if np.isfinite(row["low"]) and row["low"] == row["high"]:
-        return row | {"low": np.nan, "high": np.nan, "reason": "no interval: resampled subjects all give this value"}
-    return row
+    return [*rows, if_they_vary(share) | {"no_difference": detected_without_difference(unlearned, retrained, seed)}]
 
 
 def _sizes(subjects: np.ndarray) -> tuple[int, int]:

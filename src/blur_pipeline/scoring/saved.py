@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -17,7 +18,7 @@ NEEDED = {
 
 
 def require_tables(saved: SavedScores) -> None:
-    """Raises BadInputError where a table is missing or lacks a column."""
+    """Raises BadInputError where a table is missing or lacks a column, or the harness's answers name no questions."""
     for table, columns in NEEDED.items():
         path = saved.path(table)
         if path is None:
@@ -25,12 +26,21 @@ def require_tables(saved: SavedScores) -> None:
                 f"{saved.folder}: holds no {table}.parquet; mend 'models.retrained.path' "
                 "(an earlier run leaves such tables in data/07_model_output/BENCHMARK/retrained)."
             )
-        try:
-            lacking = columns - set(pq.read_schema(path).names)
-        except (OSError, ValueError) as error:
-            raise BadInputError(f"{path}: cannot be read as Parquet ({str(error).splitlines()[0]}).") from error
-        if lacking:
+        if lacking := columns - set(_about(path).schema.names):
             raise BadInputError(f"{path}: lacks the column(s) {', '.join(sorted(lacking))}.")
+    answers = saved.path("general_answers")
+    if answers is not None and (about := _about(answers)).num_rows and "question" not in about.schema.names:
+        raise BadInputError(
+            f"{answers}: does not say which of its rows are of one question, which was not kept before; score that "
+            "model's 'general.tasks' anew, or take the file away."
+        )
+
+
+def _about(path: Path) -> pq.FileMetaData:
+    try:
+        return pq.read_metadata(path)
+    except (OSError, ValueError) as error:
+        raise BadInputError(f"{path}: cannot be read as Parquet ({str(error).splitlines()[0]}).") from error
 
 
 def require_rows_of(saved: SavedScores, evaluation_tokens: Iterable[dict[str, Any]]) -> None:

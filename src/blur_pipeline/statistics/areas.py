@@ -19,8 +19,11 @@ def auc(forget: np.ndarray, holdout: np.ndarray) -> float:
 def weighted_auc(forget: np.ndarray, holdout: np.ndarray, of_forget: np.ndarray, of_holdout: np.ndarray) -> np.ndarray:
     """``(samples,)``: the same with each row counted as often as its weight, ``(samples, n)`` and ``(samples, m)``.
 
-    Σ_j w_j·(weight of the forget rows below h_j + half of that at h_j), over the product of the weights' sums.
+    Σ_j w_j·(weight of the forget rows below h_j + half of that at h_j), over the product of the weights' sums. NaN
+    where a score is: it has no place among the others.
     """
+    if np.isnan(forget).any() or np.isnan(holdout).any():
+        return np.full(len(of_forget), np.nan)
     order = np.argsort(forget)
     ranked = np.asarray(forget, np.float64)[order]
     below = np.concatenate([np.zeros((len(of_forget), 1)), np.cumsum(of_forget[:, order], axis=1)], axis=1)
@@ -42,7 +45,7 @@ def auc_interval(value: float, resampled: np.ndarray, pairs: int, subjects: tupl
     from scipy.stats import t
 
     fewest = min(subjects)
-    if fewest < FEWEST_SUBJECTS:
+    if fewest < FEWEST_SUBJECTS or np.isnan(value):
         return np.nan, np.nan
     if value in (0.0, 1.0):
         end = _newcombe_end(subjects)

@@ -37,13 +37,20 @@ def equivalence(differences: np.ndarray, margin: float) -> Difference:
     from scipy.stats import t
 
     n = len(differences)
-    if n < 2 or np.ptp(differences) == 0:
+    if untested(differences):
         value = float(np.mean(differences)) if n else np.nan
         return Difference(value, np.nan, np.nan, np.nan, n)
     value, error = float(np.mean(differences)), float(np.std(differences, ddof=1) / np.sqrt(n))
     half = t.ppf(0.95, n - 1) * error
     p = max(t.sf((value + margin) / error, n - 1), t.sf((margin - value) / error, n - 1))
     return Difference(value, value - half, value + half, float(p), n)
+
+
+def untested(differences: np.ndarray) -> str:
+    """Why ``equivalence`` has no p-value; empty where it has."""
+    if len(differences) < 2:
+        return "fewer than two subjects"
+    return "" if np.ptp(differences) else "the same of every subject, so that no test is possible"
 
 
 def wilcoxon(differences: np.ndarray) -> float:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from blur_pipeline.statistics.possible import possible
+
 METRIC_COLUMNS = ["metric", "value", "low", "high", "n", "subjects", "reason"]
 FEWEST_SUBJECTS = 8
 LEVEL = 0.95
@@ -40,16 +42,25 @@ class Resampler:
 
 @dataclass(frozen=True)
 class Estimate:
-    """``value`` from ``n`` rows of ``subjects`` subjects; ``resampled`` ``(samples,)`` are the bootstrap's values."""
+    """``value`` from ``n`` rows of ``subjects`` subjects; ``resampled`` ``(samples,)`` are the bootstrap's values.
+
+    ``mean`` where it is one of rows, and not made of several.
+    """
 
     value: float
     resampled: np.ndarray
     n: int
     subjects: int
+    mean: bool = False
 
     def row(self, metric: str) -> dict:
         """A row of the metrics table."""
-        return present(metric, self.value, interval(self.resampled, self.subjects), self.n, self.subjects)
+        least, most = possible(metric)
+        if self.mean and self.value in (least, most) and np.isfinite(most - least):
+            ends = none_or_all(self.value, least, most, self.subjects)
+        else:
+            ends = interval(self.resampled, self.subjects)
+        return if_they_vary(present(metric, self.value, ends, self.n, self.subjects))
 
 
 def mean(values: np.ndarray, subjects: np.ndarray, weights: np.ndarray) -> Estimate:
@@ -58,7 +69,7 @@ def mean(values: np.ndarray, subjects: np.ndarray, weights: np.ndarray) -> Estim
     values, weights = values[there], weights[:, there]
     with np.errstate(invalid="ignore"):
         resampled = weights @ values / weights.sum(axis=1)
-    return Estimate(float(values.mean()), resampled, len(values), count(subjects[there]))
+    return Estimate(float(values.mean()), resampled, len(values), count(subjects[there]), mean=True)
 
 
 def count(subjects: np.ndarray) -> int:
@@ -83,6 +94,19 @@ def interval(resampled: np.ndarray, subjects: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def none_or_all(value: float, least: float, most: float, subjects: int) -> tuple[float, float]:
+    """Of a mean that is the ``least`` or the ``most`` it can be: each of ``subjects`` is there, the bootstrap sees none
+    that is not. NaN below ``FEWEST_SUBJECTS``.
+
+    Clopper and Pearson's bound: were more than 1 − 0.025^(1/k) of all subjects elsewhere, k of them would all be there
+    in fewer than 2.5 % of cases; and those that are elsewhere are at the other end at most. None of 10: [0, 0.31].
+    """
+    if subjects < FEWEST_SUBJECTS:
+        return np.nan, np.nan
+    reach = (1 - ((1 - LEVEL) / 2) ** (1 / subjects)) * (most - least)
+    return (least, least + reach) if value == least else (most - reach, most)
+
+
 def interval_of_mean(values: np.ndarray) -> tuple[float, float]:
     """The t-interval of the mean of one value a subject; NaN below ``FEWEST_SUBJECTS``."""
     from scipy.stats import t
@@ -98,6 +122,13 @@ def present(metric: str, value: float, ends: tuple[float, float], n: int, subjec
     """A row of the metrics table; where too few subjects give no interval, the reason says so."""
     few = "" if subjects >= FEWEST_SUBJECTS else f"no interval from {_subjects(subjects)}, {FEWEST_SUBJECTS} are needed"
     return _row(metric, value, ends, n, subjects, few)
+
+
+def if_they_vary(row: dict) -> dict:
+    """A row without its interval where all resamples agree: the bootstrap saw no variation, and knows nothing of it."""
+    if np.isclose(row["low"], row["high"], rtol=1e-12, atol=0):
+        return row | {"low": np.nan, "high": np.nan, "reason": "no interval: resampled subjects all give this value"}
+    return row
 
 
 def without_interval(metric: str, value: float, n: int, subjects: int) -> dict:

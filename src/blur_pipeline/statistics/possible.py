@@ -9,7 +9,8 @@ SHARES = frozenset(
         *("probability", "fact_probability", "truth_ratio", "truth_closer_to_1", "truth_true_better"),
         *("truth_probability", "rouge", "rouge_l_f1", "rouge_1", "rouge_1_f1", "exact_memorisation"),
         *("extraction_strength", "distinct_words", "clean", "model_utility", "refusal_rate", "safe_at_1", "acc"),
-        *("acc_norm", "exact_match", "power", "d", "lira", "true_positives", "residual_knowledge", "upper_bound"),
+        *("acc_norm", "exact_match", "power", "d", "lira", "true_positives", "residual_knowledge", "residual_unshown"),
+        *("upper_bound",),
     }
 )
 """The last word of metrics from 0 to 1; those of a membership attack are too."""
@@ -25,7 +26,9 @@ def possible(metric: str) -> tuple[float, float]:
     last = metric.rpartition(".")[2]
     if metric in PERCENT:
         return 0.0, 100.0
-    if last == "retrained":  # the same of another model
+    # The same of another model, of the models that lie farthest apart, of an answer that another filter found.
+    of_another = metric.startswith("general.") and metric.count(".") > 2
+    if last in ("retrained", "lowest", "highest") or of_another:
         return possible(metric.rpartition(".")[0])
     if metric.startswith("forensics."):  # areas under a curve, and how far two of them are apart
         return 0.0, 1.0

@@ -202,7 +202,7 @@ def summarise(
     resampler = Resampler(evaluation.bootstrap_samples, parameters.curation.seed)
     others = {"retrained": retrained, "target": target, "further": further}
     table = aggregate(examples, others, reason, resampler, evaluation.equivalence_ratio, published)
-    answers = half_of_questions(answers, ["task", "metric"], evaluation.half)
+    answers = half_of_questions(answers, ["task", "metric"], evaluation.half, ["part", "question"])
     forbidden = half_of_questions(forbidden, ["set"], evaluation.half)
     further = [part for part in (general_ability(answers, resampler), safety_rates(forbidden, resampler)) if len(part)]
     return pd.concat([table, *further], ignore_index=True) if further else table
