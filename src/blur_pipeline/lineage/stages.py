@@ -31,7 +31,7 @@ MEANING = {
     "metrics": 2,
     "stress": 5,
     "residual": 5,
-    "report": 5,
+    "report": 6,
     "seeds": 4,
     "shadows": 1,
 }
@@ -125,6 +125,7 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "stress.floor": ("residual",),
     "shadows.models": ("shadows",),
     "reporting.published": ("report",),
+    "reporting.request": ("report",),
     "reporting.examples": ("report",),
     "reporting.limit": ("report",),
     "reporting.residual_limit": ("report",),
