@@ -56,7 +56,7 @@ def _say(command: str, *given: Any) -> None:
 
 @click.command()
 @click.argument("place")
-@click.option("--check", is_flag=True, help="Hash all contents again and name what was changed since.")
+@click.option("--check", is_flag=True, help="Hash every version again and name what was changed or removed since.")
 def lineage(place: str, check: bool) -> None:
     """Show what made PLACE: an artefact in data/, a folder of them, or an MLflow run by its id."""
     from blur_pipeline.commands.lineage import show_lineage

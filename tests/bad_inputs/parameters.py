@@ -80,6 +80,14 @@ NUMBERS = [
         params="models.base.hidden_size=16384,models.base.intermediate_size=65536,models.base.layers=24",
     ),
     refused("reporting.examples", -1),
+    refused("reporting.request.id", "R" * 65),
+    refused("reporting.request.id", "R\u202e7", "'reporting.request.id': give one line of printable characters"),
+    refused("reporting.request.received", "yesterday", "'reporting.request.received': give a date as 2026-11-03"),
+    BadInput(
+        "a bell in a text",
+        r"'reporting\.request\.basis': give one line",
+        lines(r'reporting: {request: {basis: "\a"}}', path=LOCAL),
+    ),
 ]
 
 NAMES = [

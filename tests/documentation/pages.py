@@ -11,7 +11,7 @@ from tests.conftest import PROJECT
 
 PAGES = [PROJECT / name for name in ("README.md", "CONTRIBUTING.md")] + sorted((PROJECT / "docs").rglob("*.md"))
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
-INLINE = re.compile(r"`((?:kedro|make|python -m) [^`]+)`")
+INLINE = re.compile(r"`((?:[A-Z_]+=\S+ )*(?:kedro|make|python -m) [^`]+)`")
 ASSIGNED = re.compile(r"[A-Z_]+=\S+")
 
 

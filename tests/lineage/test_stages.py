@@ -92,6 +92,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "stress.floor": ("stress.floor", 0.5),
     "shadows.models": ("shadows.models", 4),
     "reporting.published": ("reporting.published", {"source": "a paper"}),
+    "reporting.request": ("reporting.request", {"id": "R-0007", "received": "2026-11-03"}),
     "reporting.examples": ("reporting.examples", 3),
     "reporting.limit": ("reporting.limit", 0.1),
     "reporting.residual_limit": ("reporting.residual_limit", None),

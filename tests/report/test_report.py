@@ -6,6 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from blur_pipeline.config.reporting import Request
 from blur_pipeline.metrics.aggregate import METRIC_COLUMNS
 from blur_pipeline.report import figures, markdown, pages, tables, verdict
 from blur_pipeline.report.outcome import Outcome
@@ -94,8 +95,19 @@ def test_a_large_p_value_is_no_proof_of_likeness():
     assert "differs from the retrained model by NLL +0.40" in said
     assert "is not shown (p = 0.7" in said
     assert "cannot be told" not in said
-    assert "within the stated margin is shown (p = 0.01" in said_of({}, measured | {"equivalence": 0.01})
+    assert "is shown (p = 0.01" in said_of({}, measured | {"equivalence": 0.01})
     assert "tell the unlearned model from the retrained one" in said_of({}, {"forget_quality": 0.01})
+
+
+def test_the_margin_of_likeness_is_said_with_it():
+    """By the report with its number, by who has the metrics alone with the parameter's name."""
+    table = tables.long_table({"unlearned": metrics(difference__nll=0.4, equivalence=0.01)})
+    margin = "like it within a ratio of 1.25 either way (differences up to 0.22) is shown (p = 0.01"
+    assert margin in " ".join(verdict.verdict(table, 1.25))
+    assert "like it within the ratio of evaluation.equivalence_ratio is shown" in " ".join(verdict.verdict(table))
+    found = replace(findings_of(table), parameters={"evaluation": {"equivalence_ratio": 1.25}})
+    for page in (pages.html_report(found), pages.markdown_summary(found)):
+        assert margin in page
 
 
 @pytest.mark.parametrize(("target", "blind"), [(1e-9, False), (0.4, True)])
@@ -142,6 +154,30 @@ def test_rows_that_chose_the_weights_are_told(table):
         assert verdict.chosen_by(plain) == []
     page = pages.markdown_summary(replace(findings_of(table), method={"stopping": best}))
     assert verdict.chosen_by(best)[0] in page
+
+
+def test_the_request_stands_above_what_was_to_be_forgotten(table):
+    asked = Request(id="R-0007 <b>", received="2026-11-03", basis="GDPR 17(1)(b)")
+    found = replace(findings_of(table), request=asked.told())
+    page = pages.html_report(found).partition("<h2>What was asked to be forgotten")[2]
+    assert page.index("Request R-0007 &lt;b&gt;, received 2026-11-03, basis: GDPR 17(1)(b).") < page.index("sha256")
+    page = pages.markdown_summary(found).partition("## Asked to be forgotten")[2].partition("## Method")[0]
+    assert "Request R-0007 &lt;b&gt;, received 2026-11-03, basis: GDPR 17(1)(b)." in page
+    for page in (pages.html_report(findings_of(table)), pages.markdown_summary(findings_of(table))):
+        assert "equest" not in page.partition("orgotten, and what")[2].partition("Method")[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, ""),
+        ({"id": "R-7"}, "Request R-7."),
+        ({"received": "2026-11-03"}, "Request received 2026-11-03."),
+        ({"basis": "consent withdrawn"}, "Request, basis: consent withdrawn."),
+    ],
+)
+def test_of_a_request_what_is_given_is_told(given, said):
+    assert Request(**given).told() == said
 
 
 def findings_of(table, stress=None, figures=None, **curation) -> pages.Findings:

@@ -1,6 +1,7 @@
 """Training finds what was only suppressed, and teaches a model that never knew nothing about the other half."""
 
 import functools
+import re
 
 import pandas as pd
 import pytest
@@ -89,6 +90,7 @@ def test_its_steps_are_seen_as_they_come(caplog):
     steps = [record.step for record in caplog.records]
     assert [step["done"] for step in steps] == 2 * list(range(1, 11))
     assert {(step["title"], step["total"]) for step in steps} == {("attack lr 0.002, training", 10)}
+    assert all(re.fullmatch(r"loss \d+\.\d{3}", step["losses"]) for step in steps)  # nothing is retained here
 
 
 def test_a_half_is_asked_with_the_other_learnt():

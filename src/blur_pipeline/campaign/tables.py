@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from blur_pipeline.campaign.by_hand import whole_run
 from blur_pipeline.campaign.judging import runs_of
 from blur_pipeline.campaign.plan import ROWS, Plan, Settings
 from blur_pipeline.campaign.study import Outcome
@@ -127,7 +128,11 @@ def rules(plan: Plan) -> list[str]:
 
 
 def settings_yaml(table: Frame, ranking: Frame, without: Frame, plan: Plan) -> str:
-    """The chosen values as they stand in ``conf/ENV/parameters_….yml``, the best method first."""
+    """The chosen values as they stand in a file of parameters, the best method first, and the command of each.
+
+    The command, as the file alone does not serve everywhere: most environments state learning rates of their own, and
+    two files of one environment must not say the same.
+    """
     order = [*ranking["method"]] if len(ranking) else []
     chosen = table[table["standing"] == CHOSEN].set_index("method")
     methods: dict[str, Any] = {}
@@ -136,6 +141,10 @@ def settings_yaml(table: Frame, ranking: Frame, without: Frame, plan: Plan) -> s
             methods[method] = values
     head = [f"# Chosen by the campaign {plan.name} on {plan.parameters.benchmark}; {rules(plan)[2]}"]
     head += [f"# {row['method']}: {row['why']}".replace("\n", " ") for _, row in without.iterrows()]
+    if methods:
+        head.append("# To run what was chosen:")
+    for method in methods:
+        head.append(f"#   {whole_run(chosen.loc[method, 'command'], plan.world(0, tuning=True))}")
     tree = {"unlearning": {"methods": methods}} if methods else {}
     return "\n".join(head) + "\n" + (yaml.safe_dump(tree, sort_keys=False) if tree else "{}\n")
 

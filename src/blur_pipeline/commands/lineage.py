@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.flat import flatten
-from blur_pipeline.lineage.manifest import NAME, Manifest, read_manifest
-from blur_pipeline.lineage.tree import Link, ancestry, faults, find_artefacts
+from blur_pipeline.lineage.manifest import NAME, Manifest, manifest_path, read_manifest
+from blur_pipeline.lineage.tree import Link, ancestry, every_version, faults, find_artefacts, gone
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.tree import Tree
 
 OF_A_RUN = ("report_html", "seed_table", "unlearned_model", "target_model")
@@ -18,18 +20,22 @@ OF_A_RUN = ("report_html", "seed_table", "unlearned_model", "target_model")
 
 
 def show_lineage(place: str, check: bool, data: Path = Path("data")) -> bool:
-    """Print the tree of what made ``place``; with ``check`` hash everything again. Whether nothing is wrong.
+    """Print the tree of what made ``place``; with ``check`` hash every version of it again. Whether nothing is wrong.
 
     Raises:
         BadInputError: there is no artefact at ``place``, and it is no MLflow run with any.
     """
     from rich.console import Console
 
-    console = Console(soft_wrap=True, highlight=False)
+    width = None if sys.stdout.isatty() else sys.maxsize  # a terminal cuts lines, a file has them whole
+    console = Console(soft_wrap=True, highlight=False, width=width)
     path = Path(place)
     if path.is_absolute() and path.is_relative_to(Path.cwd()):
         path = path.relative_to(Path.cwd())
-    artefacts = find_artefacts(path) if path.exists() else _of_run(place, data)
+    if path.exists() or manifest_path(path).is_file():
+        artefacts = every_version(path) if check else find_artefacts(path)
+    else:
+        artefacts = _of_run(place, data)
     if not artefacts:
         raise BadInputError(
             f"{place}: no artefact with a manifest is there; give a path in data/, a model's folder or the id of an "
@@ -43,11 +49,20 @@ def show_lineage(place: str, check: bool, data: Path = Path("data")) -> bool:
         console.print(_tree(links))
         if manifest:
             console.print(_words(manifest))
-    wrong = faults(everything) if check else []
+    return _checked(everything, console) if check else True
+
+
+def _checked(links: list[Link], console: Console) -> bool:
+    """Print what is gone and what is wrong; whether nothing is wrong."""
+    removed, wrong = gone(links), faults(links)
+    for sentence in removed:
+        console.print(f"[yellow]–[/yellow] {sentence}")
     for sentence in wrong:
         console.print(f"[red]✗[/red] {sentence}")
-    if check and not wrong:
-        console.print(f"[green]✓[/green] {len({link.path for link in everything})} artefacts are as they were made.")
+    if not wrong:
+        there = len({link.path for link in links}) - len(removed)
+        told = f" {len(removed)} more cannot be checked: gone." if removed else ""
+        console.print(f"[green]✓[/green] {there} artefacts are as they were made.{told}")
     return not wrong
 
 
@@ -85,7 +100,8 @@ def _tree(links: list[Link]) -> Tree:
 
 def _line(link: Link) -> str:
     if link.manifest is None:
-        return f"[bold]{link.name}[/bold]  [red]gone, or without a manifest[/red]: {link.path}"
+        how = "without a manifest that can be read" if link.path.exists() else "gone"
+        return f"[bold]{link.name}[/bold]  [red]{how}[/red]: {link.path}"
     if link.shown_before:
         return f"{link.name} [dim](see above)[/dim]"
     made = link.manifest.made

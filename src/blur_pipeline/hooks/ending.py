@@ -54,8 +54,9 @@ class Ending:
         metrics, comparison = self._metrics(), self.parameters.comparison
         reporting = self.parameters.reporting
         found = outcome(metrics, comparison, reporting.limit, reporting.residual_limit)
-        tags, note = {"outcome": found.state, "outcome.reason": found.reason}, verdict_note(found, verdict(metrics))
-        set_tags(tags)
+        sentences = verdict(metrics, self.parameters.evaluation.equivalence_ratio)
+        tags, note = {"outcome": found.state, "outcome.reason": found.reason}, verdict_note(found, sentences)
+        set_tags(tags | reporting.request.tags())
         registered, logged = self._register(note, tags)
         log_numbers(headline(metrics, comparison), logged)
         table = markdown_table(headline_table(metrics, comparison))

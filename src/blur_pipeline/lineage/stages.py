@@ -125,6 +125,7 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "stress.floor": ("residual",),
     "shadows.models": ("shadows",),
     "reporting.published": ("report",),
+    "reporting.request": ("report",),
     "reporting.examples": ("report",),
     "reporting.limit": ("report",),
     "reporting.residual_limit": ("report",),

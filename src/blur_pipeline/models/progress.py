@@ -34,7 +34,7 @@ class ProgressBar:
         self.done = int(row["step"]) + 1
         if self.offset is None:
             self.offset = self.done - 1
-        losses = "  ".join(f"{n.removesuffix('_loss')} {v:.3f}" for n, v in row.items() if n.endswith("_loss"))
+        losses = _losses(row)
         if log.isEnabledFor(logging.DEBUG):
             step = {"title": self.title, "done": self.done, "total": self.total, "already": self.offset}
             log.debug("%s: %d of %d", self.title, self.done, self.total, extra={"step": step | {"losses": losses}})
@@ -44,3 +44,11 @@ class ProgressBar:
             self.spoke = now
             left = (now - self.started) / (self.done - self.offset) * (self.total - self.done)
             log.info("%s: step %d of %d, %.0f s left  %s", self.title, self.done, self.total, left, losses)
+
+
+def _losses(row: dict[str, float]) -> str:
+    """``forget 13.896  retain 6.038``; a training that forgets nothing has one loss, whatever side it is learnt on."""
+    found = {name.removesuffix("_loss"): value for name, value in row.items() if name.endswith("_loss")}
+    if found.keys() == {"retain"}:
+        found = {"loss": found["retain"]}
+    return "  ".join(f"{name} {value:.3f}" for name, value in found.items())

@@ -45,6 +45,8 @@ class Findings:
     published: dict[str, Any] = field(default_factory=dict)
     stress: Section | None = None
     """None where nothing was attacked."""
+    request: str = ""
+    """Who asked, in a sentence."""
 
     def context(self) -> dict[str, Any]:
         """What the templates read."""
@@ -66,11 +68,15 @@ class Findings:
             "published": _records(published_table(self.published, self.metrics)),
             "published_source": self.published.get("source", ""),
             "outcome": self.outcome._asdict(),
-            "verdict": verdict(self.metrics) + chosen_by(self.method.get("stopping", {})),
+            "verdict": verdict(self.metrics, self._ratio()) + chosen_by(self.method.get("stopping", {})),
             "stress": self.stress and _of_section(self.stress),
             "answers": _records(self.answers),
             "record": self.record,
+            "request": self.request,
         }
+
+    def _ratio(self) -> float | None:
+        return self.parameters.get("evaluation", {}).get("equivalence_ratio")
 
 
 def _in_sections(table: pd.DataFrame) -> dict[str, Any]:

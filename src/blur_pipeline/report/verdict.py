@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +15,11 @@ IN_NATS = {"log_truth_ratio": "log truth ratio", "nll": "NLL", "fact_nll": "NLL 
 """What models are compared in, example by example, as the metrics name it and in words."""
 
 
-def verdict(metrics: pd.DataFrame) -> list[str]:
-    """The outcome in plain sentences, each with its numbers and none beyond them."""
+def verdict(metrics: pd.DataFrame, ratio: float | None = None) -> list[str]:
+    """The outcome in plain sentences, each with its numbers and none beyond them.
+
+    ``ratio`` is ``evaluation.equivalence_ratio``; None where it is not at hand: then its name stands in its place.
+    """
     values = metrics.pivot(index="metric", columns="model", values="value")
 
     def get(metric: str, model: str) -> float | None:
@@ -35,7 +39,7 @@ def verdict(metrics: pd.DataFrame) -> list[str]:
         against = "" if gold is None else f" ({gold:.3f} in a model that never saw them)"
         told = f"{before:.3f} to {after:.3f}{against}"
         said.append(f"That of the facts alone, without what the question gives away, went from {told}.")
-    said += _likeness(get)
+    said += _likeness(get, ratio)
     if sentence := _among_retrained(get):
         said.append(sentence)
     said += giveaways(metrics)
@@ -52,7 +56,7 @@ def verdict(metrics: pd.DataFrame) -> list[str]:
     return said
 
 
-def _likeness(get: Callable[[str, str], float | None]) -> list[str]:
+def _likeness(get: Callable[[str, str], float | None], ratio: float | None) -> list[str]:
     """Whether the unlearned model is told from the retrained one, and whether it was shown to be like it."""
     said, quality = [], get("forget_quality", "unlearned")
     if quality is not None:
@@ -70,9 +74,12 @@ def _likeness(get: Callable[[str, str], float | None]) -> list[str]:
         gaps = {name: get(f"difference.{key}", "unlearned") for key, name in IN_NATS.items()}
         told = ", ".join(f"{name} {gap:+.2f}" for name, gap in gaps.items() if gap is not None)
         shown = "shown" if alike < 0.05 else "not shown"
+        margin = "the ratio of evaluation.equivalence_ratio"
+        if ratio is not None:
+            margin = f"a ratio of {ratio:g} either way (differences up to {math.log(ratio):.2f})"
         said.append(
             f"On the forget set it differs from the retrained model by {told} (means over subjects); that it is like it"
-            f" within the stated margin is {shown} (p = {alike:.2g}, two one-sided tests)."
+            f" within {margin} is {shown} (p = {alike:.2g}, two one-sided tests)."
         )
     return said
 

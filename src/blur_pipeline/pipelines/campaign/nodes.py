@@ -40,7 +40,7 @@ def draw(runs: Frame, table: Frame, record: dict, parameters: Parameters) -> Any
 
 
 def settings_to_copy(tried: Frame, table: Frame, without: Frame, record: dict, parameters: Parameters) -> str:
-    """YAML for a file ``conf/ENV/parameters_….yml``."""
+    """YAML of the chosen values, with the commands that run them."""
     return tables.settings_yaml(tried, table, without, _plan(record, parameters))
 
 

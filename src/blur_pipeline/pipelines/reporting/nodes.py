@@ -92,6 +92,7 @@ def write_report(
         figures={name: Figure(spec) for name, spec in drawn.items()},
         published=reporting.published.model_dump(),
         stress=residual.section(table, states, attacks, asked),
+        request=reporting.request.told(),
     )
     return pages.html_report(findings), pages.markdown_summary(findings)
 
