@@ -260,6 +260,8 @@ def test_cuts_within_a_process(name, precision, cut, uncut):
 
 WHOLE_ALONE = {name for name, recipe in RECIPES.items() if Recipe(**recipe).scope.looks}
 """Their scopes look at the whole model first, and are refused where it is sharded."""
+
+
 def cells(ranks: int, sharding: str) -> list[tuple[str, str]]:
     if ranks == 4:
         found = [(name, "fp32") for name in ("blur_npo", "blur_rmu", "lora_kl")]

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.corpus.separated import separated_rows
 
 
 def read_file(path: Path, kind: str, encoding: str) -> list[tuple[int, dict]]:
     """(line number from 1, row) pairs of a JSON Lines, CSV, TSV, Parquet or plain text file.
 
-    A plain text file is one document, its column is called ``text``; so is that of a string of JSON.
+    Where a row fills several lines, the number is that of the first. A plain text file is one document, its column is
+    called ``text``; so is that of a string of JSON.
 
     Raises:
         BadInputError: the file cannot be decoded or parsed; names the line where there is one.
@@ -25,7 +25,7 @@ def read_file(path: Path, kind: str, encoding: str) -> list[tuple[int, dict]]:
     text = _decode(path, encoding)
     if kind == "text":
         return [(1, {"text": text})]
-    return _json_lines(path, text) if kind == "jsonl" else _csv(path, encoding, "\t" if kind == "tsv" else ",")
+    return _json_lines(path, text) if kind == "jsonl" else separated_rows(path, text, "\t" if kind == "tsv" else ",")
 
 
 def existing(path: Path) -> bool:
@@ -138,14 +138,6 @@ def _object(path: Path, number: int, row: object) -> dict:
             f"found {type(row).__name__}."
         )
     return row
-
-
-def _csv(path: Path, encoding: str, separator: str) -> list[tuple[int, dict]]:
-    try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding=encoding, sep=separator)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
-        raise BadInputError(f"{path}: not valid CSV ({str(error).strip()}).") from error
-    return [(i, row) for i, row in enumerate(frame.to_dict("records"), start=2)]  # line 1 is the header
 
 
 def _parquet(path: Path) -> list[tuple[int, dict]]:

@@ -17,9 +17,9 @@ MEASURED = ("scores", "general", "safety", "metrics")
 """What is made of each model: ``scores.target`` …"""
 
 MEANING = {
-    "data": 2,
-    "questions": 2,
-    "lessons": 1,
+    "data": 3,
+    "questions": 3,
+    "lessons": 2,
     "base": 1,
     "target": 2,
     "reference": 2,
