@@ -119,6 +119,16 @@ READ = [
     folder("a link to nothing", lambda path: path.symlink_to("gone"), r"data/dd/b\.jsonl: a link to nothing"),
     folder("a link to itself", lambda path: path.symlink_to("b.jsonl"), r"data/dd/b\.jsonl"),
     folder("a bad second file", lambda path: path.write_text("{"), r"data/dd/b\.jsonl, line 1: not valid JSON"),
+    folder(
+        "a file that is not read",
+        lambda path: path.with_suffix(".pdf").write_text("x"),
+        r"data/dd/b\.pdf: a file of this",
+    ),
+    folder(
+        "a note on the rows",
+        lambda path: path.with_name("README.md").write_text("x"),
+        r"data/dd/README\.md: Markdown is read where",
+    ),
     BadInput(
         "an empty folder",
         r"data/dd: the folder holds no \.jsonl",

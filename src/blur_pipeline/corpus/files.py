@@ -10,6 +10,12 @@ from typing import Any
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.corpus.separated import separated_rows
 
+SUFFIXES = {
+    **{".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"},
+    **{".txt": "text", ".md": "text"},
+}
+"""The kind of a file by the end of its name, in small letters."""
+
 
 def read_file(path: Path, kind: str, encoding: str) -> list[tuple[int, dict]]:
     """(line number from 1, row) pairs of a JSON Lines, CSV, TSV, Parquet or plain text file.
@@ -60,10 +66,9 @@ def read_prompts(path: str, column: str, limit: int | None, only: Mapping[str, s
     Raises:
         BadInputError: the file is of another kind, a row lacks a column, or no row is left.
     """
-    kinds = {".jsonl": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
-    kind = kinds.get(Path(path).suffix)
-    if kind is None:
-        raise BadInputError(f"{path}: prompts are read from .csv, .tsv, .jsonl, .json or .parquet.")
+    kind = SUFFIXES.get(Path(path).suffix.lower())
+    if kind in (None, "text"):
+        raise BadInputError(f"{path}: prompts are read from .csv, .tsv, .jsonl, .ndjson, .json or .parquet.")
     prompts = []
     for line, row in read_file(Path(path), kind, "utf-8"):
         lacking = [name for name in (only or {}) if name not in row]
