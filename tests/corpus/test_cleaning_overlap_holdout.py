@@ -40,7 +40,7 @@ def test_unicode_forms_and_white_space():
 
 
 def test_empty_and_duplicate_rows_are_dropped_with_reasons():
-    rows = frame([("Who?", "Ann"), ("who? ", "ANN"), ("Who?", "Bob"), ("", "x"), ("When?", " ")], set="forget")
+    rows = frame([("Who?", "Ann"), ("Who? ", "Ann\r\n"), ("Who?", "Bob"), ("", "x"), ("When?", " ")], set="forget")
     kept, dropped = clean_rows(rows, "NFC", ["set", "question", "answer"])
     assert kept["row_id"].tolist() == ["r0", "r2"]
     assert dropped.set_index("row_id")["reason"].to_dict() == {

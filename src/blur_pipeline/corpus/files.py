@@ -106,17 +106,17 @@ def _json_lines(path: Path, text: str) -> list[tuple[int, dict]]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
-        row = _parse(f"{path}, line {number}", line)
+        row = parse_json(f"{path}, line {number}", line)
         rows.append((number, _object(path, number, row)))
     return rows
 
 
 def _json_array(path: Path, text: str) -> list[tuple[int, dict]]:
-    rows = _parse(str(path), text)
+    rows = parse_json(str(path), text)
     return [(i, _object(path, i, row)) for i, row in enumerate(rows, start=1)]
 
 
-def _parse(place: str, text: str) -> Any:
+def parse_json(place: str, text: str) -> Any:
     """JSON whose texts can be written again; BadInputError begins with ``place``."""
     try:
         found = json.loads(text)

@@ -21,7 +21,7 @@ from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.corpus.condensing import Condensed
 from blur_pipeline.corpus.files import SUFFIXES, existing, read_file
 from blur_pipeline.corpus.folders import files_of_folder, is_split
-from blur_pipeline.corpus.records import BLOCKS, COLUMNS, is_wanted, row_of
+from blur_pipeline.corpus.records import BLOCKS, COLUMNS, is_wanted, require_mapped, row_of
 from blur_pipeline.corpus.registry import generate_registry
 
 
@@ -227,13 +227,15 @@ def read_source(source: Source, set_name: str) -> tuple[pd.DataFrame, list[dict]
     """The rows of one set in our columns, and the inventory of what was read.
 
     Raises:
-        BadInputError: names the file and line of a row without its required column or with a wrong type.
+        BadInputError: names the file and line of a row without its required column or with a wrong type; or a column
+            that the source maps and no row has.
     """
     if isinstance(source, MixedSource):
         parts = [(name, *read_source(part, f"{set_name}-{name}")) for name, part in source.parts.items()]
         rows = pd.concat([rows.assign(topic=i) for i, (_, rows, _) in enumerate(parts)], ignore_index=True)
         return rows, [{**entry, "set": set_name, "topic": name} for name, _, entries in parts for entry in entries]
     records, inventory = source.records()
+    require_mapped(records, source)
     stop = None if source.limit is None else source.first + source.limit
     numbered = list(enumerate(records[source.first : stop], source.first))
     rows = [row for i, record in numbered if is_wanted(row := row_of(record, source, set_name, i), source)]
