@@ -40,7 +40,7 @@ def test_unicode_forms_and_white_space():
 
 
 def test_empty_and_duplicate_rows_are_dropped_with_reasons():
-    rows = frame([("Who?", "Ann"), ("who? ", "ANN"), ("Who?", "Bob"), ("", "x"), ("When?", " ")], set="forget")
+    rows = frame([("Who?", "Ann"), ("Who? ", "Ann\r\n"), ("Who?", "Bob"), ("", "x"), ("When?", " ")], set="forget")
     kept, dropped = clean_rows(rows, "NFC", ["set", "question", "answer"])
     assert kept["row_id"].tolist() == ["r0", "r2"]
     assert dropped.set_index("row_id")["reason"].to_dict() == {
@@ -74,7 +74,7 @@ RETAIN = frame(
         (
             "who wrote the red book",
             "Ann Berg wrote the red book in 1990",
-        ),  # exact, but for punctuation and case
+        ),  # near, for its punctuation
         ("Who wrote the red book?", "Ann Berg wrote the red book in 1991."),  # one word of nine differs
         ("Who painted the wall?", "Carl did, long ago."),
     ],
@@ -86,7 +86,7 @@ RETAIN = frame(
 def test_exact_and_near_duplicates_are_found():
     pairs = find_overlap(FORGET, RETAIN, threshold=0.75)
     assert pairs[["left_id", "right_id", "match"]].values.tolist() == [
-        ["f0", "k0", "exact"],
+        ["f0", "k0", "near"],
         ["f0", "k1", "near"],
     ]
     assert pairs["similarity"].tolist() == pytest.approx([1.0, 8 / 10])
@@ -99,7 +99,7 @@ def test_policies():
     assert resolve_overlap(FORGET, RETAIN, pairs, "drop_from_retain")["row_id"].tolist() == ["k1", "k2"]
     with pytest.raises(
         BadInputError,
-        match=r"forget and retain overlap .* f.jsonl line 1 and k.jsonl line 1 are a match \(exact, 1.00\)",
+        match=r"forget and retain overlap .* f.jsonl line 1 and k.jsonl line 1 are a match \(near, 1.00\)",
     ):
         resolve_overlap(FORGET, RETAIN, pairs, "error")
 

@@ -265,3 +265,40 @@ def test_a_source_says_how_long_its_documents_blocks_are(tmp_path):
     assert pd.read_parquet(tmp_path / "rows.parquet")["max_tokens"].tolist() == [12, pd.NA]
     with pytest.raises(ValidationError, match="max_tokens"):
         FileSource(path="x", max_tokens=0)
+
+
+def test_no_file_of_a_folder_is_left_out_in_silence(tmp_path):
+    """What is not read is not unlearned; what an editor leaves is nobody's row."""
+    for name in ("a.txt", "B.TXT", "c.md", "sub/d.Md", ".hidden.txt", ".ipynb_checkpoints/a-checkpoint.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"document {name}")
+    source = FileSource(path=str(tmp_path), rows="documents")
+    assert [path.relative_to(tmp_path).as_posix() for path in source.files()] == ["B.TXT", "a.txt", "c.md", "sub/d.Md"]
+    assert len(read_source(source, "forget")[0]) == 4
+    for name in ("d.pdf", "e.docx", "sub/x.html", "LICENSE", "f.jsonl.gz"):
+        (tmp_path / name).write_text("x")
+        with pytest.raises(BadInputError, match=rf"{name}: a file of this kind is not read.*take it out of the folder"):
+            source.files()
+        (tmp_path / name).unlink()
+    (tmp_path / "linked").symlink_to(tmp_path / "sub")
+    with pytest.raises(BadInputError, match="linked: a link to a folder, which is not followed"):
+        source.files()
+
+
+def test_markdown_is_no_row_where_rows_are_questions_or_tables_stand_beside_it(tmp_path):
+    write(tmp_path / "a.ndjson", json_lines(ROWS[:1]))
+    write(tmp_path / "b.tsv", "question\tanswer\nWhere?\tOslo, Norway\n")
+    rows, _ = read_source(FileSource(path=str(tmp_path)), "forget")
+    assert rows["answer"].tolist() == ["Ann", "Oslo, Norway"]
+    write(tmp_path / "README.md", "# The rows")
+    for kind in ("questions", "documents"):
+        with pytest.raises(BadInputError, match=r"README\.md: Markdown is read where rows are documents and no table"):
+            FileSource(path=str(tmp_path), rows=kind).files()
+
+
+def test_a_format_that_is_named_holds_for_every_file_of_a_folder(tmp_path):
+    write(tmp_path / "a.rst", "One.")
+    write(tmp_path / "b", "Two.")
+    source = FileSource(path=str(tmp_path), rows="documents", format="text")
+    assert read_source(source, "forget")[0]["answer"].tolist() == ["One.", "Two."]
+    assert FileSource(path="x", format="tsv").format == "tsv"

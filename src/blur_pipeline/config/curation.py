@@ -27,7 +27,12 @@ class Overlap(Block):
     """
 
     policy: Policy = Field("error", description="refuse to run, drop the retain and holdout rows, or only report them")
-    threshold: float = Field(0.9, gt=0, le=1, description="Jaccard similarity of the words of a near-duplicate")
+    threshold: float = Field(
+        0.9,
+        gt=0,
+        le=1,
+        description="Jaccard similarity of the words of a near-duplicate, or share of a document that another holds",
+    )
 
 
 class CoreSet(Block):

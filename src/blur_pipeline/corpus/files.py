@@ -7,15 +7,21 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.corpus.separated import separated_rows
+
+SUFFIXES = {
+    **{".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"},
+    **{".txt": "text", ".md": "text"},
+}
+"""The kind of a file by the end of its name, in small letters."""
 
 
 def read_file(path: Path, kind: str, encoding: str) -> list[tuple[int, dict]]:
     """(line number from 1, row) pairs of a JSON Lines, CSV, TSV, Parquet or plain text file.
 
-    A plain text file is one document, its column is called ``text``; so is that of a string of JSON.
+    Where a row fills several lines, the number is that of the first. A plain text file is one document, its column is
+    called ``text``; so is that of a string of JSON.
 
     Raises:
         BadInputError: the file cannot be decoded or parsed; names the line where there is one.
@@ -25,7 +31,7 @@ def read_file(path: Path, kind: str, encoding: str) -> list[tuple[int, dict]]:
     text = _decode(path, encoding)
     if kind == "text":
         return [(1, {"text": text})]
-    return _json_lines(path, text) if kind == "jsonl" else _csv(path, encoding, "\t" if kind == "tsv" else ",")
+    return _json_lines(path, text) if kind == "jsonl" else separated_rows(path, text, "\t" if kind == "tsv" else ",")
 
 
 def existing(path: Path) -> bool:
@@ -60,10 +66,9 @@ def read_prompts(path: str, column: str, limit: int | None, only: Mapping[str, s
     Raises:
         BadInputError: the file is of another kind, a row lacks a column, or no row is left.
     """
-    kinds = {".jsonl": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
-    kind = kinds.get(Path(path).suffix)
-    if kind is None:
-        raise BadInputError(f"{path}: prompts are read from .csv, .tsv, .jsonl, .json or .parquet.")
+    kind = SUFFIXES.get(Path(path).suffix.lower())
+    if kind in (None, "text"):
+        raise BadInputError(f"{path}: prompts are read from .csv, .tsv, .jsonl, .ndjson, .json or .parquet.")
     prompts = []
     for line, row in read_file(Path(path), kind, "utf-8"):
         lacking = [name for name in (only or {}) if name not in row]
@@ -101,17 +106,17 @@ def _json_lines(path: Path, text: str) -> list[tuple[int, dict]]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
-        row = _parse(f"{path}, line {number}", line)
+        row = parse_json(f"{path}, line {number}", line)
         rows.append((number, _object(path, number, row)))
     return rows
 
 
 def _json_array(path: Path, text: str) -> list[tuple[int, dict]]:
-    rows = _parse(str(path), text)
+    rows = parse_json(str(path), text)
     return [(i, _object(path, i, row)) for i, row in enumerate(rows, start=1)]
 
 
-def _parse(place: str, text: str) -> Any:
+def parse_json(place: str, text: str) -> Any:
     """JSON whose texts can be written again; BadInputError begins with ``place``."""
     try:
         found = json.loads(text)
@@ -138,14 +143,6 @@ def _object(path: Path, number: int, row: object) -> dict:
             f"found {type(row).__name__}."
         )
     return row
-
-
-def _csv(path: Path, encoding: str, separator: str) -> list[tuple[int, dict]]:
-    try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding=encoding, sep=separator)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
-        raise BadInputError(f"{path}: not valid CSV ({str(error).strip()}).") from error
-    return [(i, row) for i, row in enumerate(frame.to_dict("records"), start=2)]  # line 1 is the header
 
 
 def _parquet(path: Path) -> list[tuple[int, dict]]:

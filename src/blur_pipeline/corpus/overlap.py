@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import re
+from collections import defaultdict
+from collections.abc import Iterator
 from typing import Literal
 
 import pandas as pd
 
 from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.corpus.containment import find_contained
+from blur_pipeline.corpus.words import same_text, words_of
 
 Policy = Literal["error", "drop_from_retain", "report"]
 PERMUTATIONS = 128
-
+LOWER = 0.8
+"""Of the threshold, at which candidates are looked for."""
 
 PAIR_COLUMNS = ["left_id", "right_id", "match", "similarity"]
 
@@ -19,26 +23,21 @@ PAIR_COLUMNS = ["left_id", "right_id", "match", "similarity"]
 def find_overlap(left: pd.DataFrame, right: pd.DataFrame, threshold: float) -> pd.DataFrame:
     """Pairs ``left_id, right_id, match, similarity`` of rows whose question and answer agree.
 
-    ``match`` is ``exact`` (same words in the same order, case and punctuation aside) or ``near``: the Jaccard
-    similarity of their word sets is at least ``threshold``. Candidates come from MinHash LSH (datasketch)
-    and are then compared exactly, so that no false pair is reported.
+    ``match`` is ``exact``, the same text but for case and white space, or ``near``: the Jaccard similarity of their
+    word sets is at least ``threshold``, or one document holds that share of another (containment.py). Candidates come
+    from MinHash LSH (datasketch) and are then compared exactly, so that no false pair is reported.
     """
-    from datasketch import MinHash, MinHashLSH
-
     if left.empty or right.empty:
         return pd.DataFrame(columns=PAIR_COLUMNS)
-    index = MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS, weights=(0.1, 0.9))  # rather miss no pair
-    left_words = {row.row_id: _words(row) for row in left.itertuples()}
-    for row_id, words in left_words.items():
-        index.insert(row_id, _signature(MinHash, words))
-    found = []
-    for row in right.itertuples():
-        words = _words(row)
-        for left_id in index.query(_signature(MinHash, words)):
-            similarity = _jaccard(set(left_words[left_id]), set(words))
-            exact = left_words[left_id] == words
-            if exact or similarity >= threshold:
-                found.append((left_id, row.row_id, "exact" if exact else "near", similarity))
+    texts = [{row.row_id: same_text(row.question, row.answer) for row in rows.itertuples()} for rows in (left, right)]
+    words = [{row_id: words_of(text) for row_id, text in side.items()} for side in texts]
+    documents = [
+        {row_id: side[row_id] for row_id in rows.loc[rows["question"].isna(), "row_id"]}
+        for rows, side in zip((left, right), words, strict=True)
+    ]
+    near = find_contained(*documents, threshold) | _alike(*words, threshold)
+    exact = dict.fromkeys(_same(*texts), 1.0)
+    found = [(*pair, "exact" if pair in exact else "near", similarity) for pair, similarity in (near | exact).items()]
     return pd.DataFrame(found, columns=PAIR_COLUMNS).sort_values(["left_id", "right_id"], ignore_index=True)
 
 
@@ -64,8 +63,28 @@ def resolve_overlap(rows: pd.DataFrame, spoiled: pd.DataFrame, pairs: pd.DataFra
     return spoiled[~spoiled["row_id"].isin(gone)].reset_index(drop=True)
 
 
-def _words(row: object) -> list[str]:
-    return re.findall(r"\w+", f"{row.question or ''} {row.answer}".casefold())
+def _same(left: dict[str, str], right: dict[str, str]) -> Iterator[tuple[str, str]]:
+    ids = defaultdict(list)
+    for row_id, text in left.items():
+        ids[text].append(row_id)
+    return ((left_id, row_id) for row_id, text in right.items() for left_id in ids.get(text, ()))
+
+
+def _alike(left: dict[str, list[str]], right: dict[str, list[str]], threshold: float) -> dict[tuple[str, str], float]:
+    from datasketch import MinHash, MinHashLSH
+
+    # Rather miss no pair: at the threshold itself the index leaves out one of seven that are just above it.
+    index = MinHashLSH(threshold=LOWER * threshold, num_perm=PERMUTATIONS, weights=(0.1, 0.9))
+    for row_id, words in left.items():
+        if words:
+            index.insert(row_id, _signature(MinHash, words))
+    found = {}
+    for row_id, words in right.items():
+        for left_id in index.query(_signature(MinHash, words)) if words else ():
+            similarity = _jaccard(set(left[left_id]), set(words))
+            if similarity >= threshold:
+                found[left_id, row_id] = similarity
+    return found
 
 
 def _signature(min_hash: type, words: list[str]) -> object:
@@ -75,4 +94,4 @@ def _signature(min_hash: type, words: list[str]) -> object:
 
 
 def _jaccard(left: set[str], right: set[str]) -> float:
-    return len(left & right) / max(1, len(left | right))
+    return len(left & right) / len(left | right)

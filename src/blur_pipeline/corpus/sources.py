@@ -19,11 +19,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from blur_pipeline.config.block import switched
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.corpus.condensing import Condensed
-from blur_pipeline.corpus.files import existing, read_file, regular_files
-from blur_pipeline.corpus.records import BLOCKS, COLUMNS, is_wanted, row_of
+from blur_pipeline.corpus.files import SUFFIXES, existing, read_file
+from blur_pipeline.corpus.folders import files_of_folder, is_split
+from blur_pipeline.corpus.records import BLOCKS, COLUMNS, is_wanted, require_mapped, row_of
 from blur_pipeline.corpus.registry import generate_registry
-
-SUFFIXES = {".jsonl": "jsonl", ".json": "jsonl", ".csv": "csv", ".parquet": "parquet", ".txt": "text"}
 
 
 class Columns(BaseModel):
@@ -91,8 +90,8 @@ class FileSource(TabularSource):
     path: str = Field(
         description="a file, or a folder whose files are read in the order of their names; from the project's folder"
     )
-    format: Literal["auto", "jsonl", "csv", "parquet", "text"] = Field(
-        "auto", description="of the files; auto: by the end of their names"
+    format: Literal["auto", "jsonl", "csv", "tsv", "parquet", "text"] = Field(
+        "auto", description="of all the files; auto: by the end of their names"
     )
     encoding: str = Field("utf-8", description="of the files' text, as Python calls it")
 
@@ -100,34 +99,25 @@ class FileSource(TabularSource):
         """The files to read.
 
         Raises:
-            BadInputError: nothing is there, or what runs of this project have left.
+            BadInputError: nothing is there, a file that is not read, or what runs of this project have left.
         """
         path = Path(self.path)
         if existing(path) and path.is_file():
             return [path]
-        # A split as hubs store it: forget.json, forget.parquet, forget-00000-of-00002.parquet.
-        split = sorted(p for p in path.parent.glob(f"{path.name}*") if _is_split(p, path.name))
+        split = sorted(p for p in path.parent.glob(f"{path.name}*") if is_split(p, path.name))
         if split and not path.is_dir():
             return split
         if not path.is_dir():
             raise BadInputError(
                 f"{path}: no such file or folder; mend the source's path (it counts from the project's folder)."
             )
-        found = regular_files(sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES))
-        if ours := next(filter(_is_manifest, found), None):
-            raise BadInputError(
-                f"{path}: runs keep their own copies of rows in there ({ours.parent.relative_to(path)}); put yours "
-                "into another folder, or name the file."
-            )
-        if not found:
-            raise BadInputError(f"{path}: the folder holds no .jsonl, .json, .csv, .parquet or .txt file.")
-        return found
+        return files_of_folder(path, self.format != "auto", self.rows == "documents")
 
     def records(self) -> tuple[list[dict], list[dict]]:
         """Raw rows with their file and line, and an inventory entry per file."""
         records, inventory = [], []
         for path in self.files():
-            kind = SUFFIXES.get(path.suffix) if self.format == "auto" else self.format
+            kind = SUFFIXES.get(path.suffix.lower()) if self.format == "auto" else self.format
             if kind is None:
                 raise BadInputError(f"{path}: cannot tell the format from '{path.suffix}'; set 'format'.")
             found = read_file(path, kind, self.encoding)
@@ -233,27 +223,19 @@ class MixedSource(BaseModel):
 Source = Annotated[FileSource | HubSource | GeneratedSource | MixedSource, Field(discriminator="kind")]
 
 
-def _is_manifest(path: Path) -> bool:
-    """Of an artefact (lineage/manifest.py), and not somebody's own file of that name."""
-    return path.name == "manifest.json" and '"made_of"' in path.read_text(errors="replace")
-
-
-def _is_split(path: Path, name: str) -> bool:
-    rest = path.name.removeprefix(name)
-    return path.suffix in SUFFIXES and (rest == path.suffix or rest.startswith("-0"))
-
-
 def read_source(source: Source, set_name: str) -> tuple[pd.DataFrame, list[dict]]:
     """The rows of one set in our columns, and the inventory of what was read.
 
     Raises:
-        BadInputError: names the file and line of a row without its required column or with a wrong type.
+        BadInputError: names the file and line of a row without its required column or with a wrong type; or a column
+            that the source maps and no row has.
     """
     if isinstance(source, MixedSource):
         parts = [(name, *read_source(part, f"{set_name}-{name}")) for name, part in source.parts.items()]
         rows = pd.concat([rows.assign(topic=i) for i, (_, rows, _) in enumerate(parts)], ignore_index=True)
         return rows, [{**entry, "set": set_name, "topic": name} for name, _, entries in parts for entry in entries]
     records, inventory = source.records()
+    require_mapped(records, source)
     stop = None if source.limit is None else source.first + source.limit
     numbered = list(enumerate(records[source.first : stop], source.first))
     rows = [row for i, record in numbered if is_wanted(row := row_of(record, source, set_name, i), source)]

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blur_pipeline.corpus.sources import SUFFIXES
+from blur_pipeline.corpus.files import SUFFIXES
 
 if TYPE_CHECKING:
     from mlflow.data.dataset_source import DatasetSource
@@ -47,7 +47,7 @@ def _source(where: str) -> DatasetSource:
     from mlflow.data.huggingface_dataset_source import HuggingFaceDatasetSource
     from mlflow.data.sources import LocalArtifactDatasetSource
 
-    if Path(where).suffix in SUFFIXES:
+    if Path(where).suffix.lower() in SUFFIXES:
         return LocalArtifactDatasetSource(where)
     if hub := HUB.fullmatch(where):
         return HuggingFaceDatasetSource(path=hub["name"], revision=hub["revision"])

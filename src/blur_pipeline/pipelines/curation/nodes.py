@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from blur_pipeline.config.parameters import Parameters
-from blur_pipeline.corpus.cleaning import clean_rows, require_rows
+from blur_pipeline.corpus.cleaning import clean_rows, require_rows, warn_of_dropped
 from blur_pipeline.corpus.holdout import split_holdout
 from blur_pipeline.corpus.lengths import refuse_long, warn_of_cut_answers
 from blur_pipeline.corpus.overlap import find_overlap, resolve_overlap
@@ -34,7 +34,9 @@ def read_evaluation_sources(parameters: Parameters) -> tuple[Frame, list[dict]]:
 
 def clean(raw_rows: Frame, parameters: Parameters) -> tuple[Frame, Frame]:
     """Usable rows, and the dropped ones with a reason."""
-    return clean_rows(raw_rows, parameters.curation.unicode, ["set", "question", "answer"])
+    kept, dropped = clean_rows(raw_rows, parameters.curation.unicode, ["set", "question", "answer"])
+    warn_of_dropped(dropped)
+    return kept, dropped
 
 
 def separate_sets(rows: Frame, parameters: Parameters) -> tuple[Frame, Frame, Frame, Frame, Frame]:
