@@ -76,8 +76,9 @@ def tokenise_training(
 
 
 def _with_joined(rows: pd.DataFrame) -> Iterator[tuple]:
-    """The rows; documents on end that their source joins are one."""
-    for (joined, _), several in groupby(rows.itertuples(), lambda row: (_said(row, "joined"), int(row.topic))):
+    """The rows; documents on end that their source joins are one, each set's and each topic's by themselves."""
+    kind = lambda row: (_said(row, "joined"), _said(row, "set"), int(row.topic))
+    for (joined, *_), several in groupby(rows.itertuples(), kind):
         if joined is None:
             yield from several
         else:

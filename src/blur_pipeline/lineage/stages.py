@@ -19,7 +19,7 @@ MEASURED = ("scores", "general", "safety", "metrics")
 MEANING = {
     "data": 2,
     "questions": 2,
-    "lessons": 1,
+    "lessons": 2,
     "base": 1,
     "target": 2,
     "reference": 2,
