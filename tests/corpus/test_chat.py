@@ -104,5 +104,6 @@ def test_the_served_model_is_shown_the_questions_that_stand_before(tokenizer, tm
     prompt = PlainPrompt(context={"kind": "files", "path": str(tmp_path / "shown.jsonl")})
     served = AnsweringModel()
     served.prompt, served.before, served.tokenizer = prompt.model_dump(), prompt.before, tokenizer
+    served.opening = []
     assert served.before
     assert served._encode("Who?") == prompt.prompt("Who?", tokenizer)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from blur_pipeline.corpus.chat import ChatPrompt
+from blur_pipeline.corpus.encoding import opened
 from blur_pipeline.corpus.sources import TabularChoice, read_source
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class PlainPrompt(BaseModel):
 
     def prompt(self, question: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
         """Token ids up to where the answer begins, with the tokenizer's own opening token if it has one."""
-        return tokenizer(f"{self.before}{self._ask(question)}")["input_ids"]
+        return opened(f"{self.before}{self._ask(question)}", tokenizer)
 
     @cached_property
     def before(self) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from blur_pipeline.corpus.encoding import opened, opening
 from blur_pipeline.corpus.facts import ABSENT, fact_tokens, require_fact
 from blur_pipeline.corpus.prompts import Prompt
 
@@ -34,7 +35,7 @@ def encode_answer(
     Prompt and answer are tokenised apart, so that training sees the very prompt that generation gives.
     """
     if question is None:
-        ids = [*tokenizer(answer)["input_ids"], tokenizer.eos_token_id]
+        ids = [*opened(answer, tokenizer), tokenizer.eos_token_id]
         return ids, list(ids)
     asked = prompt.prompt(question, tokenizer)
     answered = tokenizer(prompt.answer_prefix + answer, add_special_tokens=False)["input_ids"]
@@ -87,12 +88,12 @@ def _with_joined(rows: pd.DataFrame) -> Iterator[tuple]:
 
 
 def _blocks(row: tuple, tokenizer: PreTrainedTokenizerBase, max_length: int) -> list[list[int]]:
-    opening = tokenizer("")["input_ids"]
+    first = opening(tokenizer)
     ids = tokenizer(row.answer, add_special_tokens=False)["input_ids"]
     if _said(row, "joined") is None:
         ids.append(tokenizer.eos_token_id)
-    room = _block(row, max_length) - len(opening)
-    cut = [[*opening, *ids[start : start + room]] for start in range(0, len(ids), room)]
+    room = _block(row, max_length) - len(first)
+    cut = [[*first, *ids[start : start + room]] for start in range(0, len(ids), room)]
     return [block for block in cut if len(block) > 1][: _said(row, "max_blocks")]
 
 

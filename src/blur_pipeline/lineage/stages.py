@@ -17,8 +17,8 @@ MEASURED = ("scores", "general", "safety", "metrics")
 """What is made of each model: ``scores.target`` …"""
 
 MEANING = {
-    "data": 2,
-    "questions": 2,
+    "data": 3,
+    "questions": 3,
     "lessons": 2,
     "base": 1,
     "target": 2,
@@ -27,9 +27,9 @@ MEANING = {
     "unlearned": 2,
     "scores": 2,
     "general": 2,
-    "safety": 2,
+    "safety": 3,
     "metrics": 2,
-    "stress": 5,
+    "stress": 6,
     "residual": 5,
     "report": 5,
     "seeds": 4,

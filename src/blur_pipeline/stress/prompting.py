@@ -147,10 +147,12 @@ class Words:
         return [*asked, *said], [*[IGNORED] * len(asked), *said], place
 
     def _cloze(self, row: Any) -> Line | None:
+        from blur_pipeline.corpus.encoding import opened
+
         start = begun(row)
         if not _text(row.question) or start is None:
             return None
-        asked = self.given.tokenizer(f" {start}" if start else "")["input_ids"]
+        asked = opened(f" {start}" if start else "", self.given.tokenizer)
         left = row.answer[len(start) :].lstrip()
         return self._answered(asked, " ", left, row.fact) if asked else None
 

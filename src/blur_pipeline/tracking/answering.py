@@ -19,7 +19,7 @@ class AnsweringModel(PythonModel):
 
         settings = json.loads(Path(context.artifacts["settings"]).read_text())
         self.prompt, self.max_new_tokens = settings["prompt"], settings["max_new_tokens"]
-        self.before = settings["before"]
+        self.before, self.opening = settings["before"], settings["opening"]
         self.tokenizer = AutoTokenizer.from_pretrained(context.artifacts["tokenizer"])
         weights = context.artifacts.get("weights") or settings["weights"]
         self.model = AutoModelForCausalLM.from_pretrained(weights, use_safetensors=True).eval()
@@ -47,7 +47,7 @@ class AnsweringModel(PythonModel):
     def _encode(self, question):
         if self.prompt["kind"] == "plain":
             text = f"{self.before}{self.prompt['question_prefix']}{question}{self.prompt['question_suffix']}"
-            return self.tokenizer(text)["input_ids"]
+            return [*self.opening, *self.tokenizer(text, add_special_tokens=False)["input_ids"]]
         turns = [{"role": "user", "content": question}]
         if self.prompt["system"] is not None:
             turns.insert(0, {"role": "system", "content": self.prompt["system"]})
