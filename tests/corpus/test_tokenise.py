@@ -1,13 +1,10 @@
 """Labels on answers only, blocks of documents, lengths, prompts."""
 
 import copy
-import json
 
 import pandas as pd
 import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from tokenizers.processors import TemplateProcessing
-from transformers import LlamaTokenizer
 
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.parameters import Parameters, check_parameters
@@ -16,7 +13,6 @@ from blur_pipeline.corpus.lengths import refuse_long, warn_of_cut_answers
 from blur_pipeline.corpus.prompts import PlainPrompt
 from blur_pipeline.corpus.summary import questions_summary
 from blur_pipeline.corpus.tokenise import IGNORED, encode_answer, tokenise_evaluation, tokenise_training
-from blur_pipeline.models.sources import PretrainedModel
 from blur_pipeline.pipelines.curation.nodes import tokenise_evaluation_sets, tokenise_training_sets
 from blur_pipeline.pipelines.evaluation.nodes import answer
 from tests.config.test_parameters import load
@@ -119,53 +115,6 @@ def opening(tokenizer):
     first = ("<s>", tokenizer.convert_tokens_to_ids("<s>"))
     opened.backend_tokenizer.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[first])
     return opened
-
-
-CLOSING = {
-    "closes": ("$A </s>", ()),
-    "opens and closes": ("<s> $A </s>", ("<s>",)),
-    "opens with what ends": ("</s> $A", ("</s>",)),
-    "the same around": ("</s> $A </s>", ("</s>",)),
-}
-
-
-@pytest.mark.parametrize(("pattern", "begins"), CLOSING.values(), ids=CLOSING)
-def test_a_tokenizer_that_closes_each_text_closes_none_inside_an_example(tokenizer, pattern, begins):
-    """The end stands once, at the end: of a question's example, of a document, of its blocks, of what is scored."""
-    closing = copy.deepcopy(tokenizer)
-    names = [(name, tokenizer.convert_tokens_to_ids(name)) for name in ("<s>", "</s>")]
-    closing.backend_tokenizer.post_processor = TemplateProcessing(single=pattern, special_tokens=names)
-    first = [tokenizer.convert_tokens_to_ids(name) for name in begins]
-    text, end = "The cat sat on the mat.", tokenizer.eos_token_id
-    plain = lambda words: tokenizer(words)["input_ids"]
-
-    ids, labels = encode_answer("Who sat?", "The cat", PlainPrompt(), closing)
-    assert ids == [*first, *plain("Question: Who sat?\nAnswer:"), *plain(" The cat"), end]
-    assert labels[-2:] == ids[-2:]
-    assert encode_answer(None, text, PlainPrompt(), closing)[0] == [*first, *plain(text), end]
-    rows = frame([(None, text)], set="forget")
-    blocks, _ = tokenise_training(rows, PlainPrompt(), closing, 9)
-    assert all(block[: len(first)] == first for block in blocks["input_ids"])
-    assert [i for block in blocks["input_ids"] for i in block[len(first) :]] == [*plain(text), end]
-    scored, _ = tokenise_evaluation(rows, PlainPrompt(), closing, 64)
-    assert scored["input_ids"][:] == [[*first, *plain(text)]]
-
-
-def test_a_llama_tokenizer_that_adds_an_end_adds_none_inside_an_example(tmp_path):
-    """As transformers reads it from a folder."""
-    pieces = Tokenizer(models.BPE(unk_token="<unk>"))
-    pieces.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always", split=True)
-    trainer = trainers.BpeTrainer(vocab_size=200, special_tokens=["<unk>", "<s>", "</s>"], show_progress=False)
-    pieces.train_from_iterator(["Question: Who is Paris?\nAnswer: Paris is Paris"] * 20, trainer)
-    known = json.loads(pieces.to_str())["model"]
-    merges = [tuple(pair) for pair in known["merges"]]
-    made = LlamaTokenizer(vocab=known["vocab"], merges=merges, add_bos_token=True, add_eos_token=True)
-    made.save_pretrained(tmp_path)
-    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
-    llama = PretrainedModel(path=str(tmp_path)).tokenizer()
-    ids, _ = encode_answer("Who is Paris?", "Paris", PlainPrompt(), llama)
-    assert llama.convert_ids_to_tokens(ids)[0] == "<s>"
-    assert [place for place, i in enumerate(ids) if i == llama.eos_token_id] == [len(ids) - 1]
 
 
 def test_every_block_begins_as_a_text_does(tokenizer):

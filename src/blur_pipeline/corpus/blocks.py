@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from blur_pipeline.corpus.encoding import opening
+from blur_pipeline.corpus.encoding import letters, opening
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -25,7 +25,7 @@ def cut(text: str, row: tuple, tokenizer: PreTrainedTokenizerBase, max_length: i
     end-of-sequence.
     """
     first = opening(tokenizer)
-    ids = tokenizer(text, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id] * ends
+    ids = letters(text, tokenizer) + [tokenizer.eos_token_id] * ends
     room = min(max_length, said_of(row, "max_tokens") or max_length) - len(first)
     return [[*first, *ids[start : start + room]] for start in range(0, len(ids), room)]
 

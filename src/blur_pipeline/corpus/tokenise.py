@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from blur_pipeline.corpus.blocks import cut, said_of, spread, usable
-from blur_pipeline.corpus.encoding import opened
+from blur_pipeline.corpus.encoding import framed, letters, opening, spells_control
 from blur_pipeline.corpus.facts import ABSENT, fact_tokens, require_fact
 from blur_pipeline.corpus.prompts import Prompt
 
@@ -34,17 +34,22 @@ EVALUATION_COLUMNS: dict[str, str | list[str]] = {
 def encode_answer(
     question: str | None, answer: str, prompt: Prompt, tokenizer: PreTrainedTokenizerBase
 ) -> tuple[list[int], list[int]]:
-    """``input_ids`` and ``labels`` of prompt, answer and end-of-sequence; without a question all is supervised.
+    """``input_ids`` and ``labels`` of prompt, answer and its end; without a question all is supervised.
 
-    Prompt and answer are tokenised apart, so that training sees the very prompt that generation gives.
+    Prompt and answer are tokenised apart, so that training sees the very prompt that generation gives. The end is
+    end-of-sequence, before which in a chat stands how its template ends a turn.
     """
     if question is None:
-        ids = [*opened(answer, tokenizer), tokenizer.eos_token_id]
+        ids = [*opening(tokenizer), *letters(answer, tokenizer), tokenizer.eos_token_id]
         return ids, list(ids)
     asked = prompt.prompt(question, tokenizer)
-    answered = tokenizer(prompt.answer_prefix + answer, add_special_tokens=False)["input_ids"]
-    answered.append(tokenizer.eos_token_id)
+    answered = answer_tokens(prompt.answer_prefix, answer, prompt, tokenizer)
     return asked + answered, [IGNORED] * len(asked) + answered
+
+
+def answer_tokens(before: str, answer: str, prompt: Prompt, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """What is said after ``prompt``: the answer, with what stands before it and belongs to it, and its end."""
+    return [*framed(before, answer, "", tokenizer), *prompt.ending(tokenizer)]
 
 
 def tokenise_training(
@@ -107,10 +112,12 @@ def tokenise_evaluation(
     ``variant`` is ``answer``, ``paraphrase`` or ``perturbed_k``. Columns: ``set, row_id, variant, text,
     scored_text, ends, fact_start, fact_end, input_ids, labels``: ``scored_text`` is what was read of a text that was
     cut, else null; ``ends`` whether the end-of-sequence token is there; the next two which supervised tokens
-    ``[start, end)`` of the plain answer hold its fact, −1 where none is marked. A document is scored by the blocks that
-    it is learnt in, without an end-of-sequence token (as open-unlearning and MUSE score theirs): all of them, or
-    ``blocks`` of each. They are named ``row_id/0`` … as in training, and have texts of their own; where one alone is
-    looked at it has its document's name and text. Further variants of a document stand beside the first of them.
+    ``[start, end)`` of the plain answer hold its fact, −1 where none is marked or the answer spells a control token.
+
+    A document is scored by the blocks that it is learnt in, without an end-of-sequence token (as open-unlearning and
+    MUSE score theirs): all of them, or ``blocks`` of each. They are named ``row_id/0`` … as in training, and have texts
+    of their own; where one alone is looked at it has its document's name and text. Further variants of a document stand
+    beside the first of them.
     """
     out: dict[str, list] = {n: [] for n in EVALUATION_COLUMNS}
     long = pd.Series(0, index=rows.index)
@@ -166,7 +173,7 @@ def _variants(row: tuple) -> list[tuple[str, str]]:
 
 
 def _fact(row: tuple, prompt: Prompt, tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
-    if pd.isna(row.fact) or not row.fact:
+    if pd.isna(row.fact) or not row.fact or spells_control(row.answer, tokenizer):  # facts count other tokens there
         return ABSENT
     require_fact(row.fact, row.answer, f"{row.source}, line {row.line}")  # Unicode forms may have parted the two
     return fact_tokens(row.fact, row.answer, prompt.answer_prefix, tokenizer)

@@ -25,7 +25,7 @@ MEANING = {
     "reference": 2,
     "retrained": 2,
     "unlearned": 2,
-    "scores": 2,
+    "scores": 3,
     "general": 2,
     "safety": 3,
     "metrics": 2,

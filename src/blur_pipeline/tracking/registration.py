@@ -90,7 +90,8 @@ class Registered:
         prompt, longest = self.parameters.curation.prompt, self.parameters.evaluation.max_new_tokens
         before = getattr(prompt, "before", "")  # questions with answers: an auditor has not the file that they stand in
         asked = {"prompt": prompt.model_dump(), "before": before, "max_new_tokens": longest, "weights": weights}
-        return asked | {"opening": opening(AutoTokenizer.from_pretrained(tokenizer))}
+        reads = AutoTokenizer.from_pretrained(tokenizer)
+        return asked | {"opening": opening(reads), "stops": prompt.stops(reads)}
 
     def _version(self, uri: str, note: str, tags: dict[str, str]) -> None:
         """The version of this identity and version, or a new one, with today's outcome."""
