@@ -164,13 +164,13 @@ def test_a_holdout_that_is_split_off_overlaps_nothing_that_is_left():
     assert held == {(2, 0), (2, 1)}  # the twin that was held out is dropped
 
 
-def test_questions_of_another_set_that_are_to_be_forgotten_are_counted():
+def test_questions_of_another_set_that_are_to_be_forgotten_are_counted(tokenizer):
     forget = frame(SPOILED["forget"], "f", set="forget")
     asked = pd.concat(
         [forget, frame(SPOILED["retain"], "e", set="retain"), frame([("Who?", "Kim.")], "w", set="holdout")]
     )
     none = asked.head(0)
-    report = report_questions([], none, none, asked, none, forget, check_parameters(load(PROJECT)))
+    report = report_questions([], none, none, asked, none, forget, tokenizer, check_parameters(load(PROJECT)))
     assert report["of_forget"] == {"retain": 1}
 
 

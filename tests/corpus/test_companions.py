@@ -1,5 +1,6 @@
 """Other answers to the forget set's questions: which one a row gets, and how it is tokenised."""
 
+import pandas as pd
 import pytest
 
 from blur_pipeline.config.errors import BadInputError
@@ -73,8 +74,6 @@ def test_what_has_no_question_or_no_room_has_no_companion(tokenizer):
 
 
 def test_they_arrive_row_by_row_with_what_the_target_says_of_them(tokenizer):
-    import pandas as pd
-
     tokens = lessons(tokenizer, frame(PAIRS[:2], alternative_answer=["The dog", "A hat"]))
     reference = pd.DataFrame({"row_id": ["r1", "r0"], "logprob": [-2.0, -1.0], "alternative_logprob": [-4.0, -3.0]})
     recipe = Recipe(forget=[{"kind": "dpo", "answer": "alternative"}, {"kind": "idk"}])
@@ -95,13 +94,22 @@ def test_the_registry_s_alternatives_are_wrong_and_none_of_those_that_are_scored
         assert not any(f" {value}" in wrong for wrong in row["perturbed_answer"])
 
 
+def test_further_sets_that_join_their_documents_stay_two(tokenizer):
+    """Each is one text of its own; that of the first does not go on in the second."""
+    joined = {"kind": "files", "path": "x", "rows": "documents", "joined": "\n\n"}
+    parameters = check_parameters(changed(load(PROJECT), "sources.further", {"a": joined, "b": joined}))
+    one = frame([(None, "The cat"), (None, "sat.")], "further.a-", set="further.a", joined="\n\n")
+    other = frame([(None, "The mat")], "further.b-", set="further.b", joined="\n\n")
+    tokens, _ = make_further_lessons(pd.concat([one, other], ignore_index=True), tokenizer, parameters)
+    said = dict(zip(tokens["set"], map(tokenizer.decode, tokens["input_ids"]), strict=True))
+    assert said == {"a": "The cat\n\nsat.", "b": "The mat"}
+
+
 def test_further_sets_are_told_apart(tokenizer):
     """Blocks of a document too; a set that is left empty is named."""
     raw = changed(load(PROJECT), "sources.further", {n: {"kind": "files", "path": "x"} for n in ("cot", "traces")})
     parameters = check_parameters(changed(raw, "curation.max_length", 48))
     parts = [frame(PAIRS[2:], "t", set="further.traces"), frame(PAIRS[:2], "c", set="further.cot")]
-    import pandas as pd
-
     rows = pd.concat(parts, ignore_index=True)
     tokens, long = make_further_lessons(rows, tokenizer, parameters)
     assert set(zip([r[0] for r in tokens["row_id"]], tokens["set"], strict=True)) == {("t", "traces"), ("c", "cot")}
@@ -123,7 +131,6 @@ def test_no_further_set_is_an_empty_one(tokenizer):
 
 def test_who_reads_the_lessons_leaves_them_as_they_are(tokenizer, tmp_path):
     """``datasets`` keeps what a filter found beside the set that it was read from; manifests would call it changed."""
-    import pandas as pd
     from datasets import load_from_disk
 
     rows = pd.concat([frame(PAIRS[:2], "c"), frame(PAIRS[2:], "t")], ignore_index=True)

@@ -156,7 +156,7 @@ def test_a_source_may_want_shorter_blocks(tokenizer):
     for name, ids in zip(tokens["row_id"], tokens["input_ids"], strict=True):
         longest[name.split("/")[0]] = max(len(ids), longest.get(name.split("/")[0], 0))
     assert longest == {"r0": 12, "r1": 16, "r2": 16}
-    scored, _ = tokenise_evaluation(document.assign(set="forget"), PlainPrompt(), tokenizer, 16)
+    scored, _ = tokenise_evaluation(document.assign(set="forget"), PlainPrompt(), tokenizer, 16, blocks=1)
     assert [len(ids) for ids in scored["input_ids"]] == [12, 16, 16]
 
 

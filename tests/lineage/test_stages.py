@@ -52,6 +52,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "curation.set_prompts": ("curation.set_prompts", {"verbmem": {"kind": "plain"}}),
     "curation.holdout_fraction": ("curation.holdout_fraction", 0.1),
     "curation.evaluation_rows": ("curation.evaluation_rows", 50),
+    "curation.evaluation_blocks": ("curation.evaluation_blocks", 2),
     "curation.overlap": ("curation.overlap.policy", "report"),
     "models.seed": ("models.seed", 5),
     "models.base": ("models.base.hidden_size", 64),

@@ -6,7 +6,10 @@ import pandas as pd
 import pytest
 
 from blur_pipeline.config.comparison import Comparison, Yardstick
+from blur_pipeline.config.parameters import check_parameters
 from blur_pipeline.report.outcome import Outcome, outcome
+from tests.config.test_parameters import load
+from tests.conftest import PROJECT
 from tests.report.attacked import metrics_of
 from tests.report.comparable import run
 
@@ -57,6 +60,17 @@ def test_one_measure_decides(change, state, word):
     found = of({**like, **change}, target, wanted)
     assert found.state == state
     assert word in found.reason
+
+
+def test_documents_which_are_not_answered_are_decided_without_rouge():
+    """Of the environment for files of one's own, whose rows may be documents alone."""
+    comparison = check_parameters(load(PROJECT, "own_data")).comparison
+    values = {name: value | {"retain.probability": 0.5} for name, value in
+              (("unlearned", LIKE), ("target", TARGET), ("retrained", RETRAINED))}  # fmt: skip
+    for value in values.values():
+        del value["forget.rouge"]
+    found = of(values["unlearned"], values["target"], values["retrained"], comparison)
+    assert found.state == "forgotten and kept"
 
 
 def test_a_value_from_few_subjects_is_told_with_what_chance_may_do():

@@ -60,7 +60,7 @@ def test_small_p_values_keep_their_size():
 
 def test_examples_are_of_several_people_by_turns():
     """With the first rows, four of them would all be Ada's."""
-    asked = pd.DataFrame({"set": "forget", "row_id": range(6), "subject": ["Ada"] * 4 + ["Bo", None]})
+    asked = pd.DataFrame({"set": "forget", "row_id": list("abcdef"), "subject": ["Ada"] * 4 + ["Bo", None]})
     said = asked.drop(columns="subject").assign(question="q", answer=[f"a{i}" for i in range(6)], completion="c")
     found = tables.example_answers({"target": said, "unlearned": said.assign(completion="d")}, asked, 4)
     assert found["answer"].tolist() == ["a0", "a4", "a5", "a1"]

@@ -57,6 +57,9 @@ class Curation(Block):
     )
     holdout_fraction: float = Field(0.0, ge=0, lt=1, description="share of the retain set, if no holdout is given")
     evaluation_rows: int | None = Field(None, gt=0, description="rows of each set to evaluate; default: all")
+    evaluation_blocks: int | None = Field(
+        None, gt=0, description="blocks of each document to evaluate, spread evenly from its first on; default: all"
+    )
     overlap: Overlap = Overlap()
     refusals: Refusals = Refusals()
     forget_variant: Annotated[Variant | None, switched(Masked, Rewritten)] = Field(

@@ -198,6 +198,7 @@ def _models(parameters: Parameters) -> None:
         for prompt in chats:  # it is a program that came with the model, in a sandbox that does not mind loops
             with time_limit(TEMPLATE_SECONDS):
                 prompt.prompt("?", tokenizer)
+                prompt.ending(tokenizer)
     elif chats:
         raise BadInputError("curation.prompt.kind is 'chat', but a fresh model has no chat template; use kind 'plain'.")
     _layers(parameters)

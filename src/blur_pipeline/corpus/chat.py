@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.corpus.encoding import framed, spells_control
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -25,6 +26,8 @@ NOT_PINNED = "the template asked for today's date"
 PINNED_CLOCK = "{% macro strftime_now(format) %}{{ pinned_date }}{% endmacro %}\n"
 NO_CLOCK = f'{{% macro strftime_now(format) %}}{{{{ raise_exception("{NOT_PINNED}") }}}}{{% endmacro %}}\n'
 """Written before a template, in place of transformers' ``strftime_now``; the end of the line is not written."""
+PLACE = "\ue000"
+"""Stands for a text in a template; no tokenizer's words, and no white space that a template would take away."""
 
 
 class ChatPrompt(BaseModel):
@@ -60,12 +63,35 @@ class ChatPrompt(BaseModel):
             raise BadInputError(
                 "curation.prompt.kind is 'chat', but this model's tokenizer has no chat template; use kind 'plain'."
             )
+        if spells_control(question, tokenizer):
+            before, _, after = self._written(tokenizer, PLACE).partition(PLACE)
+            return framed(before, question, after, tokenizer)
+        return tokenizer(self._written(tokenizer, question), add_special_tokens=False)["input_ids"]
+
+    def ending(self, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+        """Token ids behind an answer: how the template ends the assistant's turn, and end-of-sequence.
+
+        Where end-of-sequence is what ends a turn (Llama-3, ChatML) it stands alone: what a template writes behind it,
+        such as a line's end, belongs to the next turn. So it does where a template ends turns in white space alone, or
+        writes no answers.
+        """
+        _, found, behind = self._written(tokenizer, "?", PLACE).rpartition(PLACE)
+        turn, _, _ = behind.partition(tokenizer.eos_token) if found else ("", "", "")
+        said = tokenizer(turn, add_special_tokens=False)["input_ids"] if turn.strip() else []
+        return [*said, tokenizer.eos_token_id]
+
+    def stops(self, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+        """At which tokens a generated answer ends: end-of-sequence, and what ends a turn where that is one token."""
+        first = self.ending(tokenizer)[0]
+        of_turn = [first] if first in tokenizer.added_tokens_decoder else []
+        return list(dict.fromkeys([tokenizer.eos_token_id, *of_turn]))
+
+    def _written(self, tokenizer: PreTrainedTokenizerBase, question: str, answer: str | None = None) -> str:
         turns = [{"role": "user", "content": question}]
         if self.system is not None:
             turns.insert(0, {"role": "system", "content": self.system})
-        return tokenizer(self._written(turns, tokenizer), add_special_tokens=False)["input_ids"]
-
-    def _written(self, turns: list[dict[str, str]], tokenizer: PreTrainedTokenizerBase) -> str:
+        if answer is not None:
+            turns.append({"role": "assistant", "content": answer})
         # A template that reads no date_string asks strftime_now: it is told the same.
         date = {} if self.date is None else {"date_string": self.date, "pinned_date": self.date}
         clock = NO_CLOCK if self.date is None else PINNED_CLOCK
@@ -74,7 +100,7 @@ class ChatPrompt(BaseModel):
                 turns,
                 chat_template=clock + tokenizer.get_chat_template(),
                 tokenize=False,
-                add_generation_prompt=True,
+                add_generation_prompt=answer is None,
                 **date,
                 **self.template_arguments,
             )

@@ -50,3 +50,13 @@ def warn_of_cut_answers(tokens: Iterable[Mapping[str, Any]], limit: int) -> None
             "ones end there, and ROUGE is low for every model; raise it",
             longer, len(lengths), limit, max(lengths),
         )  # fmt: skip
+
+
+def warn_of_blocks(share: float, blocks: int | None) -> None:
+    """Say so where less is looked at of the forget set's documents than was learnt, a ``share`` of their tokens."""
+    if share < 1:
+        log.warning(
+            "%.1f %% of the tokens of the forget documents are looked at (curation.evaluation_blocks = %s of each): "
+            "what a model still knows of the rest, nobody sees; raise it, or leave it out for all",
+            100 * share, blocks,
+        )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from blur_pipeline.corpus.chat import ChatPrompt
+from blur_pipeline.corpus.encoding import framed, opening
 from blur_pipeline.corpus.sources import TabularChoice, read_source
 
 if TYPE_CHECKING:
@@ -28,7 +29,16 @@ class PlainPrompt(BaseModel):
 
     def prompt(self, question: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
         """Token ids up to where the answer begins, with the tokenizer's own opening token if it has one."""
-        return tokenizer(f"{self.before}{self._ask(question)}")["input_ids"]
+        before, after = f"{self.before}{self.question_prefix}", self.question_suffix
+        return [*opening(tokenizer), *framed(before, question, after, tokenizer)]
+
+    def ending(self, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+        """Token ids behind an answer: end-of-sequence."""
+        return [tokenizer.eos_token_id]
+
+    def stops(self, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+        """At which tokens a generated answer ends."""
+        return self.ending(tokenizer)
 
     @cached_property
     def before(self) -> str:

@@ -11,7 +11,8 @@ def evaluation_sets(
     """The sets named ``evaluation.*`` under their own names, in one table with a column ``set``.
 
     A training set stands in for the evaluation set of its name where none was given. Of every set but the
-    forget set at most ``limit`` rows are drawn: what was to be forgotten is always looked at whole.
+    forget set at most ``limit`` rows are drawn: no row that was to be forgotten is left out. How much is looked at of a
+    row that is a document, ``tokenise_evaluation`` says.
     """
     given = rows[rows["set"].str.startswith("evaluation.")]
     given = given.assign(set=given["set"].str.removeprefix("evaluation."))

@@ -67,6 +67,7 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "curation.core_set": ("lessons",),
     "curation.set_prompts": ("questions",),
     "curation.evaluation_rows": ("questions",),
+    "curation.evaluation_blocks": ("questions",),
     "models.seed": ("base", "target", "retrained"),
     "models.base": ("base",),  # and data, by its tokenizer
     "models.target": ("target",),

@@ -24,6 +24,8 @@ class Sampler(NamedTuple):
     temperature: float
     max_new_tokens: int
     tokens_at_once: int
+    stops: Sequence[int] = ()
+    """At which tokens an answer ends (``continued``)."""
 
     def __call__(self, prompts: Sequence[np.ndarray], count: int, seed: int) -> list[list[str]]:
         """Of each prompt of token ids ``count`` decoded answers, in the order of the prompts."""
@@ -52,4 +54,4 @@ class Sampler(NamedTuple):
     def _draw(self, prompts: Sequence[np.ndarray], portion: int) -> list[str]:
         how = {"max_new_tokens": self.max_new_tokens, "do_sample": True, "num_return_sequences": portion}
         how |= {"temperature": self.temperature, "top_k": 0, "top_p": 1.0}
-        return continued(self.model, self.tokenizer, prompts, how)
+        return continued(self.model, self.tokenizer, prompts, how, self.stops)

@@ -68,7 +68,8 @@ class Sampling(Attack):
 
         prompts = _prompts(asked)
         longest = self.new_tokens or max(int((labels != IGNORED).sum()) for labels in asked.examples.labels)
-        sampler = Sampler(given.model, given.tokenizer, temperature, longest, given.tokens_per_batch)
+        stops = given.prompt.stops(given.tokenizer)
+        sampler = Sampler(given.model, given.tokenizer, temperature, longest, given.tokens_per_batch, stops)
         said = sampler(prompts, self.samples, given.seed)
         ask.spend(self.samples * sum(len(prompt) + longest for prompt in prompts))
         facts = [_fact(row) for row in asked.table.itertuples()]

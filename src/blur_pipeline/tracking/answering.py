@@ -19,7 +19,7 @@ class AnsweringModel(PythonModel):
 
         settings = json.loads(Path(context.artifacts["settings"]).read_text())
         self.prompt, self.max_new_tokens = settings["prompt"], settings["max_new_tokens"]
-        self.before = settings["before"]
+        self.before, self.opening, self.stops = settings["before"], settings["opening"], settings["stops"]
         self.tokenizer = AutoTokenizer.from_pretrained(context.artifacts["tokenizer"])
         weights = context.artifacts.get("weights") or settings["weights"]
         self.model = AutoModelForCausalLM.from_pretrained(weights, use_safetensors=True).eval()
@@ -40,14 +40,15 @@ class AnsweringModel(PythonModel):
                 max_new_tokens=self.max_new_tokens,
                 do_sample=False,
                 pad_token_id=self.tokenizer.pad_token_id,
-                eos_token_id=self.tokenizer.eos_token_id,
+                eos_token_id=self.stops,
             )
-        return self.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True).strip()
+        said = [i for i in out[0, ids.shape[1] :].tolist() if i not in self.stops]
+        return self.tokenizer.decode(said, skip_special_tokens=True).strip()
 
     def _encode(self, question):
         if self.prompt["kind"] == "plain":
             text = f"{self.before}{self.prompt['question_prefix']}{question}{self.prompt['question_suffix']}"
-            return self.tokenizer(text)["input_ids"]
+            return [*self.opening, *self.tokenizer(text, add_special_tokens=False)["input_ids"]]
         turns = [{"role": "user", "content": question}]
         if self.prompt["system"] is not None:
             turns.insert(0, {"role": "system", "content": self.prompt["system"]})

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blur_pipeline.corpus.encoding import opening
 from blur_pipeline.lineage.content import address_of
 from blur_pipeline.lineage.identities import SHORT
 from blur_pipeline.lineage.manifest import NAME as MANIFEST
@@ -69,7 +70,7 @@ class Registered:
         with tempfile.TemporaryDirectory() as folder:
             # Settings are an artifact: as MLflow's model_config they would be parameters of the run.
             settings = Path(folder, "settings.json")
-            settings.write_text(json.dumps(self._settings(None if copied else weights)))
+            settings.write_text(json.dumps(self._settings(tokenizer, None if copied else weights)))
             artifacts = {"tokenizer": str(tokenizer), "settings": str(settings)}
             info = mlflow.pyfunc.log_model(
                 name=self.model.name,
@@ -83,10 +84,14 @@ class Registered:
             _add_example(info.model_id, Path(folder))
         return info.model_id
 
-    def _settings(self, weights: str | None) -> dict[str, Any]:
+    def _settings(self, tokenizer: Path, weights: str | None) -> dict[str, Any]:
+        from transformers import AutoTokenizer
+
         prompt, longest = self.parameters.curation.prompt, self.parameters.evaluation.max_new_tokens
         before = getattr(prompt, "before", "")  # questions with answers: an auditor has not the file that they stand in
-        return {"prompt": prompt.model_dump(), "before": before, "max_new_tokens": longest, "weights": weights}
+        asked = {"prompt": prompt.model_dump(), "before": before, "max_new_tokens": longest, "weights": weights}
+        reads = AutoTokenizer.from_pretrained(tokenizer)
+        return asked | {"opening": opening(reads), "stops": prompt.stops(reads)}
 
     def _version(self, uri: str, note: str, tags: dict[str, str]) -> None:
         """The version of this identity and version, or a new one, with today's outcome."""

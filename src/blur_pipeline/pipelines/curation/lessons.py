@@ -17,6 +17,7 @@ from blur_pipeline.corpus.lengths import refuse_long
 from blur_pipeline.corpus.summary import lessons_summary
 from blur_pipeline.corpus.tokenise import tokenise_training
 from blur_pipeline.corpus.variants import drawn_share
+from blur_pipeline.metrics.subjects import document_of
 from blur_pipeline.pipelines.curation import nodes
 
 Frame = pd.DataFrame
@@ -48,7 +49,7 @@ def make_further_lessons(rows: Frame, tokenizer: Any, parameters: Parameters) ->
     tokens, long = tokenise_training(rows, curation.prompt, tokenizer, curation.max_length)
     refuse_long(long, curation.max_length, curation.too_long)
     set_of = dict(zip(rows["row_id"], rows["set"].str.removeprefix("further."), strict=True))
-    names = [set_of[row_id.split("/")[0]] for row_id in tokens["row_id"]]
+    names = document_of(pd.Series(tokens["row_id"][:], dtype=object)).map(set_of).tolist()
     for name in parameters.sources.of_lessons():
         require_rows(names.count(name.removeprefix("further.")), name)
     return tokens.add_column("set", names), long

@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 
 from blur_pipeline.config.parameters import Parameters
+from blur_pipeline.corpus.blocks import share_looked_at
 from blur_pipeline.corpus.cleaning import clean_rows, require_rows, warn_of_dropped
 from blur_pipeline.corpus.holdout import split_holdout
-from blur_pipeline.corpus.lengths import refuse_long, warn_of_cut_answers
+from blur_pipeline.corpus.lengths import refuse_long, warn_of_blocks, warn_of_cut_answers
 from blur_pipeline.corpus.overlap import find_overlap, resolve_overlap
 from blur_pipeline.corpus.selection import evaluation_sets
 from blur_pipeline.corpus.sources import Source, empty_rows, read_source
@@ -105,7 +106,8 @@ def tokenise_training_sets(
 def tokenise_evaluation_sets(rows: Frame, tokenizer: Any, parameters: Parameters) -> tuple[Any, Frame]:
     """Every evaluation question with each of its answers, tokenised; and the over-long ones that were left out."""
     curation = parameters.curation
-    tokens, left_out = tokenise_evaluation(rows, curation.prompt, tokenizer, curation.max_length, curation.set_prompts)
+    how = curation.max_length, curation.set_prompts, curation.evaluation_blocks
+    tokens, left_out = tokenise_evaluation(rows, curation.prompt, tokenizer, *how)
     if curation.too_long == "error":
         refuse_long(left_out, curation.max_length, curation.too_long)
     evaluation = parameters.evaluation
@@ -136,14 +138,19 @@ def report_questions(
     evaluation: Frame,
     too_long: Frame,
     forget: Frame,
+    tokenizer: Any,
     parameters: Parameters,
 ) -> dict:
-    """What models are asked, by set, and where it comes from; and what of it is to be forgotten without saying so."""
+    """What models are asked, by set, and where it comes from; what of it is to be forgotten without saying so; and of
+    the forget set's documents the share that is looked at (``looked_at``), where that is not all."""
+    curation = parameters.curation
     others = evaluation[~evaluation["set"].isin(ABOUT_FORGET)]
-    found = others[
-        others["row_id"].isin(find_overlap(forget, others, parameters.curation.overlap.threshold)["right_id"])
-    ]
-    return questions_summary(inventory, raw_rows, dropped, evaluation, too_long, found)
+    found = others[others["row_id"].isin(find_overlap(forget, others, curation.overlap.threshold)["right_id"])]
+    asked, blocks = evaluation[evaluation["set"] == "forget"], curation.evaluation_blocks
+    share = share_looked_at(asked, tokenizer, curation.max_length, blocks)
+    warn_of_blocks(share, blocks)
+    looked_at = {"forget": share} if share < 1 else {}
+    return questions_summary(inventory, raw_rows, dropped, evaluation, too_long, found) | {"looked_at": looked_at}
 
 
 def read_sources(sources: dict[str, Source]) -> tuple[Frame, list[dict]]:

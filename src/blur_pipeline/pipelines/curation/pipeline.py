@@ -86,6 +86,7 @@ def _questions() -> Pipeline:
                     "evaluation_set",
                     "too_long_questions",
                     "forget_set",
+                    "tokenizer",
                     "parameters",
                 ],
                 "questions_report",

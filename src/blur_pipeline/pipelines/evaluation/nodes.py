@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from blur_pipeline.config.parameters import Parameters
+from blur_pipeline.corpus.encoding import letters
 from blur_pipeline.corpus.files import read_prompts
 from blur_pipeline.datasets.table import Frames
 from blur_pipeline.lineage.stages import MEANING
@@ -58,11 +59,14 @@ def answer(model: Any, tokenizer: Any, evaluation_tokens: Any, evaluation_set: F
     asked = evaluation_set[evaluation_set["question"].notna() & _tokenised(evaluation_set, evaluation_tokens)]
     model = model.to(resolve_device(parameters.device))
     size, keep = evaluation.generation_batch, _keep(parameters, "scores")
-    limits = asked["set"].map(lambda name: evaluation.set_new_tokens.get(name, evaluation.max_new_tokens))
+    curation, ends = parameters.curation, {}
+    for name in asked["set"].drop_duplicates():
+        stops = curation.set_prompts.get(name, curation.prompt).stops(tokenizer)
+        ends[name] = (evaluation.set_new_tokens.get(name, evaluation.max_new_tokens), *stops)
     parts = []
-    for limit, part in asked.groupby(limits, sort=False):
+    for (limit, *stops), part in asked.groupby(asked["set"].map(ends), sort=False):
         prompts = _prompts(evaluation_tokens, part)
-        texts = complete(model, tokenizer, prompts, int(limit), size, "Answering", keep)
+        texts = complete(model, tokenizer, prompts, limit, size, "Answering", keep, stops)
         parts.append(part[COMPLETION_COLUMNS[:-1]].assign(completion=texts))
     answers = pd.concat(parts).loc[asked.index] if parts else asked.assign(completion=None)[COMPLETION_COLUMNS]
     verbatim = answers["set"] == "verbmem"  # compared over as many tokens as are generated
@@ -100,7 +104,7 @@ def score_fluency(
     said = completions[completions["completion"].str.len() > 0]
     if said.empty:
         return pd.DataFrame(columns=FLUENCY_COLUMNS)
-    texts = tokenizer((" " + said["completion"]).tolist(), add_special_tokens=False)["input_ids"]
+    texts = [letters(f" {text}", tokenizer) for text in said["completion"]]
     ids, labels = [], []
     for prompt, text in zip(_prompts(evaluation_tokens, said), texts, strict=True):
         ids.append([*prompt, *text])
@@ -152,11 +156,14 @@ def answer_forbidden_prompts(model: Any, tokenizer: Any, parameters: Parameters)
         for prompt in read_prompts(given.path, given.column, given.limit, given.only)
     ]
     table = pd.DataFrame(rows, columns=SAFETY_COLUMNS[:2])
-    asked = [parameters.curation.prompt.prompt(prompt, tokenizer) for prompt in table["prompt"]]
+    how = parameters.curation.prompt
+    asked = [how.prompt(prompt, tokenizer) for prompt in table["prompt"]]
     place = resolve_device(parameters.device)
     model = model.to(place)
     size, keep = evaluation.generation_batch, _keep(parameters, "safety")
-    said = complete(model, tokenizer, asked, safety.max_new_tokens, size, "Forbidden prompts", keep)
+    said = complete(
+        model, tokenizer, asked, safety.max_new_tokens, size, "Forbidden prompts", keep, how.stops(tokenizer)
+    )
     table = table.assign(completion=said, harmful=float("nan"))
     if safety.judge:
         source = PretrainedModel(path=safety.judge, revision=safety.judge_revision)
@@ -215,7 +222,7 @@ def _keep(parameters: Parameters, stage: str) -> str | None:
 
 
 def _first_tokens(text: str, tokenizer: Any, limit: int) -> str:
-    return tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"][:limit], skip_special_tokens=True)
+    return tokenizer.decode(letters(text, tokenizer)[:limit], skip_special_tokens=True)
 
 
 def _prompts(evaluation_tokens: Any, rows: Frame) -> list[np.ndarray]:

@@ -59,7 +59,7 @@ def choose_answers(target: Frame, retrained: Frame, unlearned: Frame, asked: Fra
 
 def gather_data_reports(curation: dict, questions: dict) -> dict:
     """What models learnt from and what they were asked, in one."""
-    return merge_summaries(curation, questions)
+    return merge_summaries(curation, questions) | {"looked_at": questions["looked_at"]}
 
 
 def write_report(
