@@ -7,6 +7,8 @@ import shutil
 import mlflow
 import pandas as pd
 import pytest
+import yaml
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from blur_pipeline.metrics.membership import ATTACKS
 from tests.end_to_end.commands import kedro
@@ -168,6 +170,25 @@ def test_the_registered_model_answers(finished, runs):
     answers = model.predict(["Where was Anouk Eskeland born?", "Who wrote Hamlet?"])
     assert len(answers) == 2
     assert all(isinstance(a, str) for a in answers)
+
+
+def test_the_unlearned_model_is_whole_where_it_lies(finished, runs):
+    """Its folder and MLflow's copy are loaded by transformers, each with the tokenizer it was trained by, once."""
+    folder = newest(finished, "unlearned_model", "06_models/registry/blur_npo-*")
+    catalog = AutoTokenizer.from_pretrained(newest(finished, "tokenizer"))
+    asked = "Where was Anouk Eskeland born?"
+    [copy] = [path.parent for path in finished.glob("mlartifacts/models/*/artifacts/**/model.safetensors")
+              if path.read_bytes() == (folder / "model.safetensors").read_bytes()]  # fmt: skip
+    for place in (folder, copy):
+        tokenizer = AutoTokenizer.from_pretrained(place)
+        assert tokenizer(asked)["input_ids"] == catalog(asked)["input_ids"] != []
+        assert AutoModelForCausalLM.from_pretrained(place).get_input_embeddings().num_embeddings == len(tokenizer)
+    assert len(list(copy.parents[1].rglob("tokenizer.json"))) == 1
+    page = (folder / "README.md").read_text()
+    front, text = page.removeprefix("---\n").split("\n---\n")
+    assert yaml.safe_load(front)["library_name"] == "transformers"
+    assert "knew 20 rows" in text
+    assert "Question: THE QUESTION\nAnswer:" in text
 
 
 def test_bad_input_is_one_sentence_without_a_traceback_or_a_trace(finished):

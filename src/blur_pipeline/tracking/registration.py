@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from blur_pipeline.lineage.content import address_of
 from blur_pipeline.lineage.identities import SHORT
 from blur_pipeline.lineage.manifest import NAME as MANIFEST
+from blur_pipeline.models.whole import TOKENIZERS
 from blur_pipeline.tracking.notes import NOTE, fitted
 
 if TYPE_CHECKING:
@@ -63,14 +64,16 @@ class Registered:
     def _log(self, tokenizer: Path, note: str) -> str:
         import mlflow
 
-        folder = address_of(Path(self.model.path)) or self.model.path  # a model may stay where it is
-        weights, parameters = str(Path(folder).resolve()), self.parameters
+        elsewhere = address_of(Path(self.model.path))  # a model may stay where it is
+        weights, parameters = str(Path(elsewhere or self.model.path).resolve()), self.parameters
         copied = parameters.reporting.register_model == "copy"
         with tempfile.TemporaryDirectory() as folder:
             # Settings are an artifact: as MLflow's model_config they would be parameters of the run.
             settings = Path(folder, "settings.json")
             settings.write_text(json.dumps(self._settings(None if copied else weights)))
-            artifacts = {"tokenizer": str(tokenizer), "settings": str(settings)}
+            artifacts = {"settings": str(settings)}
+            if not copied or elsewhere or not any(Path(weights, name).exists() for name in TOKENIZERS):
+                artifacts["tokenizer"] = str(tokenizer)  # or it comes with the weights
             info = mlflow.pyfunc.log_model(
                 name=self.model.name,
                 python_model=str(Path(__file__).with_name("answering.py")),
