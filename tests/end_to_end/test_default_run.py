@@ -1,5 +1,6 @@
 """What a user finds after ``kedro run``."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -189,6 +190,33 @@ def test_the_unlearned_model_is_whole_where_it_lies(finished, runs):
     assert yaml.safe_load(front)["library_name"] == "transformers"
     assert "knew 20 rows" in text
     assert "Question: THE QUESTION\nAnswer:" in text
+
+
+def test_whoever_holds_the_weights_can_tell_which_record_is_theirs(finished, runs):
+    """The digits of ``sha256sum`` stand in the summary, the report, the run and the registered version."""
+    folder = newest(finished, "unlearned_model", "06_models/registry/blur_npo-*")
+    sha256 = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    content = json.loads((folder.parent / "manifest.json").read_text())["content"]
+    below = "08_reporting/registry/blur_npo-*/*"
+    for page in ("summary.md", "report.html"):
+        text = newest(finished, page, below).read_text()
+        assert sha256 in text
+        assert content in text
+    [version] = mlflow.MlflowClient().search_model_versions("name = 'registry-blur_npo'")
+    for tags in (version.tags, mlflow.get_run(runs.iloc[0]["run_id"]).data.tags):
+        assert tags["sha256.model.safetensors"] == sha256
+        assert tags["content.unlearned_model"] == content
+    assert version.tags["outcome.run"] == runs.iloc[0]["run_id"]
+    assert version.tags["outcome.attacks"] == "none"
+
+
+def test_mlflow_s_copy_of_the_model_is_among_what_is_left(finished):
+    """The report is written before it is made, so that it says where it will lie."""
+    place = f"{finished}/mlartifacts/models"
+    summary = newest(finished, "summary.md", "08_reporting/registry/blur_npo-*/*").read_text()
+    assert f"- copy of the unlearned model: {place} (made at the end of the run)" in summary
+    said = (finished / "first.log").read_text().partition("Your data lies in:")[2]
+    assert re.search(rf"copy of the unlearned model: +{place}/m-\w+/artifacts \(0\.\d MB\)", said)
 
 
 def test_bad_input_is_one_sentence_without_a_traceback_or_a_trace(finished):
