@@ -62,6 +62,12 @@ def chat(name: str, template: str, words: str) -> BadModel:
     return BadModel(name, words, lambda model: (model / "chat_template.jinja").write_text(template), changes)
 
 
+def silent(model: Path) -> None:
+    """transformers makes a tokenizer without words for it, and says nothing."""
+    config(model_type="qwen2", architectures=["Qwen2ForCausalLM"])(model)
+    without("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")(model)
+
+
 def config(**values: object) -> Callable[[Path], object]:
     """Entries of config.json."""
 
@@ -177,6 +183,7 @@ ROWS = [
         "model: the model comes without a usable tokenizer",
         without("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"),
     ),
+    BadModel("no tokenizer, and a family of which an empty one is made", "model: the tokenizer there reads no", silent),
     BadModel("a tokenizer cut short", "without a usable tokenizer", lambda m: (m / "tokenizer.json").write_text('{"a')),
     BadModel(
         "fewer embeddings than tokens",

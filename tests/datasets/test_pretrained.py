@@ -5,8 +5,10 @@ import json
 import pytest
 import torch
 from kedro.io.core import DatasetError, Version
+from transformers import AutoTokenizer
 
 from blur_pipeline.datasets.pretrained import CausalLMDataset, TokenizerDataset
+from blur_pipeline.models.handed_on import HandedOn
 from blur_pipeline.models.sources import AbsentModel, ModelReference, PretrainedModel
 
 
@@ -21,6 +23,15 @@ def test_a_model_comes_back_with_the_same_weights(tmp_path, tiny_model):
         assert torch.equal(parameter, dict(loaded.named_parameters())[name])
     files = {p.suffix for p in (tmp_path / "model" / "one" / "model").iterdir()}
     assert files == {".json", ".safetensors"}
+
+
+def test_a_model_that_is_handed_on_brings_its_tokenizer_and_its_page(tmp_path, tiny_speaker, tokenizer):
+    """What is loaded is the model, and anybody's transformers reads the tokenizer in the same folder."""
+    dataset(tmp_path).save(HandedOn(tiny_speaker, tokenizer, "# A model\n"))
+    assert dataset(tmp_path).load().num_parameters() == tiny_speaker.num_parameters()
+    folder = tmp_path / "model" / "one" / "model"
+    assert AutoTokenizer.from_pretrained(folder)("The cat")["input_ids"] == tokenizer("The cat")["input_ids"]
+    assert (folder / "README.md").read_text() == "# A model\n"
 
 
 def test_the_latest_version_is_loaded(tmp_path):

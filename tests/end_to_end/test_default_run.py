@@ -1,5 +1,6 @@
 """What a user finds after ``kedro run``."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -7,6 +8,8 @@ import shutil
 import mlflow
 import pandas as pd
 import pytest
+import yaml
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from blur_pipeline.metrics.membership import ATTACKS
 from tests.end_to_end.commands import kedro
@@ -168,6 +171,52 @@ def test_the_registered_model_answers(finished, runs):
     answers = model.predict(["Where was Anouk Eskeland born?", "Who wrote Hamlet?"])
     assert len(answers) == 2
     assert all(isinstance(a, str) for a in answers)
+
+
+def test_the_unlearned_model_is_whole_where_it_lies(finished, runs):
+    """Its folder and MLflow's copy are loaded by transformers, each with the tokenizer it was trained by, once."""
+    folder = newest(finished, "unlearned_model", "06_models/registry/blur_npo-*")
+    catalog = AutoTokenizer.from_pretrained(newest(finished, "tokenizer"))
+    asked = "Where was Anouk Eskeland born?"
+    [copy] = [path.parent for path in finished.glob("mlartifacts/models/*/artifacts/**/model.safetensors")
+              if path.read_bytes() == (folder / "model.safetensors").read_bytes()]  # fmt: skip
+    for place in (folder, copy):
+        tokenizer = AutoTokenizer.from_pretrained(place)
+        assert tokenizer(asked)["input_ids"] == catalog(asked)["input_ids"] != []
+        assert AutoModelForCausalLM.from_pretrained(place).get_input_embeddings().num_embeddings == len(tokenizer)
+    assert len(list(copy.parents[1].rglob("tokenizer.json"))) == 1
+    page = (folder / "README.md").read_text()
+    front, text = page.removeprefix("---\n").split("\n---\n")
+    assert yaml.safe_load(front)["library_name"] == "transformers"
+    assert "knew 20 rows" in text
+    assert "Question: THE QUESTION\nAnswer:" in text
+
+
+def test_whoever_holds_the_weights_can_tell_which_record_is_theirs(finished, runs):
+    """The digits of ``sha256sum`` stand in the summary, the report, the run and the registered version."""
+    folder = newest(finished, "unlearned_model", "06_models/registry/blur_npo-*")
+    sha256 = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    content = json.loads((folder.parent / "manifest.json").read_text())["content"]
+    below = "08_reporting/registry/blur_npo-*/*"
+    for page in ("summary.md", "report.html"):
+        text = newest(finished, page, below).read_text()
+        assert sha256 in text
+        assert content in text
+    [version] = mlflow.MlflowClient().search_model_versions("name = 'registry-blur_npo'")
+    for tags in (version.tags, mlflow.get_run(runs.iloc[0]["run_id"]).data.tags):
+        assert tags["sha256.model.safetensors"] == sha256
+        assert tags["content.unlearned_model"] == content
+    assert version.tags["outcome.run"] == runs.iloc[0]["run_id"]
+    assert version.tags["outcome.attacks"] == "none"
+
+
+def test_mlflow_s_copy_of_the_model_is_among_what_is_left(finished):
+    """The report is written before it is made, so that it says where it will lie."""
+    place = f"{finished}/mlartifacts/models"
+    summary = newest(finished, "summary.md", "08_reporting/registry/blur_npo-*/*").read_text()
+    assert f"- copy of the unlearned model: {place} (made at the end of the run)" in summary
+    said = (finished / "first.log").read_text().partition("Your data lies in:")[2]
+    assert re.search(rf"copy of the unlearned model: +{place}/m-\w+/artifacts \(0\.\d MB\)", said)
 
 
 def test_bad_input_is_one_sentence_without_a_traceback_or_a_trace(finished):

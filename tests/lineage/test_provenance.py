@@ -1,9 +1,12 @@
 """What is said of where a result comes from."""
 
+import subprocess
+
 import pytest
 import torch
 
-from blur_pipeline.lineage.provenance import alike, facts, typed, without_password
+import blur_pipeline
+from blur_pipeline.lineage.provenance import alike, code, facts, git_commit, typed, without_password
 
 
 @pytest.mark.parametrize(
@@ -28,6 +31,46 @@ def test_the_threads_of_torch_are_among_the_facts(tmp_path):
     finally:
         torch.set_num_threads(before)
         facts.cache_clear()
+
+
+def test_a_file_that_git_does_not_know_is_a_change_where_it_is_code_or_settings(tmp_path):
+    """Notes and data are none, and neither is what git is told to leave alone."""
+    me = ("-c", "user.name=me", "-c", "user.email=me@example.org")
+    for folder in ("src", "conf", "data"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / ".gitignore").write_text("conf/local\n*.pyc\n")
+    for words in (("init", "-q"), ("add", "."), (*me, "commit", "-qm", "one")):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    (tmp_path / "data" / "rows.csv").touch()
+    (tmp_path / "src" / "module.pyc").touch()
+    (tmp_path / "notes.md").touch()
+    assert "+changes" not in git_commit(tmp_path)
+    (tmp_path / "src" / "method.py").touch()
+    assert git_commit(tmp_path).endswith(" +changes")
+    (tmp_path / "src" / "method.py").rename(tmp_path / "conf" / "parameters.yml")
+    assert git_commit(tmp_path).endswith(" +changes")
+
+
+def test_without_git_the_code_has_a_version_all_the_same(tmp_path, monkeypatch):
+    """Another for another byte, and for a file more."""
+    package = tmp_path / "blur_pipeline"
+    package.mkdir()
+    (package / "__init__.py").write_text("one = 1\n")
+    monkeypatch.setattr(blur_pipeline, "__file__", str(package / "__init__.py"))
+    seen = []
+    for name, text in (("__init__.py", "one = 1\n"), ("__init__.py", "one = 2\n"), ("more.py", "")):
+        (package / name).write_text(text)
+        code.cache_clear()
+        seen.append(code())
+    (package / "more.pyc").write_text("compiled")
+    code.cache_clear()
+    facts.cache_clear()
+    said = facts(tmp_path)
+    code.cache_clear()
+    facts.cache_clear()
+    assert said["git commit"] == "none"
+    assert said["blur_pipeline"] == f"{blur_pipeline.__version__}, code {seen[-1]}"
+    assert len(set(seen)) == 3
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """A run says what of the data it left, and where."""
 
-from blur_pipeline.tracking.left_behind import left_behind
+from blur_pipeline.tracking.left_behind import COPY_OF_MODEL, left_behind
 
 
 def test_each_kind_has_its_folder_and_size(tmp_path):
@@ -11,9 +11,20 @@ def test_each_kind_has_its_folder_and_size(tmp_path):
         places[name].parent.mkdir(parents=True)
         places[name].write_bytes(b"x" * size)
     places["forget_set"] = tmp_path / "gone"
-    folders = {"kept scores": tmp_path / "none", "MLflow artifacts": tmp_path}
+    folders = {"kept scores": [tmp_path / "none"], "MLflow artifacts": [tmp_path]}
     assert left_behind(places, folders) == [
         {"what": "raw rows", "where": str(tmp_path), "size": "1.5 MB"},
         {"what": "scores, answers", "where": str(tmp_path / "target/completions/file"), "size": "0.1 MB"},
         {"what": "MLflow artifacts", "where": str(tmp_path), "size": "1.6 MB"},
     ]
+
+
+def test_several_copies_of_a_model_are_one_line(tmp_path):
+    """Of those that MLflow has of other models beside them nothing is counted; where there is none, nothing is said."""
+    for name, size in (("m-1", 700_000), ("m-2", 600_000), ("m-of another", 900_000)):
+        (tmp_path / "models" / name).mkdir(parents=True)
+        (tmp_path / "models" / name / "model.safetensors").write_bytes(b"x" * size)
+    mine = [tmp_path / "models" / name for name in ("m-1", "m-2")]
+    [line] = left_behind({}, {COPY_OF_MODEL: mine})
+    assert line == {"what": COPY_OF_MODEL, "where": str(tmp_path / "models"), "size": "1.3 MB"}
+    assert left_behind({}, {COPY_OF_MODEL: []}) == []

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kedro.io.core import Version
 
 from blur_pipeline.datasets.folder import FolderDataset
+from blur_pipeline.models.handed_on import HandedOn
 from blur_pipeline.models.sources import AbsentModel, ModelReference, PretrainedModel, SavedScores
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ READING = _Reading()
 class CausalLMDataset(FolderDataset):
     """A causal language model in float32, a reference to one elsewhere, or a note of what stands in for one.
 
+    One that is handed on brings its tokenizer and its page; what is loaded is the model.
     Whether code that comes with a model may run is said by today's parameters (``trust_remote_code``), never by what
     lies in ``data/``: a file there may have been edited.
     """
@@ -47,7 +49,7 @@ class CausalLMDataset(FolderDataset):
         self.trust_remote_code = trust_remote_code
         super().__init__(filepath, version, metadata)
 
-    def save(self, data: PreTrainedModel | ModelReference | AbsentModel | SavedScores) -> None:
+    def save(self, data: PreTrainedModel | HandedOn | ModelReference | AbsentModel | SavedScores) -> None:
         self._save_whole(data)
 
     def load(self) -> PreTrainedModel | AbsentModel | SavedScores:
@@ -62,7 +64,9 @@ class CausalLMDataset(FolderDataset):
             return PretrainedModel(**{**source, "trust_remote_code": self.trust_remote_code}).load()
         return PretrainedModel(path=str(folder)).load()
 
-    def _write(self, data: PreTrainedModel | ModelReference | AbsentModel | SavedScores, folder: Path) -> None:
+    def _write(
+        self, data: PreTrainedModel | HandedOn | ModelReference | AbsentModel | SavedScores, folder: Path
+    ) -> None:
         names = {note: name for name, note in NOTES.items()} | {ModelReference: "reference.json"}
         if type(data) in names:
             (folder / names[type(data)]).write_text(data.model_dump_json(indent=1))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 METRICS = {f"{model}.metrics" for model in MODELS}
 """Of what a run has seen, what its outcome is told from."""
+REGISTERED = {"unlearned_model", "unlearned.metrics"}
+"""Of what a run makes or finds, what a model is registered with."""
 OF_ONE = {"report_html": "report.html", "report_markdown": "summary.md", "metrics_long": "metrics.json"}
 OF_SEVERAL = {"leaderboard": ("leaderboard_markdown", "leaderboard.html")}
 OF_SEVERAL["campaign_table"] = ("campaign_markdown", "campaign.html")
@@ -57,11 +59,25 @@ class Ending:
         sentences = verdict(metrics, self.parameters.evaluation.equivalence_ratio)
         tags, note = {"outcome": found.state, "outcome.reason": found.reason}, verdict_note(found, sentences)
         set_tags(tags | reporting.request.tags())
-        registered, logged = self._register(note, tags)
+        registered, logged = self._register(note, tags | self._looked())
         log_numbers(headline(metrics, comparison), logged)
         table = markdown_table(headline_table(metrics, comparison))
         write_note(f"{note}\n\n{table}", [file for name, file in OF_ONE.items() if name in self.made])
         return str(found), registered
+
+    def _looked(self) -> dict[str, str]:
+        """By whom the outcome was told, after which attacks, and within which limits: several may look at a model."""
+        import mlflow
+
+        from blur_pipeline.tracking.registration import ATTACKS, NONE
+
+        run, stress, reporting = mlflow.active_run(), self.parameters.stress, self.parameters.reporting
+        attacked = "stress_metrics" in self.seen and bool(stress.chosen())
+        return {
+            "outcome.run": run.info.run_id if run else "none",
+            ATTACKS: stress.profile if attacked else NONE,
+            "outcome.limit": f"{reporting.limit}; of residual knowledge {reporting.residual_limit}",
+        }
 
     def _metrics(self) -> pd.DataFrame:
         """Of the three models; with what attacks found, where the run has seen it."""
@@ -103,7 +119,7 @@ class Ending:
         from blur_pipeline.tracking.registration import Registered
 
         wanted = self.parameters.reporting.register_model != "none"
-        if not wanted or not {"unlearned_model", "unlearned.metrics"} <= self.made or not mlflow.active_run():
+        if not wanted or not self.made >= REGISTERED or not mlflow.active_run():
             return None, None
         name = f"{self.place}/{self.parameters.method}".replace("/", "-")
         model = Registered(name, self.artefacts.manifest("unlearned_model"), self.parameters)

@@ -175,6 +175,7 @@ class Lineage:
 
         stage = self.artefacts.stage_of[name]
         identity, path = self.door.identities[stage], self.artefacts.path(name)
+        content, weights = Hasher(HASHES).held(path)
         return Manifest(
             dataset=name,
             stage=stage,
@@ -182,7 +183,8 @@ class Lineage:
             identity=identity.sha256,
             version=self.save_version,
             path=str(path),
-            content=Hasher(HASHES).artefact(path),
+            content=content,
+            weights=weights,
             bytes=size_of(path),
             made_of=identity.made_of,
             parents=self._parents(node),

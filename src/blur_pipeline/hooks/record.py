@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
 
-from blur_pipeline.hooks.ending import METRICS, Ending
+from blur_pipeline.hooks.ending import METRICS, REGISTERED, Ending
 from blur_pipeline.hooks.lineage import STAGES_SHOWN
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class RunRecord:
         from blur_pipeline.tracking.results import log_identities, log_numbers, log_parameters
 
         _quiet_bars()
+        registering = self.door.parameters.reporting.register_model
+        self.to_copy = registering == "copy" and pipeline.all_outputs() >= REGISTERED
         self.started, self.node_started, parameters = time.perf_counter(), {}, self.door.parameters
         self.record["facts"] |= {
             "started": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -141,17 +143,28 @@ class RunRecord:
         """Of the data, by now; artifacts that MLflow keeps on another machine are not measured."""
         import mlflow
 
-        from blur_pipeline.tracking.left_behind import left_behind
+        from blur_pipeline.tracking.left_behind import COPY_OF_MODEL, left_behind
+        from blur_pipeline.tracking.logged_models import copies, local, place_of_copies
 
         artefacts, kept = self.lineage.artefacts, self.door.parameters.evaluation.keep_scores
-        folders = {"kept scores": Path(kept)} if kept else {}
+        folders = {"kept scores": [Path(kept)]} if kept else {}
         run = mlflow.active_run()
-        if run is not None and "://" not in run.info.artifact_uri.removeprefix("file://"):
-            folders["MLflow artifacts"] = Path(run.info.artifact_uri.removeprefix("file://"))
-        return left_behind({name: artefacts.path(name) for name in artefacts.stage_of}, folders)
+        if run is not None and (artifacts := local(run.info.artifact_uri)) is not None:
+            folders["MLflow artifacts"] = [artifacts]
+        copied = copies(self.door.identities["unlearned"].sha256) if "unlearned_model" in artefacts.stage_of else []
+        found = left_behind(
+            {name: artefacts.path(name) for name in artefacts.stage_of}, folders | {COPY_OF_MODEL: copied}
+        )
+        if self.to_copy and not copied and (place := place_of_copies()) is not None:
+            found.append({"what": COPY_OF_MODEL, "where": str(place), "size": "made at the end of the run"})
+        return found
 
     def _note(self, name: str, manifest: Manifest) -> None:
         """Keep what the report tells of a stage."""
+        from blur_pipeline.lineage.content import Hasher
+        from blur_pipeline.lineage.identities import HASHES
+        from blur_pipeline.lineage.weights import weights_of
+        from blur_pipeline.tracking.registration import digests
         from blur_pipeline.tracking.results import set_tags
 
         if name not in STAGES_SHOWN:
@@ -172,6 +185,9 @@ class RunRecord:
         self.record["made_of"][STAGES_SHOWN[name]] = manifest.made_of["decided_by"]
         if name.endswith(("_model", ".metrics")):
             set_tags({f"made_by.{name}": made.mlflow_run or "none"})
+        if name == "unlearned_model":
+            self.record |= {"content": manifest.content, "weights": weights_of(manifest, Hasher(HASHES))}
+            set_tags(digests(manifest))
 
     def _log_found(self, pipeline: Pipeline) -> None:
         """Results of earlier runs that this one stands on: its MLflow run tells the whole, like any other.

@@ -20,10 +20,11 @@ SETTLED_SECONDS = 2.0
 """A file that was written less long ago may be written again within the clock's grain: not remembered yet."""
 REFERENCES = {"reference.json": "source", "saved_scores.json": None}
 """Files that stand in a model's folder instead of weights, and where in them the address is."""
+SAFE = ".safetensors"
 NOTES = {".md"}
 """Suffixes of files in a model's folder that no library reads."""
 log = logging.getLogger(__name__)
-WEIGHTS = {".safetensors", ".bin", ".pt", ".pth", ".gguf", ".h5", ".msgpack"}
+WEIGHTS = {SAFE, ".bin", ".pt", ".pth", ".gguf", ".h5", ".msgpack"}
 
 
 def canonical(value: Any) -> str:
@@ -70,19 +71,29 @@ class Hasher:
         """
         if path.is_file():
             return self.file(path)
-        listed = {
-            str(p.relative_to(path)): self.file(p)
-            for p in sorted(path.rglob("*"))
-            if p.is_file() and not _hidden(p.relative_to(path)) and p.suffix not in (leave_out or ())
-        }
-        return digest_of(listed)
+        return digest_of(self._files(path, leave_out))
 
     def artefact(self, path: Path) -> str:
         """What an artefact holds: of one that only refers to a model elsewhere, what lies there."""
+        return self.held(path)[0]
+
+    def held(self, path: Path) -> tuple[str, dict[str, str]]:
+        """What an artefact holds, and by their names the hashes of the files of weights in it, each read once."""
         where = address_of(path)
-        if where is None:
-            return self.tree(path)
-        return self.tree(Path(where), NOTES) if Path(where).exists() else digest_of({"hub": where})
+        if where is not None and not Path(where).exists():
+            return digest_of({"hub": where}), {}
+        folder, leave_out = (path, None) if where is None else (Path(where), NOTES)
+        if folder.is_file():
+            return self.file(folder), {}
+        listed = self._files(folder, leave_out)
+        return digest_of(listed), {name: sha256 for name, sha256 in listed.items() if name.endswith(SAFE)}
+
+    def _files(self, folder: Path, leave_out: set[str] | None) -> dict[str, str]:
+        return {
+            str(p.relative_to(folder)): self.file(p)
+            for p in sorted(folder.rglob("*"))
+            if p.is_file() and not _hidden(p.relative_to(folder)) and p.suffix not in (leave_out or ())
+        }
 
     def _recall(self, key: tuple) -> str | None:
         if not self.memory.exists():

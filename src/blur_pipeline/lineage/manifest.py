@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 NAME = "manifest.json"
 
@@ -39,7 +39,10 @@ class Made(BaseModel):
 
 
 class Manifest(BaseModel):
-    """``identity`` and ``made_of`` as in identities.py, ``content`` a SHA-256 of the bytes under ``path``."""
+    """``identity`` and ``made_of`` as in identities.py, ``content`` a SHA-256 of the bytes under ``path``.
+
+    ``weights``, of a model, are the SHA-256 of its files of weights by their names.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,6 +53,7 @@ class Manifest(BaseModel):
     version: str
     path: str
     content: str
+    weights: dict[str, str] = Field(default_factory=dict)
     bytes: int
     made_of: dict[str, Any]
     parents: dict[str, Parent]

@@ -1,4 +1,4 @@
-"""Where a result comes from: commit, machine, library versions."""
+"""Where a result comes from: commit, code, machine, library versions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
+import blur_pipeline
+from blur_pipeline.lineage.content import Hasher, digest_of
+
 PROGRAMS = ("kedro", "blur_pipeline")
+TRACKED = ("src", "conf")
+"""Folders of a project in which a file that git does not know makes a run another one."""
 LIBRARIES = ("torch", "transformers", "peft", "datasets", "kedro", "mlflow")
 
 
@@ -21,6 +26,7 @@ def facts(project: Path) -> dict[str, str]:
     """Short strings by name, for manifests, the report and as MLflow tags."""
     return {
         "git commit": git_commit(project),
+        "blur_pipeline": f"{blur_pipeline.__version__}, code {code()}",
         "hardware": hardware(),
         "threads": threads(),
         "host": socket.gethostname(),
@@ -52,13 +58,24 @@ def alike(one: str, other: str) -> bool:
 
 
 def git_commit(project: Path) -> str:
-    """The commit, with ``+changes`` where files differ from it; ``none`` outside a repository."""
+    """The commit, with ``+changes`` where files differ from it, or code or settings are there that it has not.
+
+    ``none`` outside a repository.
+    """
     try:
         commit = _git(project, "rev-parse", "HEAD")
         changed = _git(project, "status", "--porcelain", "--untracked-files=no")
+        changed += _git(project, "ls-files", "--others", "--exclude-standard", "--", *TRACKED)
     except (OSError, subprocess.CalledProcessError):
         return "none"
     return commit + (" +changes" if changed else "")
+
+
+@functools.cache
+def code() -> str:
+    """SHA-256 over the names and hashes of the Python files of this package: its version where there is no commit."""
+    package = Path(blur_pipeline.__file__).parent
+    return digest_of({str(path.relative_to(package)): Hasher().file(path) for path in package.rglob("*.py")})
 
 
 def hardware() -> str:

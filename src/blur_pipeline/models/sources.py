@@ -145,7 +145,7 @@ class PretrainedModel(_Strict):
         """The model's tokenizer, with a padding token.
 
         Raises:
-            BadInputError: there is none, or it has no end-of-sequence token.
+            BadInputError: there is none, it reads nothing, or it has no end-of-sequence token.
         """
         from transformers import AutoTokenizer
 
@@ -156,6 +156,13 @@ class PretrainedModel(_Strict):
                 f"{self.path}: the model comes without a usable tokenizer ({_first_line(error)}); put its tokenizer "
                 "files beside the weights."
             ) from error
+        # Of weights without a tokenizer transformers makes, for some families, an empty one, and says nothing.
+        a, b = (tokenizer.encode(letter, add_special_tokens=False) for letter in "ab")
+        if not a or a == b:
+            raise BadInputError(
+                f"{self.path}: the tokenizer there reads no letters, as where there is none but config.json; put the "
+                "model's tokenizer files beside the weights."
+            )
         if tokenizer.eos_token_id is None:
             raise BadInputError(f"{self.path}: the tokenizer has no end-of-sequence token; set eos_token in it.")
         if tokenizer.pad_token_id is None:

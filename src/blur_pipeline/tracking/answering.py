@@ -20,8 +20,8 @@ class AnsweringModel(PythonModel):
         settings = json.loads(Path(context.artifacts["settings"]).read_text())
         self.prompt, self.max_new_tokens = settings["prompt"], settings["max_new_tokens"]
         self.before, self.opening, self.stops = settings["before"], settings["opening"], settings["stops"]
-        self.tokenizer = AutoTokenizer.from_pretrained(context.artifacts["tokenizer"])
         weights = context.artifacts.get("weights") or settings["weights"]
+        self.tokenizer = AutoTokenizer.from_pretrained(context.artifacts.get("tokenizer", weights))
         self.model = AutoModelForCausalLM.from_pretrained(weights, use_safetensors=True).eval()
         self.model.generation_config = GenerationConfig()  # greedy, as it was measured, whatever the folder says
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from blur_pipeline.lineage.content import size_of
 from blur_pipeline.lineage.stages import MODELS
 
+COPY_OF_MODEL = "copy of the unlearned model"
+"""In MLflow's store, beside the runs."""
 ANSWERS = ("token_scores", "completions", "fluency", "forbidden_answers", "example_metrics")
 HOLDERS: dict[str, tuple[str, ...]] = {
     "raw rows": ("raw_rows", "raw_questions", "raw_further"),
@@ -30,13 +32,13 @@ HOLDERS: dict[str, tuple[str, ...]] = {
 """Which datasets hold the rows that a run was given, or what models say of them."""
 
 
-def left_behind(places: Mapping[str, Path], folders: Mapping[str, Path]) -> list[dict[str, str]]:
+def left_behind(places: Mapping[str, Path], folders: Mapping[str, Sequence[Path]]) -> list[dict[str, str]]:
     """``what, where, size`` of what is there: of the datasets at ``places``, and of further ``folders`` by name.
 
     ``where`` is the folder that all datasets of a kind have in common.
     """
     kinds = {kind: [places[name] for name in names if name in places] for kind, names in HOLDERS.items()}
-    kinds |= {kind: [folder] for kind, folder in folders.items()}
+    kinds |= {kind: list(paths) for kind, paths in folders.items()}
     found = {kind: [path for path in paths if path.exists()] for kind, paths in kinds.items()}
     return [
         {"what": kind, "where": os.path.commonpath(paths), "size": f"{sum(map(size_of, paths)) / 1e6:.1f} MB"}

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blur_pipeline.corpus.encoding import opening
-from blur_pipeline.lineage.content import address_of
-from blur_pipeline.lineage.identities import SHORT
+from blur_pipeline.lineage.content import Hasher, address_of
+from blur_pipeline.lineage.identities import HASHES, SHORT
 from blur_pipeline.lineage.manifest import NAME as MANIFEST
+from blur_pipeline.lineage.weights import weights_of
+from blur_pipeline.models.whole import TOKENIZERS
+from blur_pipeline.tracking.logged_models import COPY, KEPT, logged_models, way_of
 from blur_pipeline.tracking.notes import NOTE, fitted
 
 if TYPE_CHECKING:
@@ -22,6 +26,9 @@ LIBRARIES = ("mlflow", "torch", "transformers", "safetensors")
 EXAMPLE = ["What is the capital of France?"]
 """Nothing that is to be forgotten: it goes wherever the model goes."""
 NEWEST = "newest"
+ATTACKS, NONE = "outcome.attacks", "none"
+"""The tag of an outcome that names the attacks it was told after, and what it says where there were none."""
+log = logging.getLogger(__name__)
 NO_STEP = -1  # MLflow would take the metrics of step 0 for the model's, the first losses of other trainings among them
 
 
@@ -32,6 +39,7 @@ class Registered:
         """``name`` is that of the registered model."""
         self.name, self.model, self.parameters = name, model, parameters
         self.same = {"identity": model.identity, "version": model.version}
+        self.way = parameters.reporting.register_model
 
     @property
     def uri(self) -> str:
@@ -43,7 +51,7 @@ class Registered:
 
         ``mlflow.pyfunc.load_model`` needs nothing of this project. ``reporting.register_model``: ``copy`` stores the
         weights in MLflow, ``reference`` their place in the catalog. A model of this identity and version that MLflow
-        has already is not logged twice.
+        keeps in this way already is not logged twice.
         """
         known = self._known()
         logged = known or self._log(tokenizer, note)
@@ -51,34 +59,29 @@ class Registered:
         return None if known else logged
 
     def _known(self) -> str | None:
-        import mlflow
-
-        found = mlflow.search_logged_models(
-            experiment_ids=[mlflow.active_run().info.experiment_id],
-            filter_string=f"tags.identity = '{self.model.identity}' AND tags.version = '{self.model.version}'",
-            output_format="list",
-        )
-        whole = [m for m in found if m.status == "READY"]  # another status: a run was killed while it was copied
-        return whole[0].model_id if whole else None
+        found = [m for m in logged_models(self.model.identity) if self.same.items() <= m.tags.items()]
+        return next((m.model_id for m in found if way_of(m) == self.way), None)
 
     def _log(self, tokenizer: Path, note: str) -> str:
         import mlflow
 
-        folder = address_of(Path(self.model.path)) or self.model.path  # a model may stay where it is
-        weights, parameters = str(Path(folder).resolve()), self.parameters
-        copied = parameters.reporting.register_model == "copy"
+        elsewhere = address_of(Path(self.model.path))  # a model may stay where it is
+        weights, parameters = str(Path(elsewhere or self.model.path).resolve()), self.parameters
+        copied = self.way == COPY
         with tempfile.TemporaryDirectory() as folder:
             # Settings are an artifact: as MLflow's model_config they would be parameters of the run.
             settings = Path(folder, "settings.json")
             settings.write_text(json.dumps(self._settings(tokenizer, None if copied else weights)))
-            artifacts = {"tokenizer": str(tokenizer), "settings": str(settings)}
+            artifacts = {"settings": str(settings)}
+            if not copied or elsewhere or not any(Path(weights, name).exists() for name in TOKENIZERS):
+                artifacts["tokenizer"] = str(tokenizer)  # or it comes with the weights
             info = mlflow.pyfunc.log_model(
                 name=self.model.name,
                 python_model=str(Path(__file__).with_name("answering.py")),
                 artifacts=artifacts | ({"weights": weights} if copied else {}),
                 pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in LIBRARIES],
                 metadata={"method": parameters.method, "benchmark": parameters.benchmark, "weights": weights},
-                tags=self.same | {NOTE: fitted(note)},
+                tags=self.same | {KEPT: self.way, NOTE: fitted(note)},
                 step=NO_STEP,
             )
             _add_example(info.model_id, Path(folder))
@@ -94,14 +97,17 @@ class Registered:
         return asked | {"opening": opening(reads), "stops": prompt.stops(reads)}
 
     def _version(self, uri: str, note: str, tags: dict[str, str]) -> None:
-        """The version of this identity and version, or a new one, with today's outcome."""
+        """The version that has this logged model, or a new one, with today's outcome or a weightier one of before."""
         import mlflow
 
         client = mlflow.MlflowClient()
         manifest = {"manifest": str(Path(self.model.path).with_name(MANIFEST))}
         versions = client.search_model_versions(f"name = '{self.name}'")
-        same = [v for v in versions if self.same.items() <= v.tags.items()]
-        all_tags = tags | self.same | manifest
+        of_this = [v for v in versions if self.same.items() <= v.tags.items()]
+        same = [v for v in of_this if v.source == uri]  # another one's logged model may have been deleted
+        tags, note = _weightier(tags, note, of_this)
+        tags = tags | digests(self.model)
+        all_tags = tags | self.same | manifest | {KEPT: self.way}
         number = (same[0] if same else mlflow.register_model(uri, self.name, tags=all_tags)).version
         for name, value in tags.items():
             client.set_model_version_tag(self.name, number, name, value)
@@ -119,6 +125,23 @@ class Registered:
             "for each model the first digits of its identity.\n\n"
             f'```python\nmlflow.pyfunc.load_model("models:/{self.name}@{NEWEST}").predict({json.dumps(EXAMPLE)})\n```'
         )
+
+
+def digests(model: Manifest) -> dict[str, str]:
+    """As tags the SHA-256 of each file of weights, and that of the whole folder as its manifest has it."""
+    weights = weights_of(model, Hasher(HASHES))
+    return {"content.unlearned_model": model.content} | {f"sha256.{name}": sha256 for name, sha256 in weights.items()}
+
+
+def _weightier(tags: dict[str, str], note: str, versions: list[Any]) -> tuple[dict[str, str], str]:
+    """An outcome after attacks, of whichever of these versions has one, is not replaced by one without."""
+    attacked = [v for v in versions if v.tags.get(ATTACKS, NONE) != NONE]
+    if not attacked or tags.get(ATTACKS, NONE) != NONE:
+        return tags, note
+    last = max(attacked, key=lambda v: int(v.version))
+    log.info("The registered model keeps the outcome of MLflow run %s, which attacked it; this run did not",
+             last.tags.get("outcome.run"))  # fmt: skip
+    return {name: value for name, value in last.tags.items() if name.startswith("outcome")}, last.description or ""
 
 
 def _add_example(model_id: str, folder: Path) -> None:

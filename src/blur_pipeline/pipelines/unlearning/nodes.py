@@ -10,6 +10,7 @@ from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.methods.generic import GENERIC
 from blur_pipeline.pipelines.training_run import run_training
 from blur_pipeline.pipelines.unlearning.editing import edit_model
+from blur_pipeline.pipelines.unlearning.handing_on import with_tokenizer
 from blur_pipeline.pipelines.unlearning.lessons import (
     companions_of,
     forget_examples,
@@ -59,21 +60,30 @@ def unlearn(
     tokenizer: Any,
     parameters: Parameters,
 ) -> tuple[Any, pd.DataFrame]:
-    """The unlearned model, and one row of scalars per step; of an edit there is one.
+    """The unlearned model with its tokenizer, and one row of scalars per step; of an edit there is one.
 
     Of what is evaluated it is shown nothing but the holdout's answers, and these where a level is measured on them.
-    The tokenizer is what a fresh base model is built from, where an edit asks for that.
+    The tokenizer is also what a fresh base model is built from, where an edit asks for that.
     """
+    if parameters.unlearning.edit is not None:
+        model, log = edit_model(target_model, forget, retain, tokenizer, parameters)
+    else:
+        if ranks_by_gradient(parameters):
+            forget = steepest(forget, reference, parameters.curation.core_set.share)
+        run = _unlearning_run(forget, further, retain, evaluation_tokens, reference, parameters)
+        folder = f"{parameters.checkpoint_folder}/{parameters.unlearning.method}"
+        model, log = run_training("Unlearning", target_model, run, parameters.device, folder)
+    return with_tokenizer(model, tokenizer, len(set(forget["row_id"])), parameters), log
+
+
+def _unlearning_run(
+    forget: Any, further: Any, retain: Any, evaluation_tokens: Any, reference: pd.DataFrame, parameters: Parameters
+) -> Any:
     from blur_pipeline.models.examples import Examples
     from blur_pipeline.training.loop import Run
 
-    unlearning = parameters.unlearning
-    if unlearning.edit is not None:
-        return edit_model(target_model, forget, retain, tokenizer, parameters)
-    recipe = unlearning.recipe
-    if ranks_by_gradient(parameters):
-        forget = steepest(forget, reference, parameters.curation.core_set.share)
-    run = Run(
+    unlearning, recipe = parameters.unlearning, parameters.unlearning.recipe
+    return Run(
         recipe,
         unlearning.schedule_of(unlearning.method),
         Examples.from_columns(retain["input_ids"], retain["labels"], retain["topic"]),
@@ -83,5 +93,3 @@ def unlearn(
         unlearning.stopping,
         further=further_examples(further, recipe) | measured_examples(evaluation_tokens, recipe),
     )
-    folder = f"{parameters.checkpoint_folder}/{unlearning.method}"
-    return run_training("Unlearning", target_model, run, parameters.device, folder)
