@@ -1,5 +1,6 @@
 """What a command of Kedro imports and sets up, done once in the server that processes are forked from."""
 
+import gc
 from importlib import import_module
 
 LIBRARIES = (
@@ -43,3 +44,5 @@ def map_once() -> None:
 
 draw_once()
 map_once()
+gc.collect()
+gc.freeze()  # a million objects that a fork need neither look through nor copy when it collects what is its own

@@ -7,7 +7,7 @@ from typing import Any
 
 from blur_pipeline.campaign.plan import Plan, plan_of, require_sense
 from blur_pipeline.config.parameters import check_parameters
-from tests.conf.test_environments import loader, resolved
+from tests.resolved import loader, resolved
 
 GROUP = {"data": "d", "target": "t", "retrained": "r", "evaluation": "e"}
 

@@ -11,8 +11,9 @@ from blur_pipeline.config.campaign import Campaign
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.parameters import check_parameters
 from tests.campaign.given import GROUP, plan
-from tests.conf.test_environments import ENVIRONMENTS, METHODS, loader
+from tests.conf.test_environments import ENVIRONMENTS, METHODS
 from tests.conftest import PROJECT
+from tests.resolved import loader
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)

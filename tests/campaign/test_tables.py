@@ -19,7 +19,7 @@ from blur_pipeline.report.campaign_pages import campaign_pages
 from blur_pipeline.report.distance import DISTANCE, UTILITY
 from blur_pipeline.report.pareto_plot import pareto_plot
 from tests.campaign.given import note, plan
-from tests.conf.test_environments import loader
+from tests.resolved import loader
 
 SHOWN = ["forget.rouge"]
 TEXT = "methods: [ga, npo, rmu]\nsettings: 4\nseeds: [10, 11]\nreported: [0, 1, 2]\njudge: {floor: 0.9}"

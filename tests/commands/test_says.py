@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from blur_pipeline.cli import cli
-from blur_pipeline.commands import explain
+from blur_pipeline.commands import configuration, explain
 from blur_pipeline.commands.run_help import HELP, options_of
 from blur_pipeline.config.reference import find
 from blur_pipeline.pipeline_registry import register_pipelines
@@ -18,6 +18,22 @@ def project_s_settings():
     from kedro.framework.startup import bootstrap_project
 
     bootstrap_project(PROJECT)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def read_once():
+    """Each command asks for the configuration anew, a second each time; a loader keeps what it has resolved."""
+    loader_of, kept = configuration.loader_of, {}
+
+    def once(options):
+        asked = str([options.get(name) for name in ("env", "params", "conf_source")])
+        if asked not in kept:
+            kept[asked] = loader_of(options)
+        return kept[asked]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(configuration, "loader_of", once)
+        yield
 
 
 @pytest.fixture

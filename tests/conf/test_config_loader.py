@@ -4,7 +4,7 @@ import pytest
 
 from blur_pipeline.commands.runs import forget_what_was_seen
 from blur_pipeline.hooks.config_loader import IdentifyingConfigLoader
-from tests.conf.test_environments import loader
+from tests.resolved import loader
 
 
 @pytest.fixture

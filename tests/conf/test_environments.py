@@ -3,6 +3,7 @@
 import functools
 import re
 import shutil
+from typing import NamedTuple
 
 import pytest
 import yaml
@@ -11,30 +12,54 @@ from kedro.io import DataCatalog
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.parameters import check_parameters
 from blur_pipeline.hooks.config_loader import IdentifyingConfigLoader
+from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.pipeline_registry import register_pipelines
 from blur_pipeline.settings import CONFIG_LOADER_ARGS
 from tests.conftest import PROJECT
+from tests.resolved import loader, resolved, with_method
 
 ENVIRONMENTS = sorted(p.name for p in (PROJECT / "conf").iterdir() if (p / "globals.yml").exists())
 METHODS = sorted(p.stem for p in (PROJECT / "conf" / "base" / "parameters" / "methods").glob("*.yml"))
 
 
-def loader(env: str, **runtime) -> IdentifyingConfigLoader:
-    return IdentifyingConfigLoader(str(PROJECT / "conf"), env=env, runtime_params=runtime, **CONFIG_LOADER_ARGS)
+def parameters_of(env: str, method: str, **training):
+    raw = with_method(resolved(env), method)
+    given = {"given": {"edit": {"kind": "given", "path": "somebody/elses"}}}  # complete with a folder alone
+    methods = raw["unlearning"]["methods"] | (given if method == "given" else {})
+    unlearning = raw["unlearning"] | {"methods": methods}
+    return check_parameters(raw | {"unlearning": unlearning, "training": raw["training"] | training})
+
+
+class Chosen(NamedTuple):
+    """What is looked at of a method's parameters; the whole of all would be too much to keep."""
+
+    benchmark: str
+    recipe: Recipe
+    choices: dict
+    steps: int
 
 
 @functools.cache
-def resolved(env: str) -> dict:
-    """Its parameters; to resolve them anew for each method takes minutes."""
-    return loader(env)["parameters"]
+def chosen(env: str, method: str) -> Chosen:
+    """In a precision that every method may have."""
+    found = parameters_of(env, method, precision="fp32")
+    unlearning = found.unlearning
+    steps = unlearning.schedule_of(method).total_steps(40)
+    return Chosen(found.benchmark, unlearning.recipe, unlearning.choices(), steps)
 
 
-def parameters_of(env: str, method: str, **training):
-    raw = resolved(env)
-    given = {"given": {"edit": {"kind": "given", "path": "somebody/elses"}}}  # complete with a folder alone
-    methods = raw["unlearning"]["methods"] | (given if method == "given" else {})
-    unlearning = raw["unlearning"] | {"method": method, "methods": methods}
-    return check_parameters(raw | {"method": method, "unlearning": unlearning, "training": raw["training"] | training})
+@functools.cache
+def catalog_of(env: str) -> tuple[IdentifyingConfigLoader, DataCatalog]:
+    config = loader(env, method="npo")
+    return config, DataCatalog.from_config(config["catalog"])
+
+
+@functools.cache
+def settings_said(env: str) -> list[dict]:
+    """What the files of an environment say of unlearning; the first has the common schedule."""
+    files = sorted((PROJECT / "conf" / env).glob("parameters_methods*.yml"))
+    told = [path for path in files if not path.stem.endswith("campaign")]  # which says what may vary, and sets nothing
+    return [yaml.safe_load(path.read_text())["unlearning"] for path in told]
 
 
 def test_the_environments_of_the_plan_are_there():
@@ -44,22 +69,21 @@ def test_the_environments_of_the_plan_are_there():
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 @pytest.mark.parametrize("method", METHODS)
 def test_parameters_resolve_for_every_method(env, method):
-    parameters = parameters_of(env, method, precision="fp32")
-    assert parameters.benchmark == resolved(env)["benchmark"]
-    recipe = parameters.unlearning.recipe
-    assert parameters.unlearning.choices()
-    assert (recipe.weighting.kind == "bilevel") == method.startswith("blur")
-    assert parameters.unlearning.schedule_of(method).total_steps(40) > 0
+    found = chosen(env, method)
+    assert found.benchmark == resolved(env)["benchmark"]
+    assert found.choices
+    assert (found.recipe.weighting.kind == "bilevel") == method.startswith("blur")
+    assert found.steps > 0
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_a_method_runs_in_the_environment_s_precision_or_asks_for_fp32(env):
     precision = check_parameters(resolved(env)).training.precision
     for method in METHODS:
-        if parameters_of(env, method, precision="fp32").unlearning.recipe.refuses(precision):
+        if chosen(env, method).recipe.refuses(precision):
             with pytest.raises(BadInputError, match=r"give training\.precision fp32 instead of"):
                 parameters_of(env, method)
-        else:
+        elif precision != "fp32":
             parameters_of(env, method)
 
 
@@ -68,9 +92,7 @@ def test_a_method_runs_in_the_environment_s_precision_or_asks_for_fp32(env):
 def test_no_setting_of_a_method_is_taken_from_the_embedded_default(env, method):
     """That one is tuned for its own small world. What holds the weights and the length of a training is said again."""
     said = resolved(env)["unlearning"]
-    files = sorted((PROJECT / "conf" / env).glob("parameters_methods*.yml"))  # the first has the common schedule
-    told = [path for path in files if not path.stem.endswith("campaign")]  # which says what may vary, and sets nothing
-    own, *further = (yaml.safe_load(path.read_text())["unlearning"] for path in told)
+    own, *further = settings_said(env)
     default = resolved("base")["unlearning"]["methods"][method]
     preset = next(part["methods"][method] for part in (own, *further) if method in part["methods"])
     if "edit" in default:
@@ -123,8 +145,8 @@ def datasets() -> set[str]:
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_every_dataset_is_in_the_catalog_below_its_stage(env):
     """Only a leaderboard, a campaign's tables and what other runs left have no stage of their own."""
-    config = loader(env, method="npo")
-    catalog = DataCatalog.from_config(config["catalog"])
+    config, catalog = catalog_of(env)
+    entries = config["catalog"]
     benchmark = config["globals"]["benchmark"]
     without = set()
     for name in sorted(datasets()):
@@ -132,7 +154,7 @@ def test_every_dataset_is_in_the_catalog_below_its_stage(env):
         assert dataset is not None, name
         layer = dataset.metadata["kedro-viz"]["layer"]
         assert layer in LAYERS, name
-        assert {layer} >= set(FOLDER.findall(str(config["catalog"][name].get("filepath", "")))), name
+        assert {layer} >= set(FOLDER.findall(str(entries[name].get("filepath", "")))), name
         stage = dataset.metadata.get("stage")
         if stage is None:
             without.add(name)
@@ -194,7 +216,7 @@ def test_a_report_shows_answers_of_invented_people_alone(env):
 @pytest.mark.parametrize("name", register_pipelines())
 def test_layers_come_in_order_in_every_pipeline(name):
     """kedro-viz sorts them by what is made of what, and else by name; with a circle it shows none."""
-    catalog = DataCatalog.from_config(loader("base", method="npo")["catalog"])
+    _, catalog = catalog_of("base")
     layer = lambda dataset: catalog.get(dataset).metadata["kedro-viz"]["layer"]
     beside = {"parameters", "run_record"}
     for node in register_pipelines()[name].nodes:

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from blur_pipeline.config.parameters import check_parameters
-from tests.conf.test_environments import loader, parameters_of
+from tests.conf.test_environments import parameters_of
+from tests.resolved import loader
 
 ALPHA, EPSILON = 800.0, 1e-6  # BLUR-RMU's factor; the ε of the AdamW that transformers had
 GAMMA = 1 / ALPHA

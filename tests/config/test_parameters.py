@@ -1,27 +1,18 @@
 """Wrong parameters end in one sentence that names the key."""
 
 import copy
-import functools
-import json
 
 import pytest
-from kedro.config import OmegaConfigLoader
 
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.parameters import check_parameters
-from blur_pipeline.settings import CONFIG_LOADER_ARGS
+from tests.resolved import resolved, with_method
 
 
-def load(project, env="base", **runtime) -> dict:
+def load(project, env="base", method=None, **runtime) -> dict:
     """The parameters as they stand in YAML, to be changed at will."""
-    return copy.deepcopy(_loaded(project, env, json.dumps(runtime)))
-
-
-@functools.cache
-def _loaded(project, env: str, runtime: str) -> dict:
-    """Takes half a second."""
-    loader = OmegaConfigLoader(str(project / "conf"), env=env, runtime_params=json.loads(runtime), **CONFIG_LOADER_ARGS)
-    return loader["parameters"]
+    raw = copy.deepcopy(resolved(env, **runtime))
+    return with_method(raw, method) if method else raw
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +84,9 @@ def test_a_kind_may_be_switched_over_the_base_environment_s(raw):
 
 
 def test_the_method_is_chosen_at_run_time(project):
-    parameters = check_parameters(load(project, method="rmu"))
+    said = resolved(method="rmu")
+    assert said == load(project, method="rmu")  # which tests take instead
+    parameters = check_parameters(said)
     assert parameters.method == "rmu"
     assert parameters.unlearning.recipe.forget[0].kind == "rmu"
     assert parameters.unlearning.schedule_of("rmu").epochs == 13  # its own; the common schedule has 22

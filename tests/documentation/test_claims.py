@@ -4,8 +4,9 @@ import re
 
 from blur_pipeline.config.parameters import check_parameters
 from blur_pipeline.pipeline_registry import register_pipelines
-from tests.conf.test_environments import ENVIRONMENTS, resolved
+from tests.conf.test_environments import ENVIRONMENTS
 from tests.conftest import PROJECT
+from tests.resolved import resolved
 
 
 def page(name: str) -> str:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from filelock import FileLock
 
 from tests.conftest import PROJECT
 from tests.end_to_end.commands import environment, kedro
+from tests.presets import keep
 
 SMALL = (
     "sources.forget.people=8,sources.retain.people=8,sources.holdout.people=8,"
@@ -29,6 +31,11 @@ SMALL = (
 )
 REGISTERED = f"{SMALL},reporting.register_model=copy"
 """As it is by default. MLflow takes longer to register a model than this world to unlearn one."""
+PRESETS = (
+    *("blur_npo", "npo", "simnpo", "ga", "blur_rmu", "rmu", "given"),
+    *("task_vector", "interpolation", "repselect", "ssd"),
+)
+"""Those that the tests here name. That all of them resolve is shown in tests/conf."""
 
 
 @functools.cache
@@ -41,11 +48,14 @@ def empty_store() -> bytes:
         return Path(folder, "mlflow.db").read_bytes()
 
 
-def copy_project(folder: Path, store: bool = True) -> Path:
+def copy_project(folder: Path, store: bool = True, presets: Collection[str] = PRESETS) -> Path:
+    """``presets``: those that are kept; all if there are none."""
     if store:
         (folder / "mlflow.db").write_bytes(empty_store())
     for name in ("conf", "src", "notebooks"):
         shutil.copytree(PROJECT / name, folder / name)
+    if presets:
+        keep(folder / "conf", presets)
     shutil.copytree(PROJECT / "data" / "01_raw" / "example_own_data", folder / "data" / "01_raw" / "example_own_data")
     for name in ("pyproject.toml", ".telemetry"):
         shutil.copy(PROJECT / name, folder / name)
@@ -85,9 +95,10 @@ def finished(tmp_path_factory, worker_id) -> Path:
 
 
 def _finish(folder: Path) -> Path:
-    copy_project(folder, store=False)  # as a user finds it
+    copy_project(folder, store=False, presets=())  # as a user finds it
     first = as_a_user_starts_it(folder, "run", "--params", REGISTERED)
     assert first.returncode == 0, first.stdout[-3000:] + first.stderr[-3000:]
+    keep(folder / "conf", PRESETS)
     second = kedro(folder, "run", "--params", f"{REGISTERED},method=npo")
     assert second.returncode == 0, second.stdout[-3000:] + second.stderr[-3000:]
     (folder / "first.log").write_text(first.stdout)

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pandas as pd
 
 from blur_pipeline.hooks.viz import EVENTS, SHOWN, _of_tables, keep, show
-from tests.conf.test_environments import loader
 from tests.conftest import PROJECT
+from tests.resolved import loader
 
 
 def test_a_damaged_table_has_no_statistics_and_stops_no_run(tmp_path):

@@ -10,8 +10,8 @@ from blur_pipeline.metrics.membership import ATTACKS
 from blur_pipeline.pipelines.curation import nodes as curation
 from blur_pipeline.pipelines.evaluation import nodes as evaluation
 from blur_pipeline.pipelines.target import nodes as models
-from tests.conf.test_environments import loader
 from tests.metrics.measuring import NO_MODEL
+from tests.resolved import loader
 
 SEEDS = (0, 1, 2)
 PEOPLE = {"people": 36, "forget_people": 10, "holdout_people": 10}

@@ -59,6 +59,12 @@ def test_packed_numbers_are_unpacked(log):
     assert [panel.across for panel in ours] == [panel.across for panel in loaded]
 
 
+def test_one_figure_is_drawn_once(log):
+    """For MLflow as it was made and for the report as it was saved."""
+    figure = figures.training_curves(log)
+    assert drawing(as_loaded(figure)) is drawing(figure)
+
+
 def test_what_stands_at_a_point_is_told_and_is_no_html():
     figure = Figure()
     figure.add_scatter(x=[0.25], y=[1.0], mode="markers+text", text=["<b>$x"], name="<script>", marker_color="#000000")

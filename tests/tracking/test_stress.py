@@ -83,9 +83,12 @@ def test_the_headline_comes_first_and_what_is_void_does_not_come(store):
     assert not mlflow.MlflowClient().list_artifacts(run.info.run_id)  # nothing was drawn
 
 
-def test_without_a_run_nothing_is_logged():
+def test_without_a_run_nothing_is_logged(store):
+    runs = len(mlflow.search_runs())
     log_attacks(states_of(*RELEARN), ATTACKS)
     log_result("stress_metrics", metrics_of(0.38, 0.21, 0.52))
+    assert mlflow.active_run() is None
+    assert len(mlflow.search_runs()) == runs
 
 
 def test_attacks_are_no_runs_to_compare_and_those_of_others_are_left_out(store):

@@ -10,7 +10,6 @@ from tests.host_reads import HostReads
 from tests.training.test_every_cut import RECIPES, cut_run
 
 CUTS = {
-    "padded": {},
     "micro-batches": {"micro_batch_size": 2},
     "padded on the left": {"layout": "left"},
     "packed": {"layout": "packed"},

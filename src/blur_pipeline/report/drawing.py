@@ -7,7 +7,9 @@ page as plotly's JSON, for whoever wants their numbers.
 
 from __future__ import annotations
 
+import functools
 import io
+import json
 import re
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -46,17 +48,26 @@ class Drawing(NamedTuple):
     """What a page shows of a figure."""
 
     title: str
-    panels: list[str]
+    panels: tuple[str, ...]
     wide: bool
     """Many names stand in it: on a narrow screen it is scrolled and not shrunk."""
 
 
 def drawing(figure: Figure) -> Drawing:
     """Every panel as an SVG element, with the title of the figure."""
+    return _drawn(json.dumps(json.loads(figure.to_json()), sort_keys=True))  # a saved one has another order
+
+
+@functools.lru_cache(maxsize=32)
+def _drawn(content: str) -> Drawing:
+    """Once a run: MLflow shows each figure by itself and the report shows them all."""
+    from plotly.graph_objects import Figure
+
+    figure = Figure(json.loads(content))
     panels = panels_of(figure)
     wide = len(panels) == 1 and (figure.layout.height or 0) > 500
     size = WIDE if wide else ALONE if len(panels) == 1 else BESIDE
-    return Drawing(figure.layout.title.text or "", [_svg(panel, size) for panel in panels], wide)
+    return Drawing(figure.layout.title.text or "", tuple(_svg(panel, size) for panel in panels), wide)
 
 
 def _svg(panel: Panel, size: tuple[int, int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -169,11 +170,15 @@ def _records(frame: pd.DataFrame) -> dict[str, list]:
 
 
 def _template(name: str) -> Any:
+    return _environment(name.endswith(".html.jinja")).get_template(name)
+
+
+@functools.cache
+def _environment(escapes: bool) -> Any:
+    """A new one would compile every template anew."""
     from jinja2 import Environment, PackageLoader
 
     loader = PackageLoader("blur_pipeline", "report")
-    environment = Environment(
-        loader=loader, autoescape=name.endswith(".html.jinja"), trim_blocks=True, lstrip_blocks=True
-    )
+    environment = Environment(loader=loader, autoescape=escapes, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"plain": markdown.plain, "code": markdown.code}
-    return environment.get_template(name)
+    return environment
