@@ -13,7 +13,8 @@ ROWS = [{"set": "forget", "row_id": f"forget-{i}", "variant": "answer", "text": 
 def save(folder, rows=ROWS, leave_out=()):
     folder.mkdir(exist_ok=True)
     for table, columns in NEEDED.items():
-        filled = [{**dict.fromkeys(columns, ""), **{k: v for k, v in row.items() if k in columns}} for row in rows]
+        empty = {name: [0.0] if name == "logprob" else "" for name in columns}  # a list, as a token score is
+        filled = [{**empty, **{k: v for k, v in row.items() if k in columns}} for row in rows]
         pd.DataFrame(filled).drop(columns=list(leave_out), errors="ignore").to_parquet(folder / f"{table}.parquet")
     return SavedScores(folder=str(folder))
 

@@ -26,19 +26,21 @@ def require_tables(saved: SavedScores) -> None:
                 f"{saved.folder}: holds no {table}.parquet; mend 'models.retrained.path' "
                 "(an earlier run leaves such tables in data/07_model_output/BENCHMARK/retrained)."
             )
-        if lacking := columns - set(_about(path).schema.names):
+        if lacking := columns - set(_columns(path)[0]):
             raise BadInputError(f"{path}: lacks the column(s) {', '.join(sorted(lacking))}.")
     answers = saved.path("general_answers")
-    if answers is not None and (about := _about(answers)).num_rows and "question" not in about.schema.names:
+    names, rows = _columns(answers) if answers is not None else ([], 0)
+    if rows and "question" not in names:
         raise BadInputError(
             f"{answers}: does not say which of its rows are of one question, which was not kept before; score that "
             "model's 'general.tasks' anew, or take the file away."
         )
 
 
-def _about(path: Path) -> pq.FileMetaData:
+def _columns(path: Path) -> tuple[list[str], int]:
+    """The names of a table's columns, and how many rows it has."""
     try:
-        return pq.read_metadata(path)
+        return pq.read_schema(path).names, pq.read_metadata(path).num_rows
     except (OSError, ValueError) as error:
         raise BadInputError(f"{path}: cannot be read as Parquet ({str(error).splitlines()[0]}).") from error
 
