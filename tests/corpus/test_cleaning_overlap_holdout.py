@@ -125,13 +125,13 @@ SPOILED = {
 
 
 def test_no_set_keeps_what_is_to_be_forgotten_and_the_holdout_is_seen_by_no_model():
-    forget, retain, holdout, background, pairs = separated("drop_from_retain", **SPOILED)
+    forget, retain, holdout, background, pairs, _ = separated("drop_from_retain", **SPOILED)
     assert forget["row_id"].tolist() == ["forget-0", "forget-1"]
     assert retain["row_id"].tolist() == ["retain-0"]
     assert background["row_id"].tolist() == ["background.more-1"]
     assert holdout["row_id"].tolist() == ["holdout-3"]
     assert len(pairs) == 5  # the retain row of the first holdout row was gone by then
-    forget, retain, holdout, background, pairs = separated("report", **SPOILED)
+    forget, retain, holdout, background, pairs, _ = separated("report", **SPOILED)
     assert [len(rows) for rows in (forget, retain, holdout, background)] == [2, 2, 4, 2]
     assert len(pairs) == 6
 
@@ -160,7 +160,7 @@ def test_a_holdout_that_is_split_off_overlaps_nothing_that_is_left():
     raw = load(PROJECT)
     curation = {"overlap": {"policy": "drop_from_retain"}, "holdout_fraction": 0.4}
     seeds = [separate_sets(rows, check_parameters(raw | {"curation": curation, "seed": seed})) for seed in range(4)]
-    held = {(len(retain), len(holdout)) for _, retain, holdout, _, _ in seeds}
+    held = {(len(retain), len(holdout)) for _, retain, holdout, *_ in seeds}
     assert held == {(2, 0), (2, 1)}  # the twin that was held out is dropped
 
 

@@ -11,6 +11,7 @@ from transformers import LlamaTokenizer
 from blur_pipeline.corpus.encoding import letters, spells_control
 from blur_pipeline.corpus.prompts import PlainPrompt
 from blur_pipeline.corpus.tokenise import encode_answer, tokenise_evaluation, tokenise_training
+from blur_pipeline.models.examples import IGNORED
 from blur_pipeline.models.sources import PretrainedModel
 from tests.corpus.test_cleaning_overlap_holdout import frame
 
@@ -90,11 +91,13 @@ def test_the_control_tokens_that_a_prompt_writes_are_meant(tokenizer):
     assert list(places.values()) == [["<s>", "</s>", "<s>", "</s>"]] * 2
 
 
-def test_the_fact_of_an_answer_that_spells_a_control_token_is_not_looked_for(tokenizer):
-    """Where its tokens stand is counted as if it were one."""
+def test_the_fact_of_an_answer_that_spells_a_control_token_is_found(tokenizer):
+    """Its place is counted among the tokens that the answer has."""
     rows = frame([("Who?", "<s>A</s> cat"), ("Who?", "A cat")], set="forget", fact="cat")
     tokens, _ = tokenise_evaluation(rows, PlainPrompt(), tokenizer, 64)
-    assert tokens["fact_start"][0] == -1 < tokens["fact_start"][1]
+    for labels, start, end in zip(tokens["labels"], tokens["fact_start"], tokens["fact_end"], strict=True):
+        answer = [token for token in labels if token != IGNORED]
+        assert tokenizer.decode(answer[start:end]).strip() == "cat"
 
 
 @pytest.mark.parametrize("text", ["", "The cat sat.", " a  b\n\nc ", "<b>s</b> < s > </ s>", "Żółw 🐢 <|x|>"])

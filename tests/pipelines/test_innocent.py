@@ -31,7 +31,7 @@ def retrained_examples(seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The default world, smaller, through the nodes: what the retrained model says of people that it never saw."""
     parameters = check_parameters(loader("base", seed=seed, **WORLD)["parameters"])
     rows, _ = curation.clean(curation.read_training_sources(parameters)[0], parameters)
-    forget, retain, holdout, background, _ = curation.separate_sets(rows, parameters)
+    forget, retain, holdout, background, *_ = curation.separate_sets(rows, parameters)
     asked, _ = curation.clean(curation.read_evaluation_sources(parameters)[0], parameters)
     asked = curation.select_evaluation_sets(asked, forget, retain, holdout, parameters)
     asked = asked[asked["set"].isin(["forget", "holdout"])]

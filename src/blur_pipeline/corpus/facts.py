@@ -42,6 +42,7 @@ def fact_tokens(fact: str | None, answer: str, before: str, tokenizer: PreTraine
     if fact is None or not tokenizer.is_fast or (span := find_fact(fact, answer)) is None:
         return ABSENT
     start, end = (place + len(before) for place in span)
-    pieces = tokenizer(before + answer, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    alike = {"add_special_tokens": False, "split_special_tokens": True}  # as encoding.py makes the answer's tokens
+    pieces = tokenizer(before + answer, **alike, return_offsets_mapping=True)["offset_mapping"]
     inside = [i for i, (first, last) in enumerate(pieces) if first < end and last > start]
     return (inside[0], inside[-1] + 1) if inside else ABSENT

@@ -12,28 +12,32 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 REASONS = ("empty", "duplicate", "over-long")
+OVERLAPPING = "overlapping"
+"""A reason that only training sets have, and a holdout."""
 
 
 def curation_summary(
     inventory: list[dict],
     raw_rows: pd.DataFrame,
     dropped: pd.DataFrame,
-    pairs: pd.DataFrame,
+    counts: dict,
     tokens: Mapping[str, Dataset],
 ) -> dict:
-    """A JSON-ready report of what models learn from: ``sources`` (with sha256), ``sets`` and ``overlap``."""
+    """A JSON-ready report of what models learn from: ``sources`` (with sha256), ``sets``, ``overlap`` and how many
+    subjects are in forget and retain both; ``counts`` as of ``set_counts`` (separation.py)."""
     sets = _counts(raw_rows, dropped)
+    for name, entry in sets.items():
+        entry["dropped"][OVERLAPPING] = counts["overlapping"].get(name, 0)
+    for name, kept in counts["kept"].items():
+        sets.setdefault(name, {"read": None, "dropped": {}}).update(kept)
     for name, part in tokens.items():
         if len(part):
             sets.setdefault(name, {"read": None, "dropped": {}})["tokens"] = token_statistics(part)
     return {
         "sources": inventory,
         "sets": sets,
-        "overlap": {
-            "pairs": len(pairs),
-            "exact": int((pairs["match"] == "exact").sum()),
-            "near": int((pairs["match"] == "near").sum()),
-        },
+        "overlap": counts["overlap"],
+        "subjects_in_forget_and_retain": counts["subjects_in_forget_and_retain"],
     }
 
 
@@ -113,12 +117,14 @@ def token_statistics(tokens: Dataset) -> dict[str, float]:
 
 
 def summary_table(summary: dict) -> pd.DataFrame:
-    """One row per set: rows read, dropped by reason, and token statistics."""
+    """One row per set: rows read, dropped by reason and kept, subjects, and token statistics."""
     rows = [
         {
             "set": name,
             "rows read": entry["read"],
-            **{f"dropped: {reason}": entry["dropped"].get(reason) for reason in REASONS},
+            **{f"dropped: {reason}": entry["dropped"].get(reason) for reason in (*REASONS, OVERLAPPING)},
+            "rows kept": entry.get("kept"),
+            "subjects": entry.get("subjects"),
             **entry.get("tokens", {}),
         }
         for name, entry in summary["sets"].items()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from blur_pipeline.corpus.blocks import cut, said_of, spread, usable
-from blur_pipeline.corpus.encoding import framed, letters, opening, spells_control
+from blur_pipeline.corpus.encoding import framed, letters, opening
 from blur_pipeline.corpus.facts import ABSENT, fact_tokens, require_fact
 from blur_pipeline.corpus.prompts import Prompt
 
@@ -173,7 +173,7 @@ def _variants(row: tuple) -> list[tuple[str, str]]:
 
 
 def _fact(row: tuple, prompt: Prompt, tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
-    if pd.isna(row.fact) or not row.fact or spells_control(row.answer, tokenizer):  # facts count other tokens there
+    if pd.isna(row.fact) or not row.fact:
         return ABSENT
     require_fact(row.fact, row.answer, f"{row.source}, line {row.line}")  # Unicode forms may have parted the two
     return fact_tokens(row.fact, row.answer, prompt.answer_prefix, tokenizer)

@@ -138,15 +138,13 @@ class Words:
         return self._answered(asked, prompt.answer_prefix, answer, fact)
 
     def _answered(self, asked: list[int], prefix: str, answer: str, fact: Any) -> Line:
-        from blur_pipeline.corpus.encoding import spells_control
         from blur_pipeline.corpus.facts import fact_tokens
         from blur_pipeline.corpus.tokenise import answer_tokens
         from blur_pipeline.models.examples import IGNORED
 
         tokenizer = self.given.tokenizer
         said = answer_tokens(prefix, answer, self.given.prompt, tokenizer)
-        marked = _text(fact) and not spells_control(answer, tokenizer)
-        place = fact_tokens(fact if marked else None, answer, prefix, tokenizer)
+        place = fact_tokens(fact if _text(fact) else None, answer, prefix, tokenizer)
         return [*asked, *said], [*[IGNORED] * len(asked), *said], place
 
     def _cloze(self, row: Any) -> Line | None:

@@ -9,10 +9,11 @@ import pandas as pd
 from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.corpus.blocks import share_looked_at
 from blur_pipeline.corpus.cleaning import clean_rows, require_rows, warn_of_dropped
-from blur_pipeline.corpus.holdout import split_holdout
+from blur_pipeline.corpus.holdout import split_holdout, warn_of_few
 from blur_pipeline.corpus.lengths import refuse_long, warn_of_blocks, warn_of_cut_answers
 from blur_pipeline.corpus.overlap import find_overlap, resolve_overlap
 from blur_pipeline.corpus.selection import evaluation_sets
+from blur_pipeline.corpus.separation import set_counts
 from blur_pipeline.corpus.sources import Source, empty_rows, read_source
 from blur_pipeline.corpus.summary import curation_summary, questions_summary, summary_table
 from blur_pipeline.corpus.tokenise import tokenise_evaluation, tokenise_training
@@ -40,8 +41,8 @@ def clean(raw_rows: Frame, parameters: Parameters) -> tuple[Frame, Frame]:
     return kept, dropped
 
 
-def separate_sets(rows: Frame, parameters: Parameters) -> tuple[Frame, Frame, Frame, Frame, Frame]:
-    """Forget, retain, holdout and background set, and the pairs in which sets overlap that should not.
+def separate_sets(rows: Frame, parameters: Parameters) -> tuple[Frame, Frame, Frame, Frame, Frame, dict]:
+    """Forget, retain, holdout and background set, the pairs in which sets overlap that should not, and counts of all.
 
     Nothing of the forget set may stand in retain or background, and of the holdout nothing in any of the three.
     """
@@ -54,14 +55,19 @@ def separate_sets(rows: Frame, parameters: Parameters) -> tuple[Frame, Frame, Fr
     retain, background = (
         resolve_overlap(forget, rows, found, policy) for rows, found in zip((retain, background), pairs, strict=True)
     )
-    if holdout.empty and curation.holdout_fraction:
-        retain, holdout = split_holdout(retain, curation.holdout_fraction, curation.seed)
+    split = holdout.empty and curation.holdout_fraction > 0
+    if split:
+        forgotten = frozenset(forget["subject"].dropna())
+        retain, holdout = split_holdout(retain, curation.holdout_fraction, curation.seed, forgotten)
         holdout = holdout.assign(set="holdout")
     seen = pd.concat([forget, retain, background], ignore_index=True)
     pairs.append(find_overlap(holdout, seen, threshold))
     holdout = resolve_overlap(seen, holdout, pairs[-1], policy)
     require_rows(len(retain), "retain")
-    return forget, retain, holdout, background, pd.concat(pairs, ignore_index=True)
+    if split:
+        warn_of_few(holdout)
+    sets, found = (forget, retain, holdout, background), pd.concat(pairs, ignore_index=True)
+    return *sets, found, set_counts(rows, sets, found)
 
 
 def select_evaluation_sets(rows: Frame, forget: Frame, retain: Frame, holdout: Frame, parameters: Parameters) -> Frame:
@@ -120,14 +126,14 @@ def report_curation(
     raw_rows: Frame,
     dropped: Frame,
     too_long: Frame,
-    pairs: Frame,
+    counts: dict,
     forget_tokens: Any,
     retain_tokens: Any,
     background_tokens: Any,
 ) -> tuple[dict, Frame]:
     """The curation report for machines, and its table for people."""
     tokens = {"forget": forget_tokens, "retain": retain_tokens, "background": background_tokens}
-    summary = curation_summary(inventory, raw_rows, pd.concat([dropped, too_long]), pairs, tokens)
+    summary = curation_summary(inventory, raw_rows, pd.concat([dropped, too_long]), counts, tokens)
     return summary, summary_table(summary)
 
 

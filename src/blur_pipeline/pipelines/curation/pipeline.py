@@ -24,7 +24,12 @@ def _training_data() -> Pipeline:
                 name="read_training_sources",
             ),
             Node(nodes.clean, ["raw_rows", "parameters"], ["clean_rows", "dropped_rows"], name="clean_rows"),
-            Node(nodes.separate_sets, ["clean_rows", "parameters"], [*SETS, "overlap_pairs"], name="separate_sets"),
+            Node(
+                nodes.separate_sets,
+                ["clean_rows", "parameters"],
+                [*SETS, "overlap_pairs", "set_counts"],
+                name="separate_sets",
+            ),
             Node(
                 nodes.prepare_tokenizer,
                 ["retain_set", "background_set", "parameters"],
@@ -39,7 +44,7 @@ def _training_data() -> Pipeline:
             ),
             Node(
                 nodes.report_curation,
-                ["source_inventory", "raw_rows", "dropped_rows", "too_long_rows", "overlap_pairs", *tokens],
+                ["source_inventory", "raw_rows", "dropped_rows", "too_long_rows", "set_counts", *tokens],
                 ["curation_report", "curation_table"],
                 name="report_curation",
             ),
