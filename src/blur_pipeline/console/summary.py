@@ -50,7 +50,8 @@ def print_summary(
     said = [labelled(label, text, columns()) for label, text in (shown | lines).items()]
     if left:
         said.append("Your data lies in:")
-        said += [labelled(f"  {e['what']}", f"{e['where']} ({e['size']})", columns(), 21) for e in left]
+        width = max(len(entry["what"]) for entry in left) + 4
+        said += [labelled(f"  {e['what']}", f"{e['where']} ({e['size']})", columns(), width) for e in left]
     SCREEN.say("\n".join(said))
 
 
