@@ -143,6 +143,21 @@ NAMES = [
 ]
 
 OPTIONS = [
+    refused("method", "blurr", "unknown method 'blurr'; did you mean 'blur_"),
+    BadInput(
+        "a campaign of a method that is not there",
+        r"conf/campaigns/bad\.yml: there is no method 'rmuu'; did you mean 'rmu'",
+        make=lines("methods: [rmuu]", path="conf/campaigns/bad.yml"),
+        params="campaign.path=conf/campaigns/bad.yml",
+        options=("--pipelines", "campaign"),
+    ),
+    BadInput(
+        "a campaign in a storage that is none",
+        "The campaign's storage nonsense cannot be opened",
+        make=lines("storage: nonsense", path="conf/campaigns/bad.yml"),
+        params="campaign.path=conf/campaigns/bad.yml",
+        options=("--pipelines", "campaign"),
+    ),
     BadInput(
         "one seed of several", "at least two different", params="unlearning.seeds=3", options=("--pipelines", "seeds")
     ),
@@ -248,12 +263,6 @@ YAML = [
         seen={"SECRET": "hush-hush"},
     ),
     BadInput(
-        "a secret on the command line",
-        "environment variable 'HF_TOKEN'",
-        params="source_folder=${oc.env:HF_TOKEN}",
-        seen={"HF_TOKEN": "hush-hush"},
-    ),
-    BadInput(
         "a secret by way of globals",
         "environment variable 'SECRET'",
         make=both(
@@ -270,6 +279,15 @@ YAML = [
         make=changed(unlearning__methods__blur_npo__weighting__gamma=float("inf")),
     ),
     BadInput("globals that are a list", r"globals\.yml: a list", make=bytes_in("conf/own_data/globals.yml", b"- a\n")),
+]
+
+OTHER_FILES = [
+    BadInput(
+        "a secret on the command line",
+        "environment variable 'HF_TOKEN'",
+        params="source_folder=${oc.env:HF_TOKEN}",
+        seen={"HF_TOKEN": "hush-hush"},
+    ),
     BadInput(
         "a catalog that is no YAML",
         r"catalog_more\.yml, line \d",
@@ -290,5 +308,6 @@ YAML = [
     ),
 ]
 
-AT_THE_DOOR = [*NUMBERS, *NAMES]
-COMMANDS = [*OPTIONS, *YAML]
+AT_THE_DOOR = [*NUMBERS, *NAMES, *YAML]
+AS_COMMANDS_TOO = ("a key twice", "an interpolation to nothing", "a secret of the environment", "infinity")
+COMMANDS = [*OPTIONS, *(row for row in YAML if row.name in AS_COMMANDS_TOO), *OTHER_FILES]

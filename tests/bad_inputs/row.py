@@ -22,7 +22,8 @@ class BadInput:
     """One row of the tables.
 
     ``make`` spoils a project as it is shipped; ``params`` follow ``--params``. ``words`` is a regular expression that
-    the sentence must hold: the file, line or key.
+    the sentence must hold: the file, line or key. ``seen`` are environment variables. ``opened``: it comes up in a run
+    that was opened, which is then marked as failed.
     """
 
     name: str
@@ -32,6 +33,7 @@ class BadInput:
     options: tuple[str, ...] = ()
     env: str = "own_data"
     seen: dict[str, str] = field(default_factory=dict)
+    opened: bool = False
 
     def arguments(self) -> list[str]:
         """What follows ``kedro run``."""

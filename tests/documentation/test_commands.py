@@ -1,8 +1,10 @@
 """Every command on the pages is one that there is, and would get past the checks of its parameters."""
 
+import atexit
 import functools
 import re
 import shutil
+import tempfile
 import tomllib
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +21,8 @@ from blur_pipeline.config.parameters import check_parameters
 from blur_pipeline.hooks.config_loader import IdentifyingConfigLoader
 from blur_pipeline.pipeline_registry import register_pipelines
 from blur_pipeline.settings import CONFIG_LOADER_ARGS
+from tests import presets
+from tests.conf.test_environments import METHODS
 from tests.conftest import PROJECT
 from tests.documentation.pages import PAGES, Block, blocks, commands
 
@@ -26,6 +30,8 @@ PLACEHOLDER = re.compile(r"…|\.\.\.|[A-Z][A-Z_]*")
 """A value that the reader is to give."""
 READ_BY_YAML = ("variant", "source_folder", "data_from")
 """Parameters that files of conf/ look at while they are read."""
+CHOSEN = {"blur_npo", "blur_rmu", "npo"}
+"""Methods that nobody needs to name: those of the environments, and the one that stands for any."""
 OF_THE_SHELL = {"rm", "cp", "export", "mkdir", "du", "podman", "python3.11", "."}
 
 
@@ -47,12 +53,28 @@ def conf_of(tmp_path_factory):
     def made(page: Path) -> Path:
         conf = tmp_path_factory.mktemp(page.stem) / "conf"
         shutil.copytree(PROJECT / "conf", conf)
+        presets.keep(conf, named(page.read_text()))
         shutil.copytree(conf / "own_data", conf / "mine")
         for block in blocks(page, "yaml"):
             write(block, conf)
         return conf
 
     return made
+
+
+def named(text: str) -> set[str]:
+    """The methods that a text may ask for."""
+    return CHOSEN | (set(METHODS) & set(re.findall(r"\w+", text)))
+
+
+@functools.cache
+def shipped() -> Path:
+    """The folder conf/ with the presets that some command names: with all it takes a second for each environment."""
+    folder = Path(tempfile.mkdtemp(prefix="conf-of-pages-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    conf = shutil.copytree(PROJECT / "conf", folder / "conf")
+    presets.keep(conf, named(" ".join(word for page in PAGES for words in commands(page) for word in words)))
+    return conf
 
 
 def write(block: Block, conf: Path) -> None:
@@ -73,7 +95,7 @@ def resolved(conf: Path, env: str, asked: tuple[tuple[str, str], ...]) -> dict:
 def parameters(conf: Path, env: str, given: dict):
     """As ``kedro run`` checks them, but for what the reader is to give."""
     read = tuple((name, "here" if name == "source_folder" else given[name]) for name in READ_BY_YAML if name in given)
-    raw = resolved(conf if env == "mine" else PROJECT / "conf", env, read)
+    raw = resolved(conf if env == "mine" else shipped(), env, read)
     method = given.get("method", raw["method"])
     if PLACEHOLDER.fullmatch(method):
         method = "npo"
@@ -200,11 +222,11 @@ def test_yaml_blocks_resolve(page, conf_of):
         ("kedro run --params training.processes=0", "training.processes"),
         ("kedro run --params models.sead=…", "models.sead"),
         ("kedro run --env tofo", "tofo"),
-        ("kedro run --pipelines methd", ""),
-        ("kedro run --from-nodes nosuch", ""),
+        ("kedro run --pipelines methd", "methd"),
+        ("kedro run --from-nodes nosuch", "nosuch"),
         ("kedro run --prams seed=0", "prams"),
         ("kedro linage data", "linage"),
-        ("make everything", ""),
+        ("make everything", "everything"),
     ],
 )
 def test_a_command_that_is_wrong_is_found(words, message):
