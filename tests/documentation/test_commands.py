@@ -26,7 +26,7 @@ PLACEHOLDER = re.compile(r"…|\.\.\.|[A-Z][A-Z_]*")
 """A value that the reader is to give."""
 READ_BY_YAML = ("variant", "source_folder", "data_from")
 """Parameters that files of conf/ look at while they are read."""
-OF_THE_SHELL = {"rm", "cp", "export", "mkdir", "du", "podman", "python3.11", "."}
+OF_THE_SHELL = {"rm", "cp", "export", "mkdir", "du", "sha256sum", "podman", "python3.11", "."}
 
 
 @functools.cache
