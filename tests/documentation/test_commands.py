@@ -32,7 +32,7 @@ READ_BY_YAML = ("variant", "source_folder", "data_from")
 """Parameters that files of conf/ look at while they are read."""
 CHOSEN = {"blur_npo", "blur_rmu", "npo"}
 """Methods that nobody needs to name: those of the environments, and the one that stands for any."""
-OF_THE_SHELL = {"rm", "cp", "export", "mkdir", "du", "podman", "python3.11", "."}
+OF_THE_SHELL = {"rm", "cp", "export", "mkdir", "du", "sha256sum", "podman", "python3.11", "."}
 
 
 @functools.cache
