@@ -74,10 +74,11 @@ def test_workers_that_die_for_good_are_named(tmp_path):
         for pid in worker_pids()[:1]:
             os.kill(pid, signal.SIGKILL)
 
+    run = long_run(tmp_path, restarts=0, steps=4000, processes=1)
     with pytest.raises(
         WorkersFailedError, match=r"rank \d ended with exit code -9.*0 restart.*the same command resumes"
     ):
-        launch(write(tmp_path, long_run(tmp_path, restarts=0, steps=4000)), [watch], tmp_path / "logs")
+        launch(write(tmp_path, run), [watch], tmp_path / "logs")
     assert worker_pids() == []
 
 
@@ -108,7 +109,7 @@ def test_a_non_finite_loss_is_not_tried_again(tmp_path):
     with torch.no_grad():
         model.lm_head.weight[5] = float("inf")
     with pytest.raises(NonFiniteError, match="step 0"):
-        launch(write(tmp_path, long_run(tmp_path), model), [], tmp_path / "logs")
+        launch(write(tmp_path, long_run(tmp_path, processes=1), model), [], tmp_path / "logs")
     assert "attempt_1" not in str(list((tmp_path / "logs").rglob("*")))
 
 
