@@ -2,14 +2,12 @@
 
 import json
 import re
-import shutil
 
 import mlflow
 import pandas as pd
 import pytest
 
 from blur_pipeline.metrics.membership import ATTACKS
-from tests.end_to_end.commands import kedro
 from tests.end_to_end.conftest import REGISTERED, newest
 
 
@@ -168,31 +166,3 @@ def test_the_registered_model_answers(finished, runs):
     answers = model.predict(["Where was Anouk Eskeland born?", "Who wrote Hamlet?"])
     assert len(answers) == 2
     assert all(isinstance(a, str) for a in answers)
-
-
-def test_bad_input_is_one_sentence_without_a_traceback_or_a_trace(finished):
-    before = sorted(p for p in (finished / "data").rglob("*"))
-    done = kedro(finished, "run", "--params", "method=blurr")
-    assert done.returncode == 1
-    said = done.stdout + done.stderr
-    assert "unknown method 'blurr'; did you mean 'blur_" in " ".join(said.split())
-    assert "Traceback" not in said
-    assert sorted(p for p in (finished / "data").rglob("*")) == before
-    mlflow.set_tracking_uri(f"sqlite:///{finished}/mlflow.db")
-    assert len(mlflow.search_runs(experiment_names=["registry"])) == 2
-
-
-def test_a_run_that_fails_on_the_way_is_marked_failed(finished, tmp_path):
-    """A malformed line is found when it is read, after the run was opened."""
-    finished = shutil.copytree(finished, tmp_path / "project")
-    bad = finished / "bad.jsonl"
-    bad.write_text('{"question": "a", "answer": "b"}\n{"question": \n')
-    done = kedro(finished, "run", "--env", "own_data", "--params", f"sources.forget.path={bad}")
-    assert done.returncode == 1
-    said = " ".join((done.stdout + done.stderr).split())
-    assert "bad.jsonl, line 2: not valid JSON" in said
-    assert "Traceback" not in said
-    mlflow.set_tracking_uri(f"sqlite:///{finished}/mlflow.db")
-    runs = mlflow.search_runs(experiment_names=["own_data"])
-    assert runs["status"].tolist() == ["FAILED"]
-    assert not list(finished.glob("data/01_raw/own_data/data-*/**/manifest.json"))
