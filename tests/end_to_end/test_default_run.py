@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import shutil
 
 import mlflow
 import pandas as pd
@@ -12,7 +11,6 @@ import yaml
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from blur_pipeline.metrics.membership import ATTACKS
-from tests.end_to_end.commands import kedro
 from tests.end_to_end.conftest import REGISTERED, newest
 
 
@@ -217,31 +215,3 @@ def test_mlflow_s_copy_of_the_model_is_among_what_is_left(finished):
     assert f"- copy of the unlearned model: {place} (made at the end of the run)" in summary
     said = (finished / "first.log").read_text().partition("Your data lies in:")[2]
     assert re.search(rf"copy of the unlearned model: +{place}/m-\w+/artifacts \(0\.\d MB\)", said)
-
-
-def test_bad_input_is_one_sentence_without_a_traceback_or_a_trace(finished):
-    before = sorted(p for p in (finished / "data").rglob("*"))
-    done = kedro(finished, "run", "--params", "method=blurr")
-    assert done.returncode == 1
-    said = done.stdout + done.stderr
-    assert "unknown method 'blurr'; did you mean 'blur_" in " ".join(said.split())
-    assert "Traceback" not in said
-    assert sorted(p for p in (finished / "data").rglob("*")) == before
-    mlflow.set_tracking_uri(f"sqlite:///{finished}/mlflow.db")
-    assert len(mlflow.search_runs(experiment_names=["registry"])) == 2
-
-
-def test_a_run_that_fails_on_the_way_is_marked_failed(finished, tmp_path):
-    """A malformed line is found when it is read, after the run was opened."""
-    finished = shutil.copytree(finished, tmp_path / "project")
-    bad = finished / "bad.jsonl"
-    bad.write_text('{"question": "a", "answer": "b"}\n{"question": \n')
-    done = kedro(finished, "run", "--env", "own_data", "--params", f"sources.forget.path={bad}")
-    assert done.returncode == 1
-    said = " ".join((done.stdout + done.stderr).split())
-    assert "bad.jsonl, line 2: not valid JSON" in said
-    assert "Traceback" not in said
-    mlflow.set_tracking_uri(f"sqlite:///{finished}/mlflow.db")
-    runs = mlflow.search_runs(experiment_names=["own_data"])
-    assert runs["status"].tolist() == ["FAILED"]
-    assert not list(finished.glob("data/01_raw/own_data/data-*/**/manifest.json"))

@@ -14,6 +14,8 @@ from safetensors.torch import load_file
 from tests.end_to_end.commands import Command, kedro, ran
 from tests.end_to_end.conftest import SMALL, newest
 
+WHOLE = "repselect"
+"""The one whose protocol is run to its end; of the others the unlearning alone."""
 EDITS = {
     "task_vector": "unlearning.methods.task_vector.schedule.epochs=2",
     "interpolation": "unlearning.methods.interpolation.edit.strength=1.0",
@@ -33,7 +35,8 @@ def weights(project: Path, name: str, below: str) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("method", EDITS)
 def test_an_edit_is_a_method_like_others(project, method):
-    said = ran(kedro(project, "run", "--params", f"{SMALL},method={method},{EDITS[method]}"))
+    asked = () if method == WHOLE else ("--pipelines", "unlearning")
+    said = ran(kedro(project, "run", *asked, "--params", f"{SMALL},method={method},{EDITS[method]}"))
     assert "obtain_target_model" not in said  # it is found
     below = f"06_models/registry/{method}-*"
     log = pd.read_parquet(newest(project, "unlearning_log.parquet", below))
@@ -47,16 +50,19 @@ def test_an_edit_is_a_method_like_others(project, method):
     manifest = json.loads((newest(project, "unlearned_model", below).parent / "manifest.json").read_text())
     assert manifest["made_of"]["decided_by"]["edit"]["kind"] == method
     assert not list(project.glob(f"data/06_models/registry/checkpoints/{method}/*/step-*"))
+    if method == WHOLE:
+        assert newest(project, "report.html", f"08_reporting/registry/{method}-*/*")
     if method == "interpolation":  # all the way: the base model itself, which the node built anew
         base = weights(project, "base_model", "06_models/registry/base-*")
         assert all(torch.equal(base[name], model[name]) for name in base)
-        again = kedro(project, "run", "--params", f"{SMALL},method={method},{EDITS[method]}")
+        again = kedro(project, "run", *asked, "--params", f"{SMALL},method={method},{EDITS[method]}")
         assert "Found, made by MLflow run" in ran(again)
 
 
 def test_a_killed_edit_takes_up_the_training_that_it_begins_with(project):
     """And ends in the same weights to the bit."""
-    long = f"{SMALL},method=task_vector,unlearning.methods.task_vector.schedule.epochs=60,unlearning.seed=4"
+    often = SMALL.replace("training.checkpoint_every=2", "training.checkpoint_every=10")
+    long = f"{often},method=task_vector,unlearning.methods.task_vector.schedule.epochs=60,unlearning.seed=4"
     below = "06_models/registry/task_vector-*"
     command = Command(project, "run", "--pipelines", "unlearning", "--params", long)
     while command.poll() is None and not list(project.glob("data/06_models/registry/checkpoints/task_vector/*/step-*")):

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import mlflow
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from blur_pipeline.pipeline_registry import register_pipelines
 from tests.conftest import PROJECT
@@ -48,9 +50,12 @@ def test_tags_from_nodes_and_to_outputs_narrow_a_run(project):
     assert not list(project.glob(f"data/08_reporting/registry/{model}"))
 
 
-def test_a_version_that_is_asked_for_is_read(project):
-    ran(kedro(project, "run", "--to-outputs", "target_model", "--params", f"{SMALL},fresh=true"))
+def test_fresh_makes_anew_and_a_version_that_is_asked_for_is_read(project):
+    said = ran(kedro(project, "run", "--to-outputs", "target_model", "--params", f"{SMALL},fresh=true"))
+    assert "To do: " in said
     old, new = versions(project, "target_model", "06_models/registry/target-*")
+    one, other = (load_file(version / "model.safetensors") for version in (old, new))
+    assert all(torch.equal(one[key], other[key]) for key in one)
     params = f"{SMALL},unlearning.methods.blur_npo.weighting.gamma=0.03"
     asked = f"target_model:{old.parent.name}"
     ran(kedro(project, "run", "--pipelines", "unlearning", "--load-versions", asked, "--params", params))
@@ -123,7 +128,8 @@ def test_kedro_viz_shows_the_last_whole_run_with_what_was_found(project):
 
 def test_the_packaged_project_runs_without_its_source(tmp_path):
     """`kedro package`, the wheel in a folder of its own, and `python -m blur_pipeline` beside conf and data alone."""
-    source = copy_project(tmp_path / "source") if (tmp_path / "source").mkdir() is None else None
+    (tmp_path / "source").mkdir()
+    source = copy_project(tmp_path / "source", presets=())
     shutil.copy(PROJECT / "README.md", source / "README.md")
     ran(kedro(source, "package"))
     wheel = next((source / "dist").glob("*.whl"))

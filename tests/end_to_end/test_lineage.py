@@ -175,7 +175,7 @@ def test_sigkill_anywhere_in_the_whole_run_costs_what_was_not_finished(finished,
     for _ in range(40):
         process = start(folder, REGISTERED)
         began = count_of_made(folder)
-        more = rng.randint(1, 14)  # artefacts until the next kill, and a moment more
+        more = rng.randint(4, 14)  # artefacts until the next kill, and a moment more
         pause = rng.uniform(0, 0.4)
         while process.poll() is None and count_of_made(folder) < began + more:
             time.sleep(0.03)
@@ -204,16 +204,6 @@ def test_sigkill_anywhere_in_the_whole_run_costs_what_was_not_finished(finished,
               (folder, finished)]  # fmt: skip
     pd.testing.assert_frame_equal(*tables)
     assert "RUNNING" not in set(runs_of(folder)["status"])
-
-
-def test_fresh_makes_everything_anew(project):
-    before = versions(project, "target_model", "06_models/registry/target-*")
-    said = ran(kedro(project, "run", "--to-outputs", "target_model", "--params", f"{SMALL},fresh=true"))
-    assert "To do: " in said
-    after = versions(project, "target_model", "06_models/registry/target-*")
-    assert len(after) == len(before) + 1
-    one, other = load_file(before[0] / "model.safetensors"), load_file(after[-1] / "model.safetensors")
-    assert all(torch.equal(one[key], other[key]) for key in one)
 
 
 def test_the_lineage_of_a_model_and_of_a_run_is_told_and_checked(project):
