@@ -53,3 +53,4 @@ def test_the_nine_of_utility_and_the_attacks_come_out(env, tmp_path):
     summary = newest(folder, "summary.md").read_text()
     if env == "tofu":
         assert "| NPO, published | 0.920 | 0.560 | 0.660 |" in summary
+    assert "| model_utility |" in summary

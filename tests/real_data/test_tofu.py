@@ -1,8 +1,8 @@
-"""The TOFU environment on real TOFU rows: curated whole, and run end to end with a tiny model."""
+"""The TOFU environment on real TOFU rows: curated whole. Its protocol runs in tests/end_to_end/test_tofu_files.py."""
 
 import json
 
-from tests.end_to_end.commands import kedro
+from tests.end_to_end.commands import kedro, ran
 from tests.end_to_end.conftest import copy_project, newest
 
 TINY = (
@@ -14,10 +14,10 @@ TINY = (
 )
 
 
-def test_forget01_end_to_end(tmp_path, benchdata):
+def test_forget01_is_curated_whole(tmp_path, benchdata):
     folder = copy_project(tmp_path)
-    done = kedro(folder, "run", "--env", "tofu", "--params", f"{TINY},source_folder={benchdata / 'tofu'}")
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    reports = ("--to-outputs", "curation_report,questions_report")
+    ran(kedro(folder, "run", "--env", "tofu", *reports, "--params", f"{TINY},source_folder={benchdata / 'tofu'}"))
     report, asked = (json.loads(newest(folder, f"{n}_report.json").read_text()) for n in ("curation", "questions"))
     assert report["sets"]["forget"]["tokens"]["sequences"] == 40
     assert report["sets"]["retain"]["read"] == 3960
@@ -29,5 +29,3 @@ def test_forget01_end_to_end(tmp_path, benchdata):
         "real_authors": 6,
         "world_facts": 6,
     }
-    summary = newest(folder, "summary.md").read_text()
-    assert "| model_utility |" in summary
