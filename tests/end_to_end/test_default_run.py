@@ -72,9 +72,11 @@ def test_every_metric_is_there_for_every_model(finished):
         few = found["subjects"] < 8  # two people are forgotten here, one is held out, five are kept
         assert found.loc[few, "low"].isna().all()
         assert found.loc["forget.rouge", "reason"] == "no interval from 2 subjects, 8 are needed"
-        assert (found.loc[~few, "reason"] == "").all()
+        alike = found["reason"].str.endswith("resampled subjects all give this value")  # a model that says one thing
+        assert (found.loc[~few & ~alike, "reason"] == "").all()
         assert found.loc["real_authors.rouge", "subjects"] == found.loc["real_authors.rouge", "n"] == 20
-        assert (found.loc[~few, "low"] <= found.loc[~few, "high"]).all()
+        assert (found.loc[~few & ~alike, "low"] <= found.loc[~few & ~alike, "high"]).all()
+        assert alike.sum() < 6
 
 
 def test_the_curation_report_counts(finished):

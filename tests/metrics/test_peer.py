@@ -36,7 +36,7 @@ def tokens(tokenizer) -> pd.DataFrame:
     facts["perturbed_answer"] = [["The mat", "a mat"], ["Answer"]]
     documents = frame([(None, "The cat sat on the mat. " * 9), (None, "Paris is in France")], "h", set="holdout")
     rows = pd.concat([forget, facts, documents], ignore_index=True)
-    return tokenise_evaluation(rows, PlainPrompt(answer_prefix=""), tokenizer, LENGTH)[0].to_pandas()
+    return tokenise_evaluation(rows, PlainPrompt(answer_prefix=""), tokenizer, LENGTH, blocks=1)[0].to_pandas()
 
 
 @pytest.fixture(scope="module")

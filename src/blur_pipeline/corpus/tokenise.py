@@ -112,7 +112,7 @@ def tokenise_evaluation(
     ``variant`` is ``answer``, ``paraphrase`` or ``perturbed_k``. Columns: ``set, row_id, variant, text,
     scored_text, ends, fact_start, fact_end, input_ids, labels``: ``scored_text`` is what was read of a text that was
     cut, else null; ``ends`` whether the end-of-sequence token is there; the next two which supervised tokens
-    ``[start, end)`` of the plain answer hold its fact, −1 where none is marked or the answer spells a control token.
+    ``[start, end)`` of the plain answer hold its fact, −1 where none is marked.
 
     A document is scored by the blocks that it is learnt in, without an end-of-sequence token (as open-unlearning and
     MUSE score theirs): all of them, or ``blocks`` of each. They are named ``row_id/0`` … as in training, and have texts
