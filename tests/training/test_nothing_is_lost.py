@@ -26,7 +26,7 @@ from tests.workers import run_ranks, start
 RECIPE = Recipe(
     forget={"kind": "npo"}, weighting={"kind": "bilevel", "gamma": 0.5}, optimizer={"kind": "adamw", "lr": 1e-3}
 )
-KILLS = int(os.environ.get("BLUR_KILLS", "3"))
+KILLS = int(os.environ.get("BLUR_KILLS", "6"))
 
 
 def run_in(folder, steps=24, every=2, watchers=()) -> Run:
