@@ -1,6 +1,7 @@
 """Killed at any moment and started again, a run ends in the same weights; damage is found, a full disk survived."""
 
 import errno
+import io
 import json
 import os
 import pickle
@@ -8,14 +9,16 @@ import random
 import resource
 import signal
 import time
+from dataclasses import replace
 
 import pytest
 import torch
-from torch.distributed.checkpoint.metadata import _MEM_FORMAT_ENCODING
+import torch.distributed.checkpoint as dcp
+from torch.distributed.checkpoint.metadata import _MEM_FORMAT_ENCODING, BytesStorageMetadata, MetadataIndex
 
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.training import checkpoints
-from blur_pipeline.training.checkpoint_index import DataOnlyReader
+from blur_pipeline.training.checkpoint_index import DataOnlyReader, _DataOnly
 from blur_pipeline.training.checkpoints import Checkpoints, RunningAlreadyError
 from blur_pipeline.training.loop import Run, train
 from blur_pipeline.training.schedule import Schedule
@@ -210,6 +213,25 @@ def test_a_checkpoint_s_index_runs_no_code(stopped, monkeypatch, tmp_path):
     assert not (tmp_path / "harm-done").exists()
 
 
+def test_no_entry_of_a_checkpoint_is_read_as_an_object(stopped, monkeypatch, tmp_path):
+    """What an index calls bytes torch unpickles whole: a forged one made a tensor's entry such, with code in its file."""
+    monkeypatch.chdir(tmp_path)
+    newest = stopped.checkpoints.folder / "step-000006"
+    index = DataOnlyReader(newest).read_metadata()
+    key = next(name for name in index.state_dict_metadata if name.startswith("weights."))
+    [place] = [place for place in index.storage_data if place.fqn == key]
+    torch.save(_Harm(), newest / "harm")
+    index.state_dict_metadata[key] = BytesStorageMetadata()
+    stored = replace(index.storage_data.pop(place), relative_path="harm", offset=0)
+    index.storage_data[MetadataIndex(key)] = replace(stored, length=(newest / "harm").stat().st_size)
+    (newest / ".metadata").write_bytes(pickle.dumps(index))
+    with pytest.raises(pickle.UnpicklingError, match=f"'{key}' is no tensor"):
+        DataOnlyReader(newest).read_metadata()
+    with pytest.raises(dcp.CheckpointException):
+        dcp.load({key: torch.zeros(1)}, storage_reader=DataOnlyReader(newest), no_dist=True)
+    assert not (tmp_path / "harm-done").exists()
+
+
 @pytest.mark.parametrize(
     ("module", "name"),
     [
@@ -232,10 +254,10 @@ def _by_getattr(kind: str, name: str) -> bytes:
     return f"cbuiltins\ngetattr\n(c{kind}\nS'{name}'\ntR.".encode()
 
 
-def test_an_index_that_an_older_python_wrote_is_read(tmp_path):
+def test_an_index_that_an_older_python_wrote_is_read():
     """A training that was killed on Python 3.11.2 did not go on: its index names getattr."""
-    (tmp_path / ".metadata").write_bytes(_by_getattr(ENUMERATION, "TORCH_CONTIGUOUS_FORMAT"))
-    assert DataOnlyReader(tmp_path).read_metadata() is _MEM_FORMAT_ENCODING.TORCH_CONTIGUOUS_FORMAT
+    named = io.BytesIO(_by_getattr(ENUMERATION, "TORCH_CONTIGUOUS_FORMAT"))
+    assert _DataOnly(named).load() is _MEM_FORMAT_ENCODING.TORCH_CONTIGUOUS_FORMAT
 
 
 @pytest.mark.parametrize(

@@ -9,19 +9,26 @@ from typing import Any
 
 import torch
 from torch.distributed.checkpoint import FileSystemReader
-from torch.distributed.checkpoint.metadata import Metadata
+from torch.distributed.checkpoint.metadata import Metadata, TensorStorageMetadata
 
 INDEX_MODULES = ("torch.distributed.checkpoint.metadata", "torch.distributed.checkpoint.filesystem")
 PATHS = ("Path", "PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath")
 
 
 class DataOnlyReader(FileSystemReader):
-    """torch's reader, whose index may hold nothing but torch's own records, shapes, dtypes and paths."""
+    """torch's reader, whose index may hold nothing but torch's own records, shapes, dtypes and paths, of tensors.
+
+    A checkpoint here holds tensors alone, which torch reads without running code; what an index calls bytes it would
+    unpickle whole.
+    """
 
     def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
-        """The index; UnpicklingError where it names anything else."""
+        """The index; UnpicklingError where it names anything else, or an entry that is no tensor."""
         with (self.path / ".metadata").open("rb") as file:
             metadata = _DataOnly(file).load()
+        for key, kind in metadata.state_dict_metadata.items():
+            if type(kind) is not TensorStorageMetadata:
+                raise pickle.UnpicklingError(f"a checkpoint's entry {key!r} is no tensor")
         if getattr(metadata, "storage_meta", None) is not None:
             metadata.storage_meta.load_id = self.load_id
         return metadata
