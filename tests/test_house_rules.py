@@ -1,5 +1,6 @@
 """Rules of the house that a linter does not know."""
 
+import ast
 import subprocess
 import sys
 from importlib.metadata import distributions
@@ -29,6 +30,27 @@ def test_files_are_one_idea_long():
         if (lines := len(path.read_text().splitlines())) > 320
     }
     assert long == {}
+
+
+OF_THEIR_OWN = {"corpus/smollm2.py"}
+"""A GGUF file, whose hash is known, holds no code."""
+
+
+UNPICKLE = ("torch.load", "pickle.load", "joblib.load")
+
+
+def test_whether_code_that_comes_with_a_model_may_run_is_said_wherever_one_is_read():
+    """Unsaid, transformers asks at a terminal, and whoever types "y" has run it; no file is unpickled either."""
+    package, silent = PROJECT / "src" / "blur_pipeline", []
+    for path in sorted(package.rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(call, ast.Call):
+                continue
+            asked, said = ast.unparse(call.func), {word.arg for word in call.keywords}  # None: a dict of them
+            reads = asked.startswith("Auto") and asked.endswith((".from_pretrained", ".from_config"))
+            if (reads and not said & {"trust_remote_code", None}) or asked in UNPICKLE:
+                silent.append(path.relative_to(package).as_posix())
+    assert set(silent) == OF_THEIR_OWN
 
 
 def test_ci_calls_the_readme_s_test_command():

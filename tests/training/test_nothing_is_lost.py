@@ -214,7 +214,7 @@ def test_a_checkpoint_s_index_runs_no_code(stopped, monkeypatch, tmp_path):
 
 
 def test_no_entry_of_a_checkpoint_is_read_as_an_object(stopped, monkeypatch, tmp_path):
-    """What an index calls bytes torch unpickles whole: a forged one made a tensor's entry such, with code in its file."""
+    """What an index calls bytes torch unpickles whole: a forged one called a tensor so, with code in its file."""
     monkeypatch.chdir(tmp_path)
     newest = stopped.checkpoints.folder / "step-000006"
     index = DataOnlyReader(newest).read_metadata()

@@ -90,7 +90,7 @@ def built(source: PretrainedModel) -> nn.Module:
 
     try:
         with torch.device("meta"):
-            return AutoModelForCausalLM.from_config(source.config())
+            return AutoModelForCausalLM.from_config(source.config(), trust_remote_code=source.trust_remote_code)
     except Exception as error:  # whatever a wrong number in config.json makes of an architecture
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise BadInputError(f"{source.path}: config.json describes no model that can be built ({first}).") from error

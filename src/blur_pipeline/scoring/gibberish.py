@@ -27,7 +27,7 @@ def clean_class(path: str, revision: str | None) -> int:
         BadInputError: there is no such classifier, or it has no class of that name.
     """
     try:
-        config = AutoConfig.from_pretrained(path, revision=revision)
+        config = AutoConfig.from_pretrained(path, revision=revision, trust_remote_code=False)
     except (OSError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
         raise BadInputError(
@@ -55,9 +55,9 @@ def cleanliness(
     """
     wanted = clean_class(path, revision)
     classifier = AutoModelForSequenceClassification.from_pretrained(
-        path, revision=revision, dtype=torch.float32, use_safetensors=True
+        path, revision=revision, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
     )
-    tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)
+    tokenizer = AutoTokenizer.from_pretrained(path, revision=revision, trust_remote_code=False)
     return _probabilities(classifier.to(device).eval(), tokenizer, texts, batch_size)[:, wanted]
 
 

@@ -21,8 +21,10 @@ class AnsweringModel(PythonModel):
         self.prompt, self.max_new_tokens = settings["prompt"], settings["max_new_tokens"]
         self.before, self.opening, self.stops = settings["before"], settings["opening"], settings["stops"]
         weights = context.artifacts.get("weights") or settings["weights"]
-        self.tokenizer = AutoTokenizer.from_pretrained(context.artifacts.get("tokenizer", weights))
-        self.model = AutoModelForCausalLM.from_pretrained(weights, use_safetensors=True).eval()
+        # Said in words: unsaid, transformers asks at a terminal whether code that lies there may run.
+        known = {"trust_remote_code": False}
+        self.tokenizer = AutoTokenizer.from_pretrained(context.artifacts.get("tokenizer", weights), **known)
+        self.model = AutoModelForCausalLM.from_pretrained(weights, use_safetensors=True, **known).eval()
         self.model.generation_config = GenerationConfig()  # greedy, as it was measured, whatever the folder says
 
     def predict(self, model_input: list[str], params=None) -> list[str]:

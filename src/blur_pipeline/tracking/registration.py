@@ -14,6 +14,7 @@ from blur_pipeline.lineage.content import Hasher, address_of
 from blur_pipeline.lineage.identities import HASHES, SHORT
 from blur_pipeline.lineage.manifest import NAME as MANIFEST
 from blur_pipeline.lineage.weights import weights_of
+from blur_pipeline.models.sources import PretrainedModel
 from blur_pipeline.models.whole import TOKENIZERS
 from blur_pipeline.tracking.logged_models import COPY, KEPT, logged_models, way_of
 from blur_pipeline.tracking.notes import NOTE, fitted
@@ -88,12 +89,10 @@ class Registered:
         return info.model_id
 
     def _settings(self, tokenizer: Path, weights: str | None) -> dict[str, Any]:
-        from transformers import AutoTokenizer
-
         prompt, longest = self.parameters.curation.prompt, self.parameters.evaluation.max_new_tokens
         before = getattr(prompt, "before", "")  # questions with answers: an auditor has not the file that they stand in
         asked = {"prompt": prompt.model_dump(), "before": before, "max_new_tokens": longest, "weights": weights}
-        reads = AutoTokenizer.from_pretrained(tokenizer)
+        reads = PretrainedModel(path=str(tokenizer)).tokenizer()
         return asked | {"opening": opening(reads), "stops": prompt.stops(reads)}
 
     def _version(self, uri: str, note: str, tags: dict[str, str]) -> None:
