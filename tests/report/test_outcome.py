@@ -152,6 +152,10 @@ def test_what_was_not_looked_at_is_said():
     for values in apart:
         del values["membership.loss"]
     assert "No membership attack was made: there is no holdout." in of(*apart).reason
+    metrics = run("npo", 0, LIKE, target=TARGET, retrained=RETRAINED)
+    short = metrics["metric"].str.startswith("membership.") & (metrics["model"] == "unlearned")
+    metrics = metrics.assign(value=metrics["value"].mask(short), reason=short.map({True: "too short", False: ""}))
+    assert "was made: too short." in outcome(metrics, COMPARISON, limit=0.2, residual_limit=0.2).reason
 
 
 def test_what_comes_back_decides_where_nobody_knows_where_the_measures_should_lie():

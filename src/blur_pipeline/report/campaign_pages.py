@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from blur_pipeline.report.drawing import drawing
-from blur_pipeline.report.pages import _records, _short, _template, hints
+from blur_pipeline.report.pages import _records, _short, hints, template
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -19,5 +19,5 @@ def campaign_pages(
     """``tables``: ``table`` of what was chosen, methods ``without`` a choice, and all that was ``tried``."""
     shown = {name: _records(frame.map(_short)) for name, frame in tables.items()}
     context = {"title": title, "rules": rules, "settings": settings, **shown, **hints(tables["table"])}
-    page = _template("campaign.html.jinja").render(figure=drawing(figure), **context)
-    return page, _template("campaign.md.jinja").render(**context)
+    page = template("campaign.html.jinja").render(figure=drawing(figure), **context)
+    return page, template("campaign.md.jinja").render(**context)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blur_pipeline.report.pages import _template
+from blur_pipeline.report.pages import template
 
 if TYPE_CHECKING:
     from blur_pipeline.corpus.prompts import Prompt
@@ -21,7 +21,7 @@ def model_card(made: dict[str, Any], began_as: ModelSource, prompt: Prompt) -> s
     """
     path = getattr(began_as, "path", None)
     at_hub = path if path is not None and not Path(path).exists() else None
-    page = _template("model_card.md.jinja").render(
+    page = template("model_card.md.jinja").render(
         **made,
         base_model=at_hub and json.dumps(at_hub),
         began_as=_named(path, getattr(began_as, "revision", None) if at_hub else None),

@@ -73,12 +73,13 @@ def _under_attack(found: Outcome, metrics: pd.DataFrame, limit: float | None) ->
 
 def _not_looked_at(metrics: pd.DataFrame) -> list[str]:
     """What the state does not rest on: a model that nobody attacked has not held."""
-    ours = metrics[metrics["model"] == "unlearned"].dropna(subset=["value"])["metric"]
     told = []
     if not (metrics["metric"] == RESIDUAL).any():
-        told.append("No attack was made (stress.profile): whether it stays forgotten nobody has looked.")
-    if not ours.str.startswith("membership.").any():
-        told.append("No membership attack was made: there is no holdout.")
+        told.append("No attack was made (stress.profile): nobody has looked whether it stays forgotten.")
+    attacks = metrics[(metrics["model"] == "unlearned") & metrics["metric"].str.startswith("membership.")]
+    if attacks["value"].isna().all():
+        why = next((reason for reason in attacks.get("reason", ()) if reason), "there is no holdout")
+        told.append(f"No membership attack was made: {why}.")
     return told
 
 

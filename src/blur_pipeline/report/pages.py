@@ -115,12 +115,12 @@ def html_report(findings: Findings) -> str:
     """One file that needs nothing else."""
     drawn = {name: drawing(figure) for name, figure in findings.figures.items()}
     curves = drawn.pop(CURVES, None)
-    return _template("report.html.jinja").render(figures=list(drawn.values()), curves=curves, **findings.context())
+    return template("report.html.jinja").render(figures=list(drawn.values()), curves=curves, **findings.context())
 
 
 def markdown_summary(findings: Findings) -> str:
     """The same without figures, short enough to paste into a ticket."""
-    return _template("summary.md.jinja").render(**findings.context())
+    return template("summary.md.jinja").render(**findings.context())
 
 
 def leaderboard_pages(
@@ -141,14 +141,14 @@ def leaderboard_pages(
     }
     drawn = [drawing(figure) for figure in figures]
     context |= hints(tables["table"])
-    page = _template("leaderboard.html.jinja").render(figures=drawn, **context)
-    return page, _template("leaderboard.md.jinja").render(**context)
+    page = template("leaderboard.html.jinja").render(figures=drawn, **context)
+    return page, template("leaderboard.md.jinja").render(**context)
 
 
 def figure_page(figure: Figure) -> str:
     """A figure by itself, for who looks at it where there is no report."""
     drawn = drawing(figure)
-    return _template("figure.html.jinja").render(title=drawn.title, drawn=drawn._replace(title=""))
+    return template("figure.html.jinja").render(title=drawn.title, drawn=drawn._replace(title=""))
 
 
 def hints(table: pd.DataFrame) -> dict[str, Any]:
@@ -169,7 +169,8 @@ def _records(frame: pd.DataFrame) -> dict[str, list]:
     return {"columns": list(frame.columns), "rows": shown.to_numpy().tolist()}
 
 
-def _template(name: str) -> Any:
+def template(name: str) -> Any:
+    """One of the report's own; what goes into a page of HTML is escaped."""
     return _environment(name.endswith(".html.jinja")).get_template(name)
 
 
