@@ -95,6 +95,8 @@ def main() -> None:
             print(f"{variant}: failed\n{done.stderr[-2000:]}")
             continue
         found[variant.strip()] = json.loads(done.stdout.splitlines()[-1])
+    if not found:
+        raise SystemExit("no variant could be measured")
     print(table(found | {f"{name} (theirs)": step for name, step in others[1].items()}))
     if others[0]:
         print(f"\nTheirs: {others[0]}")
@@ -178,7 +180,8 @@ def _static(model: torch.nn.Module, device: torch.device, idle_above: int | None
     """
     if device.type == "cuda":
         return torch.cuda.memory_allocated()
-    living = (t for t in gc.get_objects() if isinstance(t, torch.Tensor) and t.device.type == "cpu")
+    plain = (torch.Tensor, torch.nn.Parameter)  # a compiler leaves tensors of its own kinds, which hold nothing
+    living = (t for t in gc.get_objects() if type(t) in plain and t.device.type == "cpu")
     held = {s.data_ptr(): s.nbytes() for s in (t.untyped_storage() for t in living)}
     idle = [] if idle_above is None else model.model.layers[idle_above + 1 :]
     return sum(held.values()) - sum(p.nbytes for layer in idle for p in layer.parameters())

@@ -10,17 +10,28 @@ import warnings
 
 import pytest
 import torch
+import torch.distributed as dist
 
 from blur_pipeline.methods.forget import NPO, RMU
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.models import packed
 from blur_pipeline.models.forward import Forward
+from blur_pipeline.training.checkpoints import Checkpoints
 from blur_pipeline.training.engine import Engine
-from blur_pipeline.training.loop import train
+from blur_pipeline.training.loop import Run, train
 from blur_pipeline.training.prepare import prepare
 from blur_pipeline.training.stopping import FORGET, Best
 from tests.conftest import build_tiny_model, random_examples
-from tests.training.test_every_cut import CUTS, RECIPES, assert_same_steps, cut_run
+from tests.training.test_every_cut import (
+    CUTS,
+    RECIPES,
+    ROUNDING,
+    assert_same_step,
+    assert_same_steps,
+    away_run,
+    computed_in,
+    cut_run,
+)
 from tests.training.test_placement import run_of as reads_layer_one
 from tests.training.test_weights import BF16, LORA, of_bfloat16
 
@@ -44,6 +55,79 @@ def test_a_step_on_the_gpu_is_the_step_on_the_cpu(name):
     _, expected = train(build_tiny_model(), cut_run(name))
     _, rows = train(build_tiny_model(), cut_run(name), CUDA)
     assert_same_steps(rows, expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "precision"), [(n, p) for p in ROUNDING for n in computed_in(p) if n not in DRAWN], ids="-".join
+)
+def test_away_from_theta_0_a_step_on_the_gpu_is_the_step_on_the_cpu(name, precision, tmp_path):
+    """The CPU's checkpoint after three steps is where both go on; in half precision they round each product apart."""
+    skip_without_packages(name)
+    engine = Engine(precision=precision)
+    _, expected = train(build_tiny_model(), away_run(name, engine, tmp_path))
+    _, rows = train(build_tiny_model(), away_run(name, engine, tmp_path), CUDA)
+    assert rows[:-1] == expected[:-1]
+    assert_same_step(name, rows[-1], expected[-1], {"fp32": 1e-4}.get(precision, 8 * 2**-8))
+
+
+@pytest.mark.parametrize("precision", ROUNDING)
+@pytest.mark.parametrize("name", ["blur_npo", "blur_rmu", "lora_kl", "gru", "sophia", "dual"])
+def test_a_run_broken_off_on_the_gpu_goes_on_there(name, precision, tmp_path):
+    """The rows before the cut are those of its log; after it a GPU's sums, not the same twice, agree to rounding."""
+    skip_without_packages(name)
+
+    def run_in(folder, watchers=()):
+        checkpoints = Checkpoints(tmp_path / folder, name, every=2)
+        run = cut_run(name, Engine(precision=precision), steps=4)
+        return Run(**{**vars(run), "checkpoints": checkpoints, "watchers": list(watchers)})
+
+    seen = []
+
+    def power_cut(row):
+        seen.append(row)
+        if row["step"] == 2:
+            raise KeyboardInterrupt
+
+    _, expected = train(build_tiny_model(), run_in("whole"), CUDA)
+    with pytest.raises(KeyboardInterrupt):
+        train(build_tiny_model(), run_in("cut", [power_cut]), CUDA)
+    _, rows = train(build_tiny_model(), run_in("cut"), CUDA)
+    assert rows[:2] == seen[:2]
+    for row, other in zip(rows, expected, strict=True):
+        assert_same_step(name, row, other, {"fp32": 1e-3}.get(precision, 8 * 2**-8))
+
+
+@pytest.fixture
+def nccl():
+    dist.init_process_group("nccl", rank=0, world_size=1, store=dist.HashStore())
+    yield
+    dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("precision", ROUNDING)
+@pytest.mark.parametrize("sharding", ["ddp", "fsdp"])
+@pytest.mark.parametrize("name", ["blur_npo", "blur_rmu", "grad_diff_kl"])
+def test_one_rank_of_nccl(name, sharding, precision, tmp_path, nccl):
+    """All that several ranks do but for the others: gradients go through NCCL, weights through FSDP2."""
+    run = cut_run(name, Engine(precision=precision, micro_batch_size=2))
+    _, expected = train(build_tiny_model(), run, CUDA)
+    engine = Engine(precision=precision, micro_batch_size=2, processes=2, sharding=sharding)
+    _, rows = train(build_tiny_model(), cut_run(name, engine), CUDA)
+    assert_same_steps(rows[:1], expected[:1], rel={"fp32": 1e-4}.get(precision, 2 * 2**-8))
+
+
+def test_a_launched_worker_trains_on_the_gpu(tmp_path):
+    """torch.distributed.run, NCCL, the rows on their way and the model back, as one of several workers does it."""
+    pytest.importorskip("psutil")
+    from tests.training.workers.test_launch import launch, long_run, write
+
+    run = long_run(tmp_path, steps=6, processes=1)
+    _, expected = train(build_tiny_model(), long_run(tmp_path / "alone", steps=6), CUDA)
+    seen = []
+    model, rows = launch(write(tmp_path, run, device="cuda"), [seen.append], tmp_path / "logs")
+    assert_same_steps(rows, expected, rel=1e-4)
+    assert seen == rows
+    assert next(model.parameters()).device.type == "cpu"
 
 
 @pytest.mark.parametrize("cut", CUTS)
@@ -149,3 +233,16 @@ def test_variable_length_kernels_give_the_step_of_the_mask(name, precision, monk
     _, expected = train(build_tiny_model(), cut_run(name, engine, steps=1), CUDA)
     for key in ("forget_loss", "forget_gradient_norm"):
         assert rows[0][key] == pytest.approx(expected[0][key], rel=0.02)
+
+
+def test_scores_of_the_gpu_are_those_of_the_cpu():
+    pytest.importorskip("pandas")
+    from blur_pipeline.scoring.token_scores import score_tokens
+
+    examples = random_examples(9, seed=4)
+    expected = score_tokens(build_tiny_model(), examples, 64, "On the CPU")
+    found = score_tokens(build_tiny_model().to(CUDA), examples, 64, "On the GPU")
+    for column in ("logprob", "mean", "variance"):
+        for row, other in zip(found[column], expected[column], strict=True):
+            assert row == pytest.approx(other, rel=1e-4), column
+    assert [list(row) for row in found["correct"]] == [list(row) for row in expected["correct"]]

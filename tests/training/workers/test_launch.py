@@ -32,9 +32,9 @@ def long_run(folder, steps=60, **engine) -> Run:
     return Run(RECIPE, schedule, random_examples(9, seed=2), forget, 3, engine, checkpoints=checkpoints)
 
 
-def write(folder, run, model=None) -> Job:
+def write(folder, run, model=None, device="cpu") -> Job:
     job = Job(folder / "job")
-    job.write(model or build_tiny_model(), run, "cpu")
+    job.write(model or build_tiny_model(), run, device)
     return job
 
 
