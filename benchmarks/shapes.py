@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, PreTrainedModel
@@ -64,4 +66,5 @@ def examples(shape: str, sizes: list[tuple[int, int]], seed: int) -> Examples:
         np.where(np.arange(tokens) < tokens - supervised, IGNORED, i)
         for i, (tokens, supervised) in zip(ids, sizes, strict=True)
     ]
-    return Examples.from_columns(ids, labels).with_reference([-10.0 * supervised for _, supervised in sizes])
+    guessed = -math.log(SHAPES[shape].vocab_size)  # a token's log-probability, as of a model with random weights
+    return Examples.from_columns(ids, labels).with_reference([guessed * supervised for _, supervised in sizes])

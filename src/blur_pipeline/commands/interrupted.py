@@ -20,7 +20,7 @@ def stopped(going_on: GoingOn, telling: Telling) -> str:
     at = going_on.node or "between two nodes"
     steps = f" after step {going_on.done} of {going_on.total}" if going_on.node and going_on.title else ""
     kept = [f"what {len(finished)} of {len(nodes)} nodes made" if finished else "what was there before"]
-    if steps and (newest := newest_checkpoint(telling.checkpoints)) is not None:
+    if steps and (newest := newest_checkpoint(telling.checkpoints())) is not None:
         kept.append(f"the checkpoint {newest}")
     return f"Stopped in {at}{steps}. Kept: {' and '.join(kept)}. {AGAIN}"
 

@@ -69,7 +69,6 @@ class Telling:
         left = SCREEN.going_on.run_left()
         SCREEN.say(node_line(len(self.finished), len(self.nodes), node.name, seconds, left))
 
-    @property
     def checkpoints(self) -> Path:
         """Where trainings of this run leave theirs."""
         return Path(self.door.parameters.checkpoint_folder)

@@ -16,6 +16,7 @@ from blur_pipeline.methods.mixture import mixtures
 from blur_pipeline.models.anatomy import decoder_layers, head_sees, only_up_to, plain_head, without_head
 from blur_pipeline.models.chunked_head import by_chunks
 from blur_pipeline.models.examples import Batch
+from blur_pipeline.models.heads import whole_heads
 from blur_pipeline.models.masks import unread_masks
 from blur_pipeline.models.packed import boundaries_of
 
@@ -49,7 +50,7 @@ class Forward:
     def run(self) -> Tensor:
         """One pass of the model; what its head returns."""
         batch = self.batch
-        with self.around(), unread_masks(self.model, batch) as mask:
+        with self.around(), whole_heads(batch.input_ids.device), unread_masks(self.model, batch) as mask:
             return self.model(
                 input_ids=batch.input_ids,
                 attention_mask=mask,

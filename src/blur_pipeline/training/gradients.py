@@ -10,6 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from blur_pipeline.training import fused
 from blur_pipeline.training.workers import world
 
 Gradient = list[Tensor | None]
@@ -60,6 +61,11 @@ def gram_matrix(vectors: Sequence[Gradient], device: torch.device, sharded: bool
     found: dict[tuple[int, int], list[Tensor]] = {pair: [] for pair in combinations_with_replacement(range(k), 2)}
     for whole in zip(*vectors, strict=True):
         parts = [None if part is None else world.local(part).to(device, non_blocking=True) for part in whole]
+        if all(part is not None for part in parts) and fused.fits(*parts):
+            for pieces in zip(*(part.flatten().split(GPU_PIECE) for part in parts), strict=True):
+                for products, product in zip(found.values(), fused.products(pieces), strict=True):
+                    products.append(product)
+            continue
         for (i, j), products in found.items():
             if parts[i] is not None and parts[j] is not None:
                 # A GPU is handed thousands of tensors a step: it adds up at the end, all at once.
@@ -115,21 +121,28 @@ def combine_(
     weights = weights.float()  # rules think in float64
     for i in range(len(moved)) if portion is None else portion:
         target = moved[i]
-        parts = [(vector[i], w) for vector, w in zip(vectors, weights, strict=True)]
+        parts = [vector[i] for vector in vectors]
         for vector in vectors[:2]:
             vector[i] = None
-        own = next((j for j in (1, 0) if parts[j][0] is not None and _lies_there(parts[j][0], target)), None)
-        if own is None and all(part is None for part, _ in parts):
-            continue
-        if own is None:
-            kept = torch.zeros_like(target)
-        else:
-            kept, w = parts.pop(own)
-            kept = kept.to(target.dtype)  # no copy where it is of that type
-            world.local(kept).mul_(w.to(kept.device))  # what no side computes with may wait on the host
-        for part, w in parts:
-            if part is not None:
-                world.local(kept).addcmul_(
-                    world.local(part).to(kept.device, target.dtype, non_blocking=True), w.to(kept.device)
-                )
-        target.grad = kept
+        own = next((j for j in (1, 0) if parts[j] is not None and _lies_there(parts[j], target)), None)
+        if own is not None or any(part is not None for part in parts):
+            target.grad = _combined(target, parts, weights, own)
+
+
+def _combined(target: Tensor, parts: list[Tensor | None], weights: Tensor, own: int | None) -> Tensor:
+    """Σ wᵢ·partsᵢ, in the memory of ``parts[own]`` where it is of the target's type."""
+    kept = torch.zeros_like(target) if own is None else parts[own]
+    mine = world.local(kept)
+    there = [None if part is None else world.local(part).to(mine.device, non_blocking=True) for part in parts]
+    whole = own is not None and all(part is not None for part in there)
+    if whole and target.dtype == torch.float32 and fused.fits(*there):
+        found = fused.combine(there, weights, own)
+        return kept if found is mine else found
+    kept = kept.to(target.dtype)  # no copy where it is of that type
+    weights = weights.to(mine.device)  # what no side computes with may wait on the host
+    if own is not None:
+        world.local(kept).mul_(weights[own])
+    for i, part in enumerate(there):
+        if i != own and part is not None:
+            world.local(kept).addcmul_(part.to(target.dtype), weights[i])
+    return kept

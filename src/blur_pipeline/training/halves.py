@@ -18,7 +18,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-FARTHEST = 2**15 - 1
+from blur_pipeline.training import fused
+from blur_pipeline.training.fused import FARTHEST
+
 AT_ONCE = {"cpu": 2**20, "cuda": 2**24}
 """Numbers whose distance is worked out at once: on a CPU what its cache holds."""
 
@@ -51,15 +53,21 @@ def without_memory(like: Tensor) -> Tensor:
 def join_(weight: Tensor, upper: Tensor, lower: Tensor) -> None:
     """``weight`` gets memory and the float32 values."""
     weight.untyped_storage().resize_(4 * weight.numel())
-    _join(weight, upper.detach(), lower)
+    if fused.fits(weight, upper, lower):
+        fused.join_(weight, upper, lower)
+    else:
+        _join(weight, upper.detach(), lower)
 
 
 @torch.no_grad()
 def part_(weight: Tensor, upper: Tensor, lower: Tensor) -> None:
     """Both halves from ``weight``, whose memory is given back."""
-    for part, above, below in _parts(weight, upper.detach(), lower):
-        above.copy_(part)
-        _measure_(part, above, below)
+    if fused.fits(weight, upper, lower):
+        fused.part_(weight, upper, lower)
+    else:
+        for part, above, below in _parts(weight, upper.detach(), lower):
+            above.copy_(part)
+            _measure_(part, above, below)
     weight.untyped_storage().resize_(0)
 
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 import torch
 from torch import nn
 
+from blur_pipeline.models.heads import whole_heads
 from blur_pipeline.models.memory import freed_memory_is_kept
 from blur_pipeline.models.packed import packed_kernels
 from blur_pipeline.models.tf32 import tf32
@@ -16,10 +17,12 @@ from blur_pipeline.training.engine import Engine
 
 @contextmanager
 def kernels(model: nn.Module, engine: Engine, device: torch.device) -> Iterator[None]:
-    """While open: variable-length attention for packed rows in half precision, TF32 for what then stays float32."""
+    """While open: variable-length attention for packed rows in half precision, TF32 for what then stays float32; in
+    float32 attention that torch has a fused kernel for."""
     half = engine.precision != "fp32"
     with ExitStack() as opened:
         opened.enter_context(freed_memory_is_kept(device))
+        opened.enter_context(whole_heads(device))
         if half and engine.layout == "packed":
             opened.enter_context(packed_kernels(model, device))
         if half and device.type == "cuda":
