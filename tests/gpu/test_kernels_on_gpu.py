@@ -21,14 +21,9 @@ pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(),
 CUDA = torch.device("cuda")
 
 
-def compiles() -> None:
-    if not fused._compiles():
-        pytest.skip("torch has no compiler here")
-
-
 def test_compiled_halves_are_exact(monkeypatch):
     """A few million patterns among all, of an odd number, and again of another one, which is not compiled anew."""
-    compiles()
+    assert fused.compiles(CUDA)
     monkeypatch.setattr(fused, "LEAST", 1000)
     for count in (2**22 + 5, 12345):
         drawn = torch.randint(-(2**31), 2**31, (count,), generator=torch.Generator().manual_seed(count))
@@ -48,7 +43,7 @@ def test_compiled_halves_are_exact(monkeypatch):
 @pytest.mark.parametrize("k", [2, 3])
 def test_compiled_products_and_sums(k, dtype, monkeypatch):
     """To float64's; numbers of one sign are what a careless sum loses most of."""
-    compiles()
+    assert fused.compiles(CUDA)
     monkeypatch.setattr(fused, "LEAST", 1000)
     vectors = [[torch.rand(n, device=CUDA).to(dtype) for n in (2**24 + 3, 4321)] for _ in range(k)]
     exact = [torch.cat([part.double() for part in vector]) for vector in vectors]
@@ -64,7 +59,7 @@ def test_compiled_products_and_sums(k, dtype, monkeypatch):
 @pytest.mark.parametrize("precision", ROUNDING)
 @pytest.mark.parametrize("name", ["blur_npo", "gru"])
 def test_a_step_by_compiled_passes_is_the_step(name, precision, monkeypatch):
-    compiles()
+    assert fused.compiles(CUDA)
     engine = Engine(precision=precision)
     _, expected = train(grouped_model(), cut_run(name, engine, steps=3), CUDA)
     monkeypatch.setattr(fused, "LEAST", 2)

@@ -71,3 +71,39 @@ def test_the_direction_lies_in_the_second_vectors_memory(uncompiled):
 
 def test_nothing_is_compiled_for_a_cpu():
     assert not fused.fits(torch.zeros(2 * fused.LEAST))
+
+
+def test_each_is_traced_whole():
+    """A break in the trace would leave the rest to single operations, at their full cost and with the same values."""
+    graphs = []
+
+    def traced(graph, _):
+        graphs.append(graph)
+        return graph.forward
+
+    torch.compiler.reset()
+    half, bits, short = torch.ones(8).bfloat16(), torch.ones(8, dtype=torch.int32), torch.ones(8, dtype=torch.int16)
+    for function, arguments in [
+        (fused._join_, (bits, short, short)),
+        (fused._part_, (bits, short, short)),
+        (fused._products, ([half, half + 1], [(0, 0), (0, 1), (1, 1)])),
+        (fused._combined, ([half, half + 1], torch.ones(2))),
+        (fused._combine_, ([half.float(), half.float() + 1], torch.ones(2), 1)),
+    ]:
+        torch.compile(function, dynamic=True, fullgraph=True, backend=traced)(*arguments)
+    assert len(graphs) == 5
+
+
+def test_without_a_compiler_it_is_said_once_and_nothing_is_compiled(monkeypatch, caplog):
+    def broken(function):
+        raise RuntimeError("Python.h: No such file\nand much more")
+
+    fused.compiles.cache_clear()
+    monkeypatch.setattr(fused, "_compiled", broken)
+    with caplog.at_level("WARNING", logger="blur_pipeline"):
+        assert not fused.compiles(torch.device("cpu"))
+        assert not fused.compiles(torch.device("cpu"))
+    fused.compiles.cache_clear()
+    assert [record.getMessage() for record in caplog.records] == [
+        "torch compiles nothing here, so each step passes over its weights several times: Python.h: No such file"
+    ]

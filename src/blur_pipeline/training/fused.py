@@ -1,17 +1,15 @@
 """What a step does to every weight, as one pass over memory instead of several: on a GPU, by torch.compile.
 
-One operation after the other reads and writes a weight a dozen times: in a step of 1.2B weights in bf16 on an H100,
-4+4 × 512 tokens, such passes took some 100 of 186 ms, and all matrix products 37. Each function here says what is
-computed; where torch can compile it a kernel does, and elsewhere its callers go on in operations of torch, to the same
-values (``join``, ``part``) or to float32 rounding.
+One operation after the other reads and writes a weight a dozen times (docs/engine.md#on-a-gpu says what that took).
+Each function here says what is computed; where torch can compile it a kernel does, and elsewhere its callers go on in
+operations of torch, to the same values (``join_``, ``part_``) or to float32 rounding.
 """
 
 from __future__ import annotations
 
-import shutil
+import logging
 from collections.abc import Callable, Sequence
 from functools import cache
-from importlib.util import find_spec
 from itertools import combinations_with_replacement
 
 import torch
@@ -22,14 +20,35 @@ LEAST = 2**22
 FARTHEST = 2**15 - 1
 INFINITE, NO_NUMBER = 0x7F800000, 0x7FC0
 """The bits of an infinite float32, and of the bfloat16 that is no number."""
+log = logging.getLogger(__name__)
 
 
 def fits(*tensors: Tensor) -> bool:
     """Whether these, of one size, are worth a kernel of their own and torch can compile it."""
     first = tensors[0]
-    if not first.is_cuda or first.numel() < LEAST or not _compiles():
+    if not first.is_cuda or first.numel() < LEAST:
         return False
-    return all(t.device == first.device and t.is_contiguous() for t in tensors)
+    return all(t.device == first.device and t.is_contiguous() for t in tensors) and compiles(first.device)
+
+
+@cache
+def compiles(device: torch.device) -> bool:
+    """Try each function once. Triton, which makes the kernels, wants a C compiler and Python's headers to start them,
+    and a machine may have torch without either. The sizes are such as it meets: how a sum is cut is decided here."""
+    upper, lower = (torch.zeros(2**22, dtype=of, device=device) for of in (torch.bfloat16, torch.int16))
+    weight = upper.float()
+    try:
+        join_(weight, upper, lower)
+        part_(weight, upper, lower)
+        products([upper, upper + 1])
+        combine([upper, upper + 1], torch.ones(2, device=device), 1)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # whatever a compiler or its absence raises: the training can do without
+        words = (str(error).strip() or type(error).__name__).splitlines()[0]
+        log.warning("torch compiles nothing here, so each step passes over its weights several times: %s", words)
+        return False
+    return True
 
 
 def join_(weight: Tensor, upper: Tensor, lower: Tensor) -> None:
@@ -44,7 +63,8 @@ def part_(weight: Tensor, upper: Tensor, lower: Tensor) -> None:
 
 def products(parts: Sequence[Tensor]) -> Tensor:
     """``(k(k + 1)/2,)`` float32: the inner products of each of k tensors with itself and those after it."""
-    return _compiled(_products)([part.view(-1) for part in parts])
+    pairs = list(combinations_with_replacement(range(len(parts)), 2))
+    return _compiled(_products)([part.view(-1) for part in parts], pairs)
 
 
 def combine(parts: Sequence[Tensor], weights: Tensor, own: int) -> Tensor:
@@ -57,14 +77,8 @@ def combine(parts: Sequence[Tensor], weights: Tensor, own: int) -> Tensor:
 
 
 @cache
-def _compiles() -> bool:
-    """Triton makes the kernels, and starts them by a few lines of C."""
-    return find_spec("triton") is not None and any(shutil.which(name) for name in ("cc", "gcc", "clang"))
-
-
-@cache
 def _compiled(function: Callable) -> Callable:
-    return torch.compile(function, dynamic=True)
+    return torch.compile(function, dynamic=True, fullgraph=True)
 
 
 def _bits(tensor: Tensor) -> Tensor:
@@ -83,9 +97,8 @@ def _part_(weight: Tensor, upper: Tensor, lower: Tensor) -> None:
     upper.copy_(above)
 
 
-def _products(parts: list[Tensor]) -> Tensor:
-    whole = [part.float() for part in parts]
-    return torch.stack([(x * y).sum() for x, y in combinations_with_replacement(whole, 2)])
+def _products(parts: list[Tensor], pairs: list[tuple[int, int]]) -> Tensor:
+    return torch.stack([(parts[i].float() * parts[j].float()).sum() for i, j in pairs])
 
 
 def _combine_(parts: list[Tensor], weights: Tensor, own: int) -> None:

@@ -59,12 +59,12 @@ def gram_matrix(vectors: Sequence[Gradient], device: torch.device, sharded: bool
     """``(k, k)`` float64: inner products over all parameters and shards; a missing gradient counts as zero."""
     k = len(vectors)
     found: dict[tuple[int, int], list[Tensor]] = {pair: [] for pair in combinations_with_replacement(range(k), 2)}
+    at_once: list[Tensor] = []  # (pairs,) each, of what is read in one pass
     for whole in zip(*vectors, strict=True):
         parts = [None if part is None else world.local(part).to(device, non_blocking=True) for part in whole]
         if all(part is not None for part in parts) and fused.fits(*parts):
-            for pieces in zip(*(part.flatten().split(GPU_PIECE) for part in parts), strict=True):
-                for products, product in zip(found.values(), fused.products(pieces), strict=True):
-                    products.append(product)
+            pieces = zip(*(part.flatten().split(GPU_PIECE) for part in parts), strict=True)
+            at_once += map(fused.products, pieces)
             continue
         for (i, j), products in found.items():
             if parts[i] is not None and parts[j] is not None:
@@ -74,6 +74,9 @@ def gram_matrix(vectors: Sequence[Gradient], device: torch.device, sharded: bool
     for pair, several in found.items():
         if several:
             products[pair] = torch.stack(several).double().sum()
+    if at_once:
+        for pair, product in zip(found, torch.stack(at_once).double().sum(0), strict=True):
+            products[pair] += product
     if sharded:
         dist.all_reduce(products)
     return products + products.triu(1).T
