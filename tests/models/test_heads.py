@@ -57,3 +57,16 @@ def test_it_is_open_within_itself_and_closed_at_the_end():
             assert ALL_ATTENTION_FUNCTIONS["sdpa"] is attend
         assert ALL_ATTENTION_FUNCTIONS["sdpa"] is attend
     assert ALL_ATTENTION_FUNCTIONS["sdpa"] is sdpa_attention_forward
+
+
+def test_it_is_traced_whole(monkeypatch):
+    """As ``training.compiled`` does it, layer by layer, under autocast too."""
+    model, ids = grouped_model(), torch.randint(64, (3, 7))
+    monkeypatch.setitem(ALL_ATTENTION_FUNCTIONS, "sdpa", attend)
+    expected = model(ids).logits
+    torch.compiler.reset()
+    for layer in model.model.layers:
+        layer.compile(dynamic=True, backend="eager", fullgraph=True)
+    torch.testing.assert_close(model(ids).logits, expected)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(model(ids).logits.float(), expected, rtol=0.1, atol=0.1)

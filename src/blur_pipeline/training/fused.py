@@ -15,7 +15,7 @@ from itertools import combinations_with_replacement
 import torch
 from torch import Tensor
 
-LEAST = 2**22
+LEAST = 2**20
 """Numbers of a tensor from which on reading and writing it takes longer than to begin to."""
 FARTHEST = 2**15 - 1
 INFINITE, NO_NUMBER = 0x7F800000, 0x7FC0
@@ -35,7 +35,7 @@ def fits(*tensors: Tensor) -> bool:
 def compiles(device: torch.device) -> bool:
     """Try each function once. Triton, which makes the kernels, wants a C compiler and Python's headers to start them,
     and a machine may have torch without either. The sizes are such as it meets: how a sum is cut is decided here."""
-    upper, lower = (torch.zeros(2**22, dtype=of, device=device) for of in (torch.bfloat16, torch.int16))
+    upper, lower = (torch.zeros(2**24, dtype=of, device=device) for of in (torch.bfloat16, torch.int16))
     weight = upper.float()
     try:
         join_(weight, upper, lower)
