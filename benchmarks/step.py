@@ -39,6 +39,7 @@ from benchmarks.table import read, table, write
 
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.models.memory import freed_memory_is_kept
+from blur_pipeline.training import kernels
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.loop import Run, train
 from blur_pipeline.training.schedule import Schedule
@@ -65,6 +66,7 @@ VARIANTS: dict[str, dict] = {
     "ours fp32 + bf16 buffer": {"gradient_buffer": "bf16"},
     "ours fp32 + compiled": {"compiled": True},
     "ours fp32 + checkpointing": {"gradient_checkpointing": True},
+    "ours fp32 + memory given back": {},
     "ours bf16 autocast": {"precision": "bf16_autocast"},
     "ours bf16": {"precision": "bf16"},
     "ours bf16 + bf16 buffer": {"precision": "bf16", "gradient_buffer": "bf16"},
@@ -137,6 +139,8 @@ def _measure(arguments: argparse.Namespace, variant: str) -> dict:
         recipe = METHODS[method.replace("blur_", "") if variant.startswith("sum") else method]
         engine = Engine(**VARIANTS[variant.replace("sum", "ours")], micro_batch_size=arguments.rows)
         model = _untrained(arguments.shape, device, "rmu" in method)
+        if "given back" in variant:
+            kernels.freed_memory_is_kept = lambda device: nullcontext()
         static = _train(model, recipe, engine, arguments, forget, retain, seconds, flops, products)
     return {
         "seconds": statistics.median(seconds),

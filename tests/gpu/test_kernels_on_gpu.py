@@ -5,6 +5,7 @@ Needs torch, transformers, pydantic and numpy alone, as test_engine_on_gpu.py.
 
 import pytest
 import torch
+import torch.distributed as dist
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from blur_pipeline.models.forward import Forward
@@ -12,13 +13,27 @@ from blur_pipeline.training import fused, gradients, halves
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.kernels import kernels
 from blur_pipeline.training.loop import train
-from tests.conftest import random_examples
+from tests.conftest import build_tiny_model, random_examples
 from tests.models.test_heads import grouped_model
 from tests.training.test_every_cut import ROUNDING, assert_same_step, cut_run
 from tests.training.test_halves import same
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")]
 CUDA = torch.device("cuda")
+
+
+@pytest.fixture(autouse=True)
+def _compiled_anew():
+    """How a sum is cut is decided by the first tensor that is met."""
+    torch.compiler.reset()
+    fused.compiles.cache_clear()
+
+
+@pytest.fixture
+def nccl():
+    dist.init_process_group("nccl", rank=0, world_size=1, store=dist.HashStore())
+    yield
+    dist.destroy_process_group()
 
 
 def test_compiled_halves_are_exact(monkeypatch):
@@ -66,6 +81,17 @@ def test_a_step_by_compiled_passes_is_the_step(name, precision, monkeypatch):
     _, rows = train(grouped_model(), cut_run(name, engine, steps=3), CUDA)
     for row, other in zip(rows, expected, strict=True):
         assert_same_step(name, row, other, {"fp32": 1e-4}.get(precision, 2 * 2**-8))
+
+
+@pytest.mark.parametrize("sharding", ["ddp", "fsdp"])
+def test_shards_stay_shards(sharding, nccl, monkeypatch):
+    """FSDP2's weights, gradients and moments are parts of a whole, which a compiled pass sees this rank's of."""
+    assert fused.compiles(CUDA)
+    run = cut_run("blur_npo", Engine(processes=2, sharding=sharding))
+    _, expected = train(build_tiny_model(), run, CUDA)
+    monkeypatch.setattr(fused, "LEAST", 2)
+    _, rows = train(build_tiny_model(), run, CUDA)
+    assert_same_step("blur_npo", rows[0], expected[0], 1e-4)
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])

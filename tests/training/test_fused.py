@@ -2,6 +2,9 @@
 
 import pytest
 import torch
+import torch.distributed as dist
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 
 from blur_pipeline.training import fused, gradients, halves
 from tests.training.test_halves import numbers, same  # noqa: F401 (a fixture)
@@ -67,6 +70,22 @@ def test_the_direction_lies_in_the_second_vectors_memory(uncompiled):
     f, r, target = torch.randn(8), torch.randn(8), torch.zeros(8)
     gradients.combine_([target], [[f], [r]], torch.tensor([0.5, 2.0]))
     assert target.grad.data_ptr() == r.data_ptr()
+
+
+def test_a_shard_stays_part_of_its_whole(uncompiled):
+    """FSDP2 hands out this rank's part as a new tensor each time; the optimizer wants the gradient of the whole."""
+    dist.init_process_group("gloo", rank=0, world_size=1, store=dist.HashStore())
+    try:
+        mesh = init_device_mesh("cpu", (1,))
+        target, f, r = (distribute_tensor(torch.randn(8, 4), mesh, [Shard(0)]) for _ in range(3))
+        target.requires_grad_(True)
+        expected = 0.5 * f.to_local() + 2 * r.to_local()
+        gradients.combine_([target], [[f], [r]], torch.tensor([0.5, 2.0]))
+        assert "_combine_" in uncompiled
+        assert isinstance(target.grad, DTensor)
+        torch.testing.assert_close(target.grad.to_local(), expected)
+    finally:
+        dist.destroy_process_group()
 
 
 def test_nothing_is_compiled_for_a_cpu():

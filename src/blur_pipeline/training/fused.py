@@ -33,15 +33,17 @@ def fits(*tensors: Tensor) -> bool:
 
 @cache
 def compiles(device: torch.device) -> bool:
-    """Try each function once. Triton, which makes the kernels, wants a C compiler and Python's headers to start them,
-    and a machine may have torch without either. The sizes are such as it meets: how a sum is cut is decided here."""
+    """Try each function once, as a step calls it. Triton, which makes the kernels, wants a C compiler and Python's
+    headers to start them, and a machine may have torch without either. The size is such as a step meets: by it torch
+    decides how a sum is cut."""
     upper, lower = (torch.zeros(2**24, dtype=of, device=device) for of in (torch.bfloat16, torch.int16))
-    weight = upper.float()
+    weight, weights = upper.float(), torch.ones(2, device=device)
     try:
         join_(weight, upper, lower)
         part_(weight, upper, lower)
-        products([upper, upper + 1])
-        combine([upper, upper + 1], torch.ones(2, device=device), 1)
+        for parts in ([upper, upper + 1], [weight, weight + 1]):
+            products(parts)
+            combine(parts, weights, 1)
     except torch.OutOfMemoryError:
         raise
     except Exception as error:  # whatever a compiler or its absence raises: the training can do without
@@ -51,25 +53,29 @@ def compiles(device: torch.device) -> bool:
     return True
 
 
+@torch.no_grad()
 def join_(weight: Tensor, upper: Tensor, lower: Tensor) -> None:
     """halves.py's: ``weight`` float32 out of the bfloat16 nearest to it and the int16 that it is off by."""
-    _compiled(_join_)(_bits(weight), _bits(upper), lower.view(-1))
+    _compiled(_join_)(_bits(weight), _bits(upper), _flat(lower))
 
 
+@torch.no_grad()
 def part_(weight: Tensor, upper: Tensor, lower: Tensor) -> None:
     """halves.py's: both halves of ``weight``."""
-    _compiled(_part_)(_bits(weight), _bits(upper), lower.view(-1))
+    _compiled(_part_)(_bits(weight), _bits(upper), _flat(lower))
 
 
+@torch.no_grad()
 def products(parts: Sequence[Tensor]) -> Tensor:
     """``(k(k + 1)/2,)`` float32: the inner products of each of k tensors with itself and those after it."""
     pairs = list(combinations_with_replacement(range(len(parts)), 2))
-    return _compiled(_products)([part.view(-1) for part in parts], pairs)
+    return _compiled(_products)([_flat(part) for part in parts], pairs)
 
 
+@torch.no_grad()
 def combine(parts: Sequence[Tensor], weights: Tensor, own: int) -> Tensor:
     """Σ wᵢ·partsᵢ, float32, in the memory of ``parts[own]`` where that is float32; ``weights`` ``(k,)`` float32."""
-    flat, mine = [part.view(-1) for part in parts], parts[own]
+    flat, mine = [_flat(part) for part in parts], parts[own]
     if mine.dtype == torch.float32:
         _compiled(_combine_)(flat, weights, own)
         return mine
@@ -78,11 +84,17 @@ def combine(parts: Sequence[Tensor], weights: Tensor, own: int) -> Tensor:
 
 @cache
 def _compiled(function: Callable) -> Callable:
-    return torch.compile(function, dynamic=True, fullgraph=True)
+    # Each is traced whole (test); should some further case be one too many for torch to compile, it runs uncompiled.
+    return torch.compile(function, dynamic=True)
 
 
 def _bits(tensor: Tensor) -> Tensor:
-    return tensor.detach().view(-1).view(torch.int32 if tensor.element_size() == 4 else torch.int16)
+    return _flat(tensor.view(-1).view(torch.int32 if tensor.element_size() == 4 else torch.int16))
+
+
+def _flat(tensor: Tensor) -> Tensor:
+    """``(n,)``, no view to torch: it would compile anew for each shape that views are of."""
+    return tensor.view(-1).detach()
 
 
 def _join_(weight: Tensor, upper: Tensor, lower: Tensor) -> None:

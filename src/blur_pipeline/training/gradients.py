@@ -140,7 +140,7 @@ def _combined(target: Tensor, parts: list[Tensor | None], weights: Tensor, own: 
     whole = own is not None and all(part is not None for part in there)
     if whole and target.dtype == torch.float32 and fused.fits(*there):
         found = fused.combine(there, weights, own)
-        return kept if found is mine else found
+        return kept if mine.dtype == torch.float32 else found  # a shard stays part of its whole
     kept = kept.to(target.dtype)  # no copy where it is of that type
     weights = weights.to(mine.device)  # what no side computes with may wait on the host
     if own is not None:
