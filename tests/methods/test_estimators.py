@@ -126,6 +126,13 @@ def test_orders_take_turns_and_the_last_one_is_zeroth():
     assert passes == [zeroth, first, first, zeroth, zeroth]
 
 
+@pytest.mark.parametrize(("steps", "refused"), [(20, True), (21, False)])
+def test_a_training_of_one_turn_has_no_first_order_step(steps, refused):
+    said = Hybrid(turn=20).too_short(steps)
+    assert (said is not None) == refused
+    assert said is None or "a training of 20 has no first-order step; lower gradient.turn" in said
+
+
 def up(x):
     return -x.sum()
 

@@ -1,5 +1,8 @@
 """What an estimator is shown around θ, against plain implementations on the tiny model."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 
@@ -32,6 +35,24 @@ def probe_of(scope=None, dropout: float = 0.0, step: int = 0) -> StepProbe:
     ready = prepare(model, recipe, Engine(micro_batch_size=2), CPU)
     objective = Objective({"forget": list(Recipe().retain)}, {"forget": EXAMPLES}, model, None, Engine(), CPU)
     return StepProbe(objective, ROWS, ready.weights, 3, Moment(step, 9), 0, False)
+
+
+@pytest.mark.parametrize("step", [4, 5])
+def test_who_looks_at_other_rows_stays_with_the_topic_of_the_step(step):
+    """Where topics alternate; of a small topic the same few rows come again."""
+    topics = np.array([0] * 20 + [1] * 3)
+    examples = replace(random_examples(23, seed=1), topics=topics)
+    probe = probe_of(step=step)
+    sets = {"retain": examples}
+    probe = replace(probe, objective=replace(probe.objective, sets=sets), rows={"retain": [0, 1, 2, 3]})
+    retain = Recipe().retain[0]
+    mixed = [topics[probe.other(retain, "retain", draw).rows["retain"]] for draw in range(6)]
+    assert len(set(np.concatenate(mixed))) == 2
+    alternating = replace(probe, schedule=Schedule(steps=9, batch_size=4, topics="alternate"))
+    drawn = [alternating.other(retain, "retain", draw).rows["retain"] for draw in range(6)]
+    assert {len(rows) for rows in drawn} == {4}
+    assert set(topics[np.concatenate(drawn)]) == {step % 2}
+    assert len(set(map(tuple, drawn))) > 1
 
 
 def plain_nll(model) -> torch.Tensor:

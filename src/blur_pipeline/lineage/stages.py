@@ -24,7 +24,7 @@ MEANING = {
     "target": 2,
     "reference": 2,
     "retrained": 2,
-    "unlearned": 3,
+    "unlearned": 4,
     "scores": 3,
     "general": 3,
     "safety": 3,

@@ -219,6 +219,10 @@ class Estimator(Choice, ABC):
     whole_model: ClassVar[bool] = False
     """Whether it runs the whole model even where the losses of the recipe read a layer."""
 
+    def too_short(self, steps: int) -> str | None:
+        """Why a training of so many steps is none for it, in a sentence."""
+        return None
+
     @abstractmethod
     def __call__(self, probe: Probe) -> tuple[Tensor, Gradient]:
         """The loss at θ, or its mean over where it was looked at, and the gradient to go along; over all ranks."""

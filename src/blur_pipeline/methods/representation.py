@@ -80,11 +80,12 @@ class RepresentationRerouting(_OfLayers):
     """Circuit breakers (RR, Zou et al., arXiv 2406.04313): mean of max(0, cos(h, h₀)) over layers and positions.
 
     The paper's coefficient α·(1 − t/2T) is ``weight`` = α and ``fades``. h = (1, 1), h₀ = (1, 0) give 1/√2; an angle
-    of 90° or more gives 0. At θ₀ the cosine is at its top: its gradient there is zero but for rounding.
+    of 90° or more gives 0. At θ₀ the cosine is at its top: its gradient there is zero but for rounding. The published
+    targets 10 and 20 count the embeddings as 0.
     """
 
     kind: Literal["rr"] = "rr"
-    layers: Layers = Field((10, 20), description="the decoder layers whose outputs are rerouted, from 0")
+    layers: Layers = Field((9, 19), description="the decoder layers whose outputs are rerouted, from 0")
     fades: bool = Field(True, description="(1 − t/2T): step t of T")
 
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:

@@ -82,6 +82,15 @@ class Hybrid(Estimator):
     zeroth: TwoPoint = Field(TwoPoint(sphere=True), description="how the zeroth-order steps estimate the gradient")
     shifts: ClassVar = True
 
+    def too_short(self, steps: int) -> str | None:
+        """All of them would be of the second kind."""
+        if steps > self.turn:
+            return None
+        return (
+            f"The gradient estimator 'hybrid' goes by turns of {self.turn} steps and ends with a zeroth-order one, so "
+            f"that a training of {steps} has no first-order step; lower gradient.turn or train for longer."
+        )
+
     def __call__(self, probe: Probe) -> tuple[Tensor, Gradient]:
         """By backpropagation or by ``zeroth``."""
         left = probe.moment.steps - 1 - probe.moment.step

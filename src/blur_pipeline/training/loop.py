@@ -148,7 +148,7 @@ def _step(
     rows = rows_of(run.sets, run.schedule, run.seed, moment.step)
     losses, vectors = [], []
     for number, side in enumerate(sides):
-        probe = StepProbe(side, rows, weights, run.seed, moment, number, sharded, masks)
+        probe = StepProbe(side, rows, weights, run.seed, moment, number, sharded, masks, run.schedule)
         loss, gradient = _side(side, probe, run.recipe)
         if number == 0:
             put_away_(gradient, run.engine.gradient_buffer)

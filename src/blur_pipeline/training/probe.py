@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -12,12 +12,13 @@ import torch.distributed as dist
 from torch import Tensor
 
 from blur_pipeline.methods.choice import Loss, Moment
-from blur_pipeline.models.examples import stream_rows
 from blur_pipeline.training.dropout import seed_dropout
 from blur_pipeline.training.gradients import Gradient, inner, take_gradient
 from blur_pipeline.training.masks import Masks
 from blur_pipeline.training.objective import Objective, Rows
 from blur_pipeline.training.penalties import price
+from blur_pipeline.training.rows import other_rows
+from blur_pipeline.training.schedule import Schedule
 from blur_pipeline.training.weights import Weights
 from blur_pipeline.training.workers import world
 
@@ -34,6 +35,8 @@ class StepProbe:
     side: int
     sharded: bool
     masks: Masks | None = None
+    schedule: Schedule = field(default_factory=Schedule)
+    """By which the step's rows were drawn."""
 
     def gradient(self) -> tuple[Tensor, Gradient]:
         """One pass forward and backward over the step's rows."""
@@ -58,10 +61,11 @@ class StepProbe:
         return self.objective.accumulate(self.rows, self.moment, backward, known)
 
     def other(self, loss: Loss, on: str, draw: int) -> StepProbe:
-        """Rows of a stream of their own for each draw, wherever the step's are from; no mask holds who looks there."""
+        """Rows of a stream of their own for each draw, wherever the step's are from, of its topic where topics
+        alternate; no mask holds who looks there."""
         objective = replace(self.objective, losses={on: [loss]}, penalties=(), reference=None)
-        total, size = len(self.objective.sets[on]), len(self.rows[on])
-        rows = stream_rows(total, size, self.seed, self.moment.step, stream=(2, draw))
+        examples, size = self.objective.sets[on], len(self.rows[on])
+        rows = other_rows(examples, self.schedule, self.seed, self.moment.step, size, (2, draw))
         return replace(self, objective=objective, rows={on: rows}, masks=None)
 
     def _price(self, gradient: Gradient | None = None) -> Tensor | float:

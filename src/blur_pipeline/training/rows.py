@@ -21,6 +21,16 @@ def rows_of(sets: Mapping[str, Examples], schedule: Schedule, seed: int, step: i
     return {name: _drawn(draws[name], examples, schedule, seed, step) for name, examples in sets.items()}
 
 
+def other_rows(
+    examples: Examples, schedule: Schedule, seed: int, step: int, size: int, stream: tuple[int, ...]
+) -> list[int]:
+    """``size`` further rows for ``step``, of its topic where topics alternate."""
+    draw = partial(stream_rows, stream=stream)
+    if schedule.topics == "alternate":
+        return one_topic_rows(draw, examples.topics, size, seed, step)
+    return draw(len(examples), size, seed, step)
+
+
 def _drawn(draw: Draw, examples: Examples, schedule: Schedule, seed: int, step: int) -> list[int]:
     if schedule.topics == "alternate":
         return one_topic_rows(draw, examples.topics, schedule.batch_size, seed, step)

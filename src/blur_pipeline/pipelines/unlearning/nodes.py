@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.methods.generic import GENERIC
 from blur_pipeline.pipelines.training_run import run_training
@@ -83,7 +84,7 @@ def _unlearning_run(
     from blur_pipeline.training.loop import Run
 
     unlearning, recipe = parameters.unlearning, parameters.unlearning.recipe
-    return Run(
+    run = Run(
         recipe,
         unlearning.schedule_of(unlearning.method),
         Examples.from_columns(retain["input_ids"], retain["labels"], retain["topic"]),
@@ -93,3 +94,6 @@ def _unlearning_run(
         unlearning.stopping,
         further=further_examples(further, recipe) | measured_examples(evaluation_tokens, recipe),
     )
+    if refused := recipe.gradient.too_short(run.total_steps):
+        raise BadInputError(refused)
+    return run
