@@ -9,6 +9,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from blur_pipeline.methods.forget import NPO, RMU, GradientAscent, NPOLogits, SimNPO
 from blur_pipeline.methods.retain import KL, NLL, ActivationMSE
+from blur_pipeline.models.forward import Forward
+from tests.conftest import random_examples
 from tests.methods.given import Given
 
 
@@ -96,6 +98,28 @@ def test_kl_by_hand_and_zero_at_the_target_model():
     by_hand = 0.5 * math.log(0.5 / 0.25) + 0.5 * math.log(0.5 / 0.75)
     assert KL()(model, reference).item() == pytest.approx(by_hand, rel=1e-6)
     assert KL()(reference, reference).item() == pytest.approx(0.0, abs=1e-7)
+
+
+def test_of_hidden_states_the_answers_alone_may_be_asked():
+    """Five positions, of which the third and the last are supervised tokens: (1² + 3²) / 2 and 2², and not 100²."""
+    gap = torch.tensor([[100.0, 0], [100, 0], [1, 3], [100, 0], [2, 2]])
+    model, reference = Given(hidden=gap, answers=torch.tensor([2, 4])), Given(hidden=torch.zeros(5, 2))
+    loss = ActivationMSE(prompt=False)
+    assert (loss(model, reference).item(), loss.unit) == (5 + 4, "tokens")
+    rmu = RMU(layer=0, steering=2.0, prompt=False)
+    aim = 2 * rmu.direction(0, 2)
+    model = Given(hidden=gap + aim, answers=torch.tensor([2, 4]), topics=((0,), torch.zeros(5, dtype=torch.int64)))
+    assert rmu(model, None).item() == pytest.approx(9)
+
+
+@pytest.mark.parametrize("layout", ["right", "left", "packed"])
+def test_answers_stand_where_their_tokens_are(layout):
+    examples = random_examples(5, seed=3)
+    batch = examples.batch([3, 0, 4], layout=layout)
+    places = Forward(None, batch).answers()
+    tokens = batch.input_ids.flatten()[batch.filled][places]
+    assert len(places) == examples.count([3, 0, 4], "tokens")
+    assert torch.equal(tokens, batch.targets)
 
 
 def test_activation_mse_by_hand():

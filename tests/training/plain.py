@@ -55,7 +55,8 @@ def plain_loss(loss: Loss, model: nn.Module, frozen: nn.Module, examples: Exampl
         gap = loss.beta * (logits0 - logits)[batch.filled]
         total = -2 / loss.beta * logsigmoid(gap).mean(-1).sum()
     elif loss.kind == "activation_mse":
-        total = (hidden[loss.layer].float() - hidden0[loss.layer].float()).square().mean(-1).sum()
+        whose = torch.isin(batch.filled, batch.predicting + 1) | loss.prompt
+        total = (hidden[loss.layer].float() - hidden0[loss.layer].float())[whose].square().mean(-1).sum()
     elif loss.kind == "adaptive_rmu":
         u = RMU(layer=0).direction(0, hidden[0].shape[-1])
         aim = loss.scale * hidden0[loss.layer].float().square().sum(-1, keepdim=True).sqrt() * u

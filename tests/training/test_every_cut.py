@@ -42,7 +42,11 @@ RECIPES = {
         "scope": {"kind": "modules", "patterns": ["*.layers.1.mlp.down_proj.weight"]},
         **BLUR,
     },
-    "rmu_all": {"forget": {"kind": "rmu", "layer": 0}, "retain": {"kind": "activation_mse", "layer": 0}, **BLUR},
+    "rmu_all": {
+        "forget": {"kind": "rmu", "layer": 0, "prompt": False},
+        "retain": {"kind": "activation_mse", "layer": 0, "prompt": False},
+        **BLUR,
+    },
     "r2mu": {
         "forget": [{"kind": "rmu", "layer": 1}, {"kind": "rmu", "layer": 1, "on": "traces", "weight": 0.5}],
         "retain": [

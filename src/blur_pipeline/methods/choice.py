@@ -74,6 +74,9 @@ class Outputs(Protocol):
     def hidden(self, layer: int) -> Tensor:
         """``(P, H)`` output of decoder layer ``layer`` at the positions that are not padding."""
 
+    def answers(self) -> Tensor:
+        """``(N,)`` int64, where among those P positions the supervised tokens stand."""
+
     def router(self, layer: int) -> Tensor:
         """``(P, E)`` float32 logits of the router of decoder layer ``layer`` over its E experts, at those positions."""
 

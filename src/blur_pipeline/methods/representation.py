@@ -12,6 +12,7 @@ from pydantic import Field
 
 from blur_pipeline.methods.choice import Look, Loss, Outputs
 from blur_pipeline.methods.forget import directions
+from blur_pipeline.methods.positions import asked
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,8 +35,13 @@ class AdaptiveRMU(Loss):
     )
     measured: dict[int, float] | None = Field(None, description="the mean ‖h₀‖ by topic; default: measured first")
     direction_seed: int = Field(0, ge=0, lt=2**32, description="what u is drawn from")
-    unit: ClassVar = "positions"
+    prompt: bool = Field(True, description="at every position, as published on plain text, or just the answers")
     needs: ClassVar = "reference_model"
+
+    @property
+    def unit(self) -> str:
+        """The engine's divisor."""
+        return "positions" if self.prompt else "tokens"
 
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
         import torch
@@ -47,7 +53,7 @@ class AdaptiveRMU(Loss):
             topics, where = model.topics()
             length = torch.stack([torch.full_like(hidden[:1, 0], self.measured[topic]) for topic in topics])[where]
         aim = self.scale * length * directions(model, self.direction_seed, hidden)
-        return (hidden - aim).square().mean(dim=-1).sum()
+        return asked(model, hidden - aim, self.prompt).square().mean(dim=-1).sum()
 
     def looked(self, look: Look) -> AdaptiveRMU:
         """With the mean length of each topic's hidden states."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from blur_pipeline.methods.choice import Loss, Outputs
+from blur_pipeline.methods.positions import asked
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,9 +62,14 @@ class ActivationMSE(Loss):
 
     kind: Literal["activation_mse"] = "activation_mse"
     layer: int = Field(7, ge=0, description="L, the decoder layer whose output is kept, from 0")
-    unit: ClassVar = "positions"
+    prompt: bool = Field(True, description="at every position, as published on plain text, or just the answers")
     needs: ClassVar = "reference_model"
+
+    @property
+    def unit(self) -> str:
+        """The engine's divisor."""
+        return "positions" if self.prompt else "tokens"
 
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
         gap = model.hidden(self.layer).float() - reference.hidden(self.layer).float()  # (P, H)
-        return gap.square().mean(dim=-1).sum()
+        return asked(model, gap, self.prompt).square().mean(dim=-1).sum()

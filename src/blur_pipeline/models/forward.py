@@ -139,6 +139,9 @@ class Forward:
     def hidden(self, layer: int) -> Tensor:
         return self._at_filled(layer)
 
+    def answers(self) -> Tensor:
+        return torch.searchsorted(self.batch.filled, self.batch.predicting + 1)
+
     def hidden_at(self, layers: Sequence[int]) -> Tensor:
         self._see(layers)
         return torch.stack([self._at_filled(layer) for layer in layers])
