@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -22,10 +24,18 @@ def _go_to_project() -> None:
     os.chdir(find_kedro_project(Path.cwd()) or Path.cwd())
 
 
+def _say_what_can_be_said() -> None:
+    """What a stream has no letter for becomes a question mark: a report of hours must not end over an ellipsis."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def _run(dry_run: bool, **options: Any) -> Any:
     from blur_pipeline.console.handler import take_over
     from blur_pipeline.console.screen import SCREEN
 
+    _say_what_can_be_said()
     if dry_run:
         return _say("dry_run", options)
     take_over()
@@ -46,6 +56,7 @@ def _say(command: str, *given: Any) -> None:
     from blur_pipeline.config.errors import BadInputError
     from blur_pipeline.console.wrap import columns, wrap
 
+    _say_what_can_be_said()
     _go_to_project()
     try:
         said = import_module(f"blur_pipeline.commands.{command}").says(*given)
@@ -63,6 +74,7 @@ def lineage(place: str, check: bool) -> None:
     from blur_pipeline.config.errors import BadInputError
 
     place = os.path.abspath(place) if os.path.exists(place) else place
+    _say_what_can_be_said()
     _go_to_project()
     try:
         sound = show_lineage(place, check)

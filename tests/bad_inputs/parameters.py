@@ -224,6 +224,11 @@ YAML = [
         make=lines("models: {base: {vocab_size: 1300}}", path=LOCAL),
     ),
     BadInput("a tab", r"parameters_more\.yml, line 2: not valid YAML", make=lines("a:", "\tb: 1", path=LOCAL)),
+    BadInput(
+        "a bracket left open in a preset",
+        r"ssd\.yml, line \d+: not valid YAML",
+        make=lines("a: [1, 2", path="conf/base/parameters/methods/ssd.yml"),
+    ),
     BadInput("a bracket left open", r"parameters_more\.yml, line 2", make=lines("a: [1, 2", path=LOCAL)),
     BadInput(
         "a Python tag",

@@ -102,3 +102,12 @@ def test_lines_are_whole_where_no_terminal_cuts_them(capsys):
     show_lineage(manifest.path, check=False)
     said = capsys.readouterr().out
     assert said.count(f"MLflow run {manifest.made.mlflow_run[:8]}\n") == 2
+
+
+def test_brackets_of_a_prompt_are_words_and_no_markup(capsys):
+    """rich would take "[/INST]" for the end of something, and leave "[end]" out."""
+    artefact = make("model", FIRST, "weights", suffix=" [/INST]", stop="[end]")
+    assert show_lineage(str(path_of(artefact)), check=False)
+    said = capsys.readouterr().out
+    assert "  suffix:  [/INST]\n" in said
+    assert "  stop: [end]\n" in said

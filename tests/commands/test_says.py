@@ -1,5 +1,9 @@
 """What the commands say that only look: methods, environments, explain and the help of run."""
 
+import os
+import subprocess
+import sys
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -149,3 +153,13 @@ def test_kedro_s_options_are_all_taken():
     ours = {option.name for option in options_of(kedro_run.params)}
     assert ours == {option.name for option in kedro_run.params} | {"dry_run"}
     assert all(isinstance(option, click.Option) for option in options_of(kedro_run.params))
+
+
+def test_a_stream_without_a_letter_gets_a_question_mark():
+    """Latin-1 knows no α and no ellipsis."""
+    shown = subprocess.run(
+        [sys.executable, "-m", "kedro", "explain", "unlearning.methods.rr.scope"],
+        cwd=PROJECT, env={**os.environ, "PYTHONIOENCODING": "latin-1"}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert shown.returncode == 0, shown.stderr
+    assert b"?" in shown.stdout

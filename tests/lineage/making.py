@@ -21,8 +21,9 @@ MADE_OF = {"decided_by": {"a": 1}}
 IDENTITY = digest_of(MADE_OF)
 
 
-def make(name: str, version: str, text: str, *parents: Manifest) -> Manifest:
-    identity = IDENTITY
+def make(name: str, version: str, text: str, *parents: Manifest, **decided_by: object) -> Manifest:
+    made_of = {"decided_by": decided_by} if decided_by else MADE_OF
+    identity = digest_of(made_of)
     path = f"data/{name}-{identity}/{name}.txt/{version}/{name}.txt"
     os.makedirs(os.path.dirname(path))
     with open(path, "w") as file:
@@ -36,7 +37,7 @@ def make(name: str, version: str, text: str, *parents: Manifest) -> Manifest:
         path=path,
         content=Hasher().tree(Path(path)),
         bytes=size_of(Path(path)),
-        made_of=MADE_OF,
+        made_of=made_of,
         parents={p.dataset: Parent(path=p.path, identity=p.identity, content=p.content) for p in parents},
         made=MADE,
     )

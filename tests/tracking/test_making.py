@@ -4,9 +4,12 @@ import os
 from types import SimpleNamespace
 
 import mlflow
+import pytest
 
+from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.hooks.door import _require_store
 from blur_pipeline.hooks.mlflow_run import MlflowRun
+from blur_pipeline.tracking.store import require_store
 from tests.workers import start
 
 
@@ -37,3 +40,10 @@ def test_two_commands_at_once_make_one_store(tmp_path):
     for command in commands:
         command.join(120)
     assert [(tmp_path / f"{name}.ended").read_text() for name in ("one", "other")] == ["1", "1"]
+
+
+def test_where_no_store_can_be_made_it_is_said_at_once(tmp_path, monkeypatch):
+    """Before MLflow tries for minutes."""
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(tmp_path))
+    with pytest.raises(BadInputError, match="MLflow's database cannot be made there; mend the permissions or"):
+        require_store(f"sqlite:///{tmp_path}/mlflow.db", str(tmp_path / "artifacts"))

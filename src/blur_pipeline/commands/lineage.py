@@ -48,17 +48,19 @@ def show_lineage(place: str, check: bool, data: Path = Path("data")) -> bool:
         everything += links
         console.print(_tree(links))
         if manifest:
-            console.print(_words(manifest))
+            console.print(_words(manifest), markup=False)
     return _checked(everything, console) if check else True
 
 
 def _checked(links: list[Link], console: Console) -> bool:
     """Print what is gone and what is wrong; whether nothing is wrong."""
+    from rich.markup import escape
+
     removed, wrong = gone(links), faults(links)
     for sentence in removed:
-        console.print(f"[yellow]–[/yellow] {sentence}")
+        console.print(f"[yellow]–[/yellow] {escape(sentence)}")
     for sentence in wrong:
-        console.print(f"[red]✗[/red] {sentence}")
+        console.print(f"[red]✗[/red] {escape(sentence)}")
     if not wrong:
         there = len({link.path for link in links}) - len(removed)
         told = f" {len(removed)} more cannot be checked: gone." if removed else ""
@@ -99,9 +101,11 @@ def _tree(links: list[Link]) -> Tree:
 
 
 def _line(link: Link) -> str:
+    from rich.markup import escape
+
     if link.manifest is None:
         how = "without a manifest that can be read" if link.path.exists() else "gone"
-        return f"[bold]{link.name}[/bold]  [red]{how}[/red]: {link.path}"
+        return f"[bold]{link.name}[/bold]  [red]{how}[/red]: {escape(str(link.path))}"
     if link.shown_before:
         return f"{link.name} [dim](see above)[/dim]"
     made = link.manifest.made

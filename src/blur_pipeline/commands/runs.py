@@ -100,5 +100,5 @@ def by_hand(options: dict[str, Any]) -> str:
     """The command of a run with these options."""
     from blur_pipeline.hooks.artefacts import command
 
-    said = {"env": options.get("env"), "runtime_params": options.get("params")}
+    said = {name: options.get(name) for name in ("env", "conf_source")} | {"runtime_params": options.get("params")}
     return command({**said, "to_outputs": options.get("to_outputs")})

@@ -142,6 +142,8 @@ def command(run_params: dict[str, Any], **changes: Any) -> str:
     parts = ["kedro", "run"]
     if said.get("env"):
         parts += ["--env", said["env"]]
+    if said.get("conf_source"):
+        parts += ["--conf-source", str(said["conf_source"])]
     lists = ("pipeline_names", "tags", "node_names", "from_nodes", "to_nodes", "from_inputs", "to_outputs")
     for name in (*lists, "namespaces"):
         if said.get(name):

@@ -96,9 +96,10 @@ class IdentifyingConfigLoader(OmegaConfigLoader):
             return None
         folders = [Path(self.conf_source, name) for name in (self.base_env, self.environment) if name]
         patterns = self.config_patterns.get(key, ())
-        files = {p for folder in folders for pattern in patterns for p in folder.glob(pattern) if p.is_file()}
-        # "**/parameters*" matches folders of that name too, and with "/**" what is in them.
-        files = {p for p in files if p.suffix in (".yml", ".yaml", ".json")}
+        found = {place for folder in folders for pattern in patterns for place in folder.glob(pattern)}
+        # Of a folder all that is in it: pathlib's "/**" gives folders alone, Kedro's files too.
+        files = found.union(*(place.rglob("*") for place in found if place.is_dir()))
+        files = {p for p in files if p.is_file() and p.suffix in (".yml", ".yaml", ".json")}
         if said := what_is_wrong(files):
             return said
         if isinstance(error, TypeError) and "incompatible container" in str(error):

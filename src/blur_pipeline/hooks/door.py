@@ -35,6 +35,14 @@ class DoorCheck:
         self.parameters = self.config_loader.checked()
         _require_store(context.config_loader)
 
+    def elsewhere(self) -> dict[str, str]:
+        """As of a run's parameters the folder of configuration, where it is not the project's own."""
+        source, own = Path(self.config_loader.conf_source).resolve(), (self.project / "conf").resolve()
+        if source == own:
+            return {}
+        inside = source.is_relative_to(self.project.resolve())
+        return {"conf_source": str(source.relative_to(self.project.resolve()) if inside else source)}
+
     @hook_impl
     def after_catalog_created(self, catalog: DataCatalog) -> None:
         """Nodes get the checked parameters as one typed block."""

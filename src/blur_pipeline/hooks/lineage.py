@@ -72,7 +72,8 @@ class Lineage:
         from blur_pipeline.console.screen import SCREEN
         from blur_pipeline.tracking.dead_runs import announce
 
-        self.run_params, self.locks = run_params, StageLocks(going_on=SCREEN.going_on.now)
+        self.run_params = {**run_params, **self.door.elsewhere()}
+        self.locks = StageLocks(going_on=SCREEN.going_on.now)
         self.started: dict[str, tuple[datetime, float]] = {}
         self.unwritten: dict[str, Manifest] = {}
         # Kedro runs every node unless it was told otherwise, as our command always does: then all is made anew.
@@ -213,7 +214,7 @@ class Lineage:
         params = {k: v for k, v in (self.run_params.get("runtime_params") or {}).items() if k != "fresh"}
         # The whole protocol makes what a part of it needs; what stands apart is no part of it.
         apart = [name for name in self.run_params.get("pipeline_names") or [] if name in APART]
-        whole = {"pipeline_names": apart, "env": self.run_params.get("env")}
+        whole = {"pipeline_names": apart, **{k: self.run_params.get(k) for k in ("env", "conf_source")}}
         return Made(
             node=node.name,
             command=command(self.run_params),

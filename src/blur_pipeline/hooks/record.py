@@ -72,7 +72,7 @@ class RunRecord:
         self.record["facts"] |= {
             "started": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             "version": str(self.lineage.save_version),
-            **_commands(run_params),
+            **_commands({**run_params, **self.door.elsewhere()}),
             **facts(self.door.project),
         }
         self.record["group"] |= self.door.identities.group

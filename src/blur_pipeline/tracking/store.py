@@ -74,6 +74,8 @@ def _sqlite(uri: str) -> None:
     if not path.exists():
         if not path.parent.is_dir():
             raise BadInputError(f"{path}: there is no folder {path.parent} for MLflow's database; make it or {MEND}.")
+        if not os.access(path.parent, os.W_OK):  # MLflow itself tries for minutes
+            raise BadInputError(f"{path}: MLflow's database cannot be made there; mend the permissions or {MEND}.")
         return
     if not path.is_file():
         raise BadInputError(f"{path}: MLflow's database is no file; move it away or {MEND}.")
