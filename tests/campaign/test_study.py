@@ -14,7 +14,7 @@ from filelock import FileLock
 from blur_pipeline.campaign.boards import reported_boards, tuning_boards
 from blur_pipeline.campaign.choosing import choose
 from blur_pipeline.campaign.judging import settle
-from blur_pipeline.campaign.signs import Process, is_dead
+from blur_pipeline.campaign.signs import Process
 from blur_pipeline.campaign.study import Board, open_storage
 from blur_pipeline.campaign.work import work_off
 from blur_pipeline.config.errors import BadInputError
@@ -247,35 +247,6 @@ def test_after_kill_9_another_process_takes_the_slot_over_at_once(tmp_path):
     slots = [slot for _, slot in lines(log)]
     assert slots[:3] == [0, 1, 2]
     assert sorted(slots[3:]) == [2, 3, 4, 5, 6, 7]
-
-
-def test_a_silent_machine_is_taken_for_dead_and_a_living_one_is_not(tmp_path, process):
-    """Of another machine there is no lock to ask; the storage knows when it last heard of it."""
-    storage = open_storage(f"sqlite:///{tmp_path}/other.sqlite", 2)
-    other = board(storage, process, 1)
-    other.process = type("Elsewhere", (), {"address": "another-host:/nowhere.lock"})()
-    other.fill()
-    mine = board(storage, process, 1)
-    with other.take() as taken:
-        time.sleep(2.5)
-        mine.fill()
-        assert mine.running() == [0]  # it beats
-        taken.heartbeat.stop.set()
-        time.sleep(3.2)
-        mine.fill()
-        assert mine.waiting() == [0]
-        work_off({"a": mine}, tell)
-        taken.done(0.77, 0.0)  # too late: the other's result stands
-    (outcome,) = mine.outcomes()
-    assert outcome.value == near(outcome.settings) != 0.77
-
-
-def test_a_process_is_alive_until_it_ends(tmp_path):
-    found = Process(tmp_path)
-    assert not is_dead(found.address)
-    assert not is_dead("another-host:/nowhere.lock")
-    found.close()
-    assert is_dead(found.address)
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,8 @@ class Board:
             warnings.simplefilter("ignore")
             optuna.storages.fail_stale_trials(self.study)
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            if HOLDER in trial.user_attrs and is_dead(trial.user_attrs[HOLDER]):
+            holder = trial.user_attrs.get(HOLDER)  # none: who took it died before it could say who it is
+            if holder is None or is_dead(holder):
                 self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
         alive, given_up = self._alive(), {}
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
@@ -157,17 +158,22 @@ class Board:
             return self._take()
 
     def _take(self) -> Taken | None:
+        from optuna.exceptions import UpdateFinishedTrialError
         from optuna.trial import TrialState
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Optuna would beat by itself only within its own loop
             trial = self.study.ask()
+        try:  # at once: until then nobody can ask whether its process lives
+            self.storage.record_heartbeat(trial._trial_id)
+            trial.set_user_attr(HOLDER, self.process.address)
+        except UpdateFinishedTrialError:  # of a database without turns: another took it for a dead one's
+            return None
         slot = trial.user_attrs.get(SLOT)
         first = self._alive().get(slot)
         if first is None or first.number != trial.number:
-            self.study.tell(trial, state=TrialState.FAIL)
+            self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
             return None
-        trial.set_user_attr(HOLDER, self.process.address)
         settings = {**self.choose(trial, self.ranges, slot), **self.planned[slot]}  # planned ones to the last digit
         trial.set_user_attr(SETTINGS, settings)
         return Taken(slot, settings, trial, self.study, self.storage)

@@ -1,0 +1,85 @@
+"""Signs of life: what the dead have left is taken over, and what a living process works at is not."""
+
+import time
+
+import pytest
+
+from blur_pipeline.campaign.signs import Process, is_dead
+from blur_pipeline.campaign.study import open_storage
+from blur_pipeline.campaign.work import work_off
+from tests.campaign.test_study import board, near, tell
+
+
+@pytest.fixture
+def storage(tmp_path):
+    return open_storage(f"sqlite:///{tmp_path}/campaign.sqlite", 120)
+
+
+@pytest.fixture
+def process(tmp_path):
+    found = Process(tmp_path / "processes")
+    yield found
+    found.close()
+
+
+def test_a_process_that_died_before_it_could_say_who_it_is_leaves_its_slot_to_others(storage, process):
+    """Killed between Optuna's mark that the trial runs and its own name on it."""
+    shared = board(storage, process, 2)
+    shared.fill()
+    shared.study.ask()
+    assert shared.running() == [0]
+    tried = []
+    waited = lambda _: pytest.fail("waits for nobody")
+    work_off({"a": shared}, lambda name, taken: (tried.append(taken.slot), tell(name, taken)), wait=waited)
+    assert tried == [0, 1]
+
+
+def test_what_is_taken_says_at_once_who_has_it_and_beats(storage, process, monkeypatch):
+    """Even where the choice of its settings breaks off, which of another machine only its silence tells."""
+    shared, beats = board(storage, process, 1), []
+    monkeypatch.setattr(storage, "record_heartbeat", beats.append)
+    shared.choose = lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+    shared.fill()
+    with pytest.raises(KeyboardInterrupt):
+        shared.take()
+    (trial,) = shared.study.get_trials()
+    assert trial.user_attrs["holder"] == process.address
+    assert beats == [trial._trial_id]
+
+
+def test_a_slot_that_another_took_away_meanwhile_is_not_taken(storage, process, monkeypatch):
+    """As can happen in a database where processes have no turns."""
+    shared = board(storage, process, 1)
+    shared.fill()
+    monkeypatch.setattr(storage, "record_heartbeat", lambda _: shared._fill())
+    assert shared.take() is None
+    assert shared.waiting() == [0]
+
+
+def test_a_silent_machine_is_taken_for_dead_and_a_living_one_is_not(tmp_path, process):
+    """Of another machine there is no lock to ask; the storage knows when it last heard of it."""
+    storage = open_storage(f"sqlite:///{tmp_path}/other.sqlite", 2)
+    other = board(storage, process, 1)
+    other.process = type("Elsewhere", (), {"address": "another-host:/nowhere.lock"})()
+    other.fill()
+    mine = board(storage, process, 1)
+    with other.take() as taken:
+        time.sleep(2.5)
+        mine.fill()
+        assert mine.running() == [0]  # it beats
+        taken.heartbeat.stop.set()
+        time.sleep(3.2)
+        mine.fill()
+        assert mine.waiting() == [0]
+        work_off({"a": mine}, tell)
+        taken.done(0.77, 0.0)  # too late: the other's result stands
+    (outcome,) = mine.outcomes()
+    assert outcome.value == near(outcome.settings) != 0.77
+
+
+def test_a_process_is_alive_until_it_ends(tmp_path):
+    found = Process(tmp_path)
+    assert not is_dead(found.address)
+    assert not is_dead("another-host:/nowhere.lock")
+    found.close()
+    assert is_dead(found.address)
