@@ -58,6 +58,7 @@ def test_what_is_the_settings_own_fault_counts_as_tried(error, campaign):
 
     def fail_on_11(params):
         if params["seed"] == 11:
+            error.of_node = "models.unlearning.unlearn"
             raise RuntimeError("a node failed") from error
         return note(0.1, 0.99)
 
@@ -79,6 +80,22 @@ def test_what_is_reported_is_made_whole_where_a_kill_left_no_report(campaign):
         with boards["npo"].take() as taken:
             cells._note("npo", taken, 0, False, "npo as chosen")
         assert len(seen) == runs
+
+
+def test_what_the_door_says_to_everyone_stops_the_campaign_and_gives_the_slot_back(campaign, monkeypatch):
+    """As of a file that is half saved, or a folder that cannot be written: it would use the whole budget up."""
+    boards, with_run, _ = campaign
+    monkeypatch.setattr("blur_pipeline.commands.whose_fault.refused", lambda options: None)
+    said = BadInputError("conf/base/parameters.yml: not valid YAML")
+
+    def fail(params):
+        raise said
+
+    with pytest.raises(BadInputError, match="not valid YAML"):
+        work_off(boards, with_run(fail).tune)
+    boards["npo"].fill()
+    assert boards["npo"].outcomes() == []
+    assert boards["npo"].waiting() == [0, 1, 2]
 
 
 def damaged() -> Exception:

@@ -19,6 +19,7 @@ from blur_pipeline.commands.runs import (
     parameters_and_group,
     with_parameter,
 )
+from blur_pipeline.commands.whose_fault import of_the_setting
 from blur_pipeline.config.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -121,14 +122,11 @@ class _Cells:
 
     def _note(self, method: str, taken: Taken, seed: int, tuning: bool, title: str) -> Note | None:
         """None where it failed for a reason of the setting's own, which is told to the board."""
-        from blur_pipeline.training.scalars import NonFiniteError
-
         try:
             note = self._cell(method, taken.settings, seed, tuning, f"{title}, seed {seed}")
         except Exception as error:
-            causes = _causes(error)
-            of_the_setting = any(isinstance(part, BadInputError | NonFiniteError) for part in causes)
-            if not of_the_setting or any(hasattr(part, "damaged_artefact") for part in causes):
+            shared = self._with(self.plan.world(seed, tuning))
+            if not of_the_setting(error, self._asked(method, taken.settings, seed, tuning), shared):
                 raise
             sentence = sentence_of(error) or str(error)
             log.warning("%s, seed %d counts as tried, and failed: %s", title, seed, sentence)
@@ -141,9 +139,7 @@ class _Cells:
         """Make what is missing of it, and judge."""
         from blur_pipeline.campaign.judging import judge
 
-        options, began = self._with(self.plan.changes(method, settings, seed, tuning)), time.monotonic()
-        if tuning:  # what chooses is the distance; attacks and a report wait for what was chosen
-            options = with_parameter(options, "stress.profile", "off") | {"to_outputs": ["unlearned.metrics"]}
+        options, began = self._asked(method, settings, seed, tuning), time.monotonic()
         found = self._metrics(options, MODELS, whole=not tuning)
         log.info("%s; %s. By hand:\n  %s", title, self._time_left(), by_hand(options))
         if found is None:
@@ -155,6 +151,12 @@ class _Cells:
         note = judge(tables, self.plan.parameters.comparison)
         log.info("%s: distance %s, utility kept %s", title, _shown(note["distance"]), _shown(note["utility"]))
         return note | {"seconds": round(time.monotonic() - began, 1), "run": run, "command": by_hand(options)}
+
+    def _asked(self, method: str, settings: Settings, seed: int, tuning: bool) -> Options:
+        options = self._with(self.plan.changes(method, settings, seed, tuning))
+        if tuning:  # what chooses is the distance; attacks and a report wait for what was chosen
+            options = with_parameter(options, "stress.profile", "off") | {"to_outputs": ["unlearned.metrics"]}
+        return options
 
     def _with(self, changes: dict[str, Any]) -> Options:
         options = self.options
@@ -185,14 +187,6 @@ class _Cells:
             return f"about {left} run(s) left"
         minutes = (time.monotonic() - self.began) / self.made * left / 60
         return f"about {left} run(s) left, {minutes:.0f} min by this process alone"
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    found = []
-    while error is not None and error not in found:
-        found.append(error)
-        error = error.__cause__ or error.__context__
-    return found
 
 
 def _shown(value: float | None) -> str:

@@ -8,5 +8,9 @@ class BadInputError(ValueError):
     """
 
 
+class PassingError(BadInputError):
+    """What stands in the way here and now, a port in use: the same may be asked again, and is not wrong in itself."""
+
+
 class TrainingFailedError(RuntimeError):
     """A training ended before its end for a reason worth one sentence; its last checkpoint is kept."""

@@ -138,6 +138,11 @@ class Lineage:
                         "command makes those again")  # fmt: skip
 
     @hook_impl
+    def on_node_error(self, error: Exception, node: Node) -> None:
+        """What a node itself refused a campaign tells from what door, files and store did: ``of_node``."""
+        error.of_node = node.name
+
+    @hook_impl
     def on_pipeline_error(self, error: Exception) -> None:
         """Others may try what this run could not make."""
         mark_damaged(error, self.artefacts)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.config.errors import PassingError
 from blur_pipeline.tracking.results import log_folder
 from blur_pipeline.tracking.steps import StepMetrics
 
@@ -29,7 +29,8 @@ def run_training(title: str, model: nn.Module, run: Run, device: str, folder: st
     ``folder`` is where the checkpoints of this kind of training are; those of this run go when its model is saved.
 
     Raises:
-        BadInputError: another process trains this very run, or the model does not fit ``training.layout``.
+        PassingError: another process trains this very run.
+        BadInputError: the model does not fit ``training.layout``.
     """
     from dataclasses import replace
 
@@ -50,7 +51,7 @@ def run_training(title: str, model: nn.Module, run: Run, device: str, folder: st
     try:
         lock = checkpoints.lock()
     except RunningAlreadyError as error:
-        raise BadInputError(str(error)) from error
+        raise PassingError(str(error)) from error
     with lock, ProgressBar(title, run.total_steps) as bar, StepMetrics(title.lower().replace(" ", "_")) as metrics:
         run = replace(run, checkpoints=checkpoints, watchers=[bar, metrics])
         for sentence in leftovers.sentences(checkpoints, parts):

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from transformers import PreTrainedModel
 
-from blur_pipeline.config.errors import BadInputError, TrainingFailedError
+from blur_pipeline.config.errors import PassingError, TrainingFailedError
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.stopping import Row
 from blur_pipeline.training.workers.job import Job
@@ -38,7 +38,7 @@ def launch(job: Job, watchers: Sequence[Callable[[Row], None]], logs: Path) -> t
     """Run the job in ``engine.processes`` workers a machine; the trained model, and a row a step.
 
     Raises:
-        BadInputError: the rendezvous port is taken.
+        PassingError: the rendezvous port is taken.
         TrainingFailedError: as in one process.
         WorkersFailedError: names the rank that died first, how, and where the logs are.
     """
@@ -115,7 +115,7 @@ def _port_is_free(engine: Engine) -> None:
         try:
             probe.bind(("", port))
         except OSError as error:
-            raise BadInputError(
+            raise PassingError(
                 f"Parameter 'training.rendezvous': port {port} of this machine cannot be used ({error.strerror}); "
                 "choose another one."
             ) from error
