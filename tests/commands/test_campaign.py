@@ -20,6 +20,7 @@ def campaign(tmp_path, monkeypatch):
     found = plan(tmp_path, "methods: [npo]\nsettings: 3\nseeds: [10, 11]")
     process = Process(tmp_path / "processes")
     boards = tuning_boards(found, open_storage(f"sqlite:///{tmp_path}/c.sqlite", 120), process)
+    monkeypatch.setattr(command, "parameters_and_group", lambda options: ({}, found.parameters, dict(found.group)))
     monkeypatch.setattr(command, "mlflow_run", lambda *_, **__: nullcontext())
     monkeypatch.setattr("blur_pipeline.campaign.judging.judge", lambda tables, _: tables)
     made, seen = {}, []
@@ -96,6 +97,34 @@ def test_what_the_door_says_to_everyone_stops_the_campaign_and_gives_the_slot_ba
     boards["npo"].fill()
     assert boards["npo"].outcomes() == []
     assert boards["npo"].waiting() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("edited", ["campaign", "data"])
+def test_what_is_edited_meanwhile_is_not_mixed_with_what_was_made_before(edited, campaign, monkeypatch, tmp_path):
+    """Every run reads conf/ and the data again."""
+    boards, with_run, seen = campaign
+    parameters, group = command.parameters_and_group({})[1:]
+
+    def edit(params):
+        if len(seen) == 2 and edited == "data":
+            monkeypatch.setattr(command, "parameters_and_group", lambda _: ({}, parameters, group | {"data": "other"}))
+        elif len(seen) == 2:
+            (tmp_path / "mine.yml").write_text("methods: [npo]\nsettings: 3\nseeds: [10, 11]\njudge: {floor: 0.5}")
+        return note(0.1, 0.99)
+
+    with pytest.raises(BadInputError, match="about 'npo' was changed while the campaign went on"):
+        work_off(boards, with_run(edit).tune)
+    assert len(seen) == 2
+    boards["npo"].fill()
+    assert [o.slot for o in boards["npo"].outcomes()] == [0]
+    assert boards["npo"].waiting() == [1, 2]
+
+
+def test_a_budget_may_be_raised_meanwhile(campaign, tmp_path):
+    boards, with_run, seen = campaign
+    (tmp_path / "mine.yml").write_text("methods: [npo, ga]\nsettings: 5\nseeds: [10, 11]")
+    work_off(boards, with_run(lambda params: note(0.1, 0.99)).tune)
+    assert len(seen) == 6
 
 
 def damaged() -> Exception:

@@ -14,13 +14,14 @@ from blur_pipeline.commands.runs import (
     WHOLE,
     by_hand,
     catalog_of,
+    forget_what_was_seen,
     look_ahead,
     mlflow_run,
     parameters_and_group,
     with_parameter,
 )
 from blur_pipeline.commands.whose_fault import of_the_setting
-from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.config.errors import BadInputError, PassingError
 
 if TYPE_CHECKING:
     from blur_pipeline.campaign.judging import Note
@@ -71,7 +72,7 @@ class _Cells:
     def __init__(self, kedro_run: Callable[..., Any], options: Options, plan: Plan) -> None:
         params = {n: v for n, v in (options.get("params") or {}).items() if n not in ("campaign", "method")}
         whole = {**options, **WHOLE, "params": params}
-        self.kedro_run, self.plan = kedro_run, plan
+        self.kedro_run, self.plan, self.campaign_options = kedro_run, plan, options
         self.options = with_parameter(whole, "reporting.register_model", "none")
 
     def begin(self, boards: dict[str, Board], seeds: list[int], tuning: bool) -> None:
@@ -139,6 +140,7 @@ class _Cells:
         """Make what is missing of it, and judge."""
         from blur_pipeline.campaign.judging import judge
 
+        self._require_as_planned(method)
         options, began = self._asked(method, settings, seed, tuning), time.monotonic()
         found = self._metrics(options, MODELS, whole=not tuning)
         log.info("%s; %s. By hand:\n  %s", title, self._time_left(), by_hand(options))
@@ -151,6 +153,20 @@ class _Cells:
         note = judge(tables, self.plan.parameters.comparison)
         log.info("%s: distance %s, utility kept %s", title, _shown(note["distance"]), _shown(note["utility"]))
         return note | {"seconds": round(time.monotonic() - began, 1), "run": run, "command": by_hand(options)}
+
+    def _require_as_planned(self, method: str) -> None:
+        """Each run reads conf/ and the data anew: one after an edit would stand in the study of those before."""
+        from blur_pipeline.campaign.plan import plan_of
+
+        forget_what_was_seen()
+        _, parameters, group = parameters_and_group(self.campaign_options)
+        now = plan_of(parameters, group)
+        if method not in now.ranges or now.study(method) != self.plan.study(method):
+            raise PassingError(
+                f"What decides about '{method}' was changed while the campaign went on (conf/, the campaign's file or "
+                "the data); put it back to finish this campaign, or do the same command again, which begins another "
+                "study beside it."
+            )
 
     def _asked(self, method: str, settings: Settings, seed: int, tuning: bool) -> Options:
         options = self._with(self.plan.changes(method, settings, seed, tuning))

@@ -1,4 +1,4 @@
-"""Whether a cell of a campaign failed through its setting, and is never tried again, or through something that passes."""
+"""Whether a cell of a campaign failed through its setting, which counts as tried, or through something that passes."""
 
 from __future__ import annotations
 
