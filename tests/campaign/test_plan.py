@@ -88,6 +88,11 @@ def test_given_data_has_no_other_worlds_and_its_half_is_the_campaigns_own(tmp_pa
         plan(tmp_path, "{}", "own_data", evaluation={"half": "tuning"})
 
 
+def test_on_given_data_no_model_both_chooses_and_is_reported_though_its_rows_differ(tmp_path):
+    with pytest.raises(BadInputError, match="the model unlearned with seed 0 would both choose and be reported"):
+        plan(tmp_path, "seeds: [0]\nreported: [0, 1]", "own_data")
+
+
 def test_what_does_not_vary_is_tried_once(tmp_path):
     found = plan(tmp_path, "methods: [ga]\nranges: {ga: {optimizer.lr: null, schedule.epochs: null}}")
     assert planned(found, "ga") == {0: {}}

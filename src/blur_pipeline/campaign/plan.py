@@ -135,6 +135,11 @@ def require_sense(plan: Plan, raw: dict[str, Any]) -> None:
 def _require_others(plan: Plan, raw: dict[str, Any]) -> None:
     """What chooses is not what is reported."""
     path, campaign = plan.parameters.campaign.path, plan.campaign
+    if both := set(campaign.seeds) & set(campaign.reported):
+        what = "model unlearned with" if plan.by == ROWS else "world of"  # other rows, and the luck of the same model
+        raise BadInputError(
+            f"{path}: the {what} seed {min(both)} would both choose and be reported; take another seed."
+        )
     if plan.by == ROWS:
         if plan.parameters.evaluation.half != "all":
             raise BadInputError("Parameter 'evaluation.half' is set by the campaign itself; leave it out.")
@@ -145,10 +150,6 @@ def _require_others(plan: Plan, raw: dict[str, Any]) -> None:
     ]
     if not all(isinstance(part, GeneratedSource) for part in parts):
         raise BadInputError(f"{path}: 'judge.by' is worlds, but only generated data has others; use rows.")
-    if both := set(campaign.seeds) & set(campaign.reported):
-        raise BadInputError(
-            f"{path}: the world of seed {min(both)} would both choose and be reported; take another seed."
-        )
     for name in ("curation", "models", "unlearning"):
         if isinstance(raw.get(name), dict) and raw[name].get("seed") is not None:
             raise BadInputError(
