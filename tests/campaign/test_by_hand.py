@@ -67,5 +67,13 @@ def test_the_file_may_lie_in_conf_local_and_not_beside_files_that_say_the_same(t
         resolved("tofu")
 
 
+def test_a_method_of_which_nothing_varies_has_its_command_too(tmp_path):
+    tried = chosen(None, {}, {"seed": 10}).assign(values="{}")
+    text = settings_yaml(tmp_path, tried, "base")
+    assert "#   kedro run --params " in text
+    assert "method=npo" in text
+    assert text.endswith("\n{}\n")
+
+
 def test_a_command_without_parameters_is_left_as_it_is():
     assert whole_run("kedro run --env tofu", ["seed"]) == "kedro run --env tofu"

@@ -135,15 +135,14 @@ def settings_yaml(table: Frame, ranking: Frame, without: Frame, plan: Plan) -> s
     """
     order = [*ranking["method"]] if len(ranking) else []
     chosen = table[table["standing"] == CHOSEN].set_index("method")
-    methods: dict[str, Any] = {}
-    for method in (*order, *(m for m in chosen.index if m not in order)):
-        if values := nested(json.loads(chosen.loc[method, "values"])):
-            methods[method] = values
+    best_first = [*order, *(method for method in chosen.index if method not in order)]
+    values = {method: nested(json.loads(chosen.loc[method, "values"])) for method in best_first}
+    methods = {method: tree for method, tree in values.items() if tree}  # where nothing varies, there is none to copy
     head = [f"# Chosen by the campaign {plan.name} on {plan.parameters.benchmark}; {rules(plan)[2]}"]
     head += [f"# {row['method']}: {row['why']}".replace("\n", " ") for _, row in without.iterrows()]
-    if methods:
+    if best_first:
         head.append("# To run what was chosen:")
-    for method in methods:
+    for method in best_first:
         head.append(f"#   {whole_run(chosen.loc[method, 'command'], plan.world(0, tuning=True))}")
     tree = {"unlearning": {"methods": methods}} if methods else {}
     return "\n".join(head) + "\n" + (yaml.safe_dump(tree, sort_keys=False) if tree else "{}\n")
