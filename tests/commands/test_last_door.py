@@ -1,8 +1,11 @@
 """Causes outside the program become a sentence; defects of ours keep their traceback."""
 
 import errno
+import sqlite3
 
 import pytest
+from optuna.exceptions import StorageInternalError
+from sqlalchemy.exc import OperationalError
 
 from blur_pipeline.commands.last_door import sentence_of
 from blur_pipeline.config.errors import BadInputError
@@ -35,6 +38,15 @@ def test_a_cause_outside_is_a_sentence(error, words):
     said = sentence_of(error)
     assert words in said
     assert "\n" not in said
+
+
+def test_a_campaigns_storage_that_fails_is_not_taken_for_mlflows():
+    cause = OperationalError("INSERT INTO trials", {}, sqlite3.OperationalError("database or disk is full"))
+    said = sentence_of(raised_from(StorageInternalError("An exception is raised during the commit."), cause))
+    assert said.startswith("The campaign's storage failed ((sqlite3.OperationalError) database or disk is full); mend")
+    assert "'storage'" in said
+    assert "MLflow" not in said
+    assert "INSERT" not in said
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,11 @@ def _outside(error: BaseException) -> str | None:
 def _of_libraries(error: BaseException, text: str) -> str | None:
     """By names: none of these libraries is imported for this alone."""
     kinds = {f"{k.__module__.split('.')[0]}.{k.__name__}" for k in type(error).__mro__}
+    if "optuna.StorageInternalError" in kinds:  # its cause is of SQLAlchemy, as MLflow's are
+        why = " ".join(str(error.__cause__ or error).split()).partition(" [SQL:")[0]
+        return (
+            f"The campaign's storage failed ({why[:200]}); mend the database that 'storage' names in its file. {KEPT}"
+        )
     if "sqlalchemy.DBAPIError" in kinds or ("mlflow.MlflowException" in kinds and _of_store(text)):
         return f"MLflow's store failed ({text[:200]}); mend the database or MLFLOW_TRACKING_URI. {KEPT}"
     if "pydantic_core.ValidationError" in kinds and text.find("KedroMlflowConfig") >= 0:
