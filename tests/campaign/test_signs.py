@@ -1,5 +1,7 @@
 """Signs of life: what the dead have left is taken over, and what a living process works at is not."""
 
+import shutil
+import socket
 import time
 
 import pytest
@@ -75,6 +77,28 @@ def test_a_silent_machine_is_taken_for_dead_and_a_living_one_is_not(tmp_path, pr
         taken.done(0.77, 0.0)  # too late: the other's result stands
     (outcome,) = mine.outcomes()
     assert outcome.value == near(outcome.settings) != 0.77
+
+
+def test_of_a_machine_of_the_same_name_with_another_disk_nothing_is_known(tmp_path):
+    """Containers called localhost that share a storage: the lock of a living process is not on this disk."""
+    theirs, here = tmp_path / "theirs", tmp_path / "here"
+    living = Process(theirs)
+    theirs.rename(tmp_path / "mounted elsewhere")  # its path leads nowhere here
+    assert not is_dead(living.address)
+    Process(here).close()
+    here.rename(theirs)  # or to a folder of this machine's own
+    assert not is_dead(living.address)
+    shutil.rmtree(theirs)
+    shutil.copytree(tmp_path / "mounted elsewhere", theirs, ignore=shutil.ignore_patterns("*.lock"))  # or to a copy
+    assert not is_dead(living.address)
+    assert not is_dead(f"{socket.gethostname()}:/nowhere/x.lock")  # as earlier releases wrote it
+
+
+def test_processes_of_one_folder_know_of_each_other(tmp_path):
+    one, other = Process(tmp_path), Process(tmp_path)
+    assert one.address.split(":")[1] == other.address.split(":")[1]
+    other.close()
+    assert [is_dead(each.address) for each in (one, other)] == [False, True]
 
 
 def test_a_process_is_alive_until_it_ends(tmp_path):

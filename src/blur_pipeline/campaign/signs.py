@@ -1,6 +1,6 @@
 """Signs of life: whether the process that works at a setting is still there.
 
-On the same machine a lock that ends with its process, however it ends; on others what the storage hears of it.
+On the same machine and disk a lock that ends with its process, however it ends; elsewhere what the storage hears of it.
 """
 
 from __future__ import annotations
@@ -28,18 +28,21 @@ class Process:
         path = (folder / f"{uuid.uuid4().hex}.lock").resolve()
         self._lock = FileLock(path, thread_local=False)
         self._lock.acquire(timeout=0)
-        self.address = f"{socket.gethostname()}:{path}"
+        self.address = f"{socket.gethostname()}:{_mark(folder)}:{path}"
 
     def close(self) -> None:
         """It works at nothing more."""
         self._lock.release()
-        Path(self.address.partition(":")[2]).unlink(missing_ok=True)
+        Path(self.address.split(":", 2)[2]).unlink(missing_ok=True)
 
 
 def is_dead(address: str) -> bool:
-    """Whether a process of this machine has ended; of others nothing is known here."""
-    host, _, path = address.partition(":")
-    if host != socket.gethostname():
+    """Whether a process of this machine and this disk has ended; of others nothing is known here.
+
+    Containers may all be called localhost, and have the same path each on a disk of its own.
+    """
+    host, mark, path = (*address.split(":", 2), "", "")[:3]
+    if host != socket.gethostname() or mark != _mark(Path(path).parent, make=False):
         return False
     if not Path(path).exists():
         return True
@@ -51,6 +54,19 @@ def is_dead(address: str) -> bool:
     lock.release()
     Path(path).unlink(missing_ok=True)
     return True
+
+
+def _mark(folder: Path, make: bool = True) -> str | None:
+    """What only this folder bears; None where it bears nothing. The number is of the disk: a copy has another."""
+    place = folder / "folder.id"
+    if make:
+        with FileLock(folder / "folder.lock"):
+            if not place.exists():
+                place.write_text(uuid.uuid4().hex)
+    try:
+        return f"{place.read_text()}-{place.stat().st_ino}"
+    except OSError:
+        return None
 
 
 class Heartbeat:
