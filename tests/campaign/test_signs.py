@@ -3,12 +3,15 @@
 import shutil
 import socket
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from blur_pipeline.campaign.signs import Process, is_dead
 from blur_pipeline.campaign.study import open_storage
 from blur_pipeline.campaign.work import work_off
+from blur_pipeline.commands.interrupted import stopped
+from blur_pipeline.console.screen import SCREEN
 from tests.campaign.test_study import board, near, tell
 
 
@@ -56,6 +59,28 @@ def test_a_slot_that_another_took_away_meanwhile_is_not_taken(storage, process, 
     monkeypatch.setattr(storage, "record_heartbeat", lambda _: shared._fill())
     assert shared.take() is None
     assert shared.waiting() == [0]
+
+
+def test_whoever_waits_for_others_says_so_with_what_is_tried_and_left(storage, process):
+    """And not what its last run was at; nor does Ctrl-C then stop it between two nodes."""
+    shared, said = board(storage, process, 3), []
+    shared.fill()
+    with shared.take() as first:
+        tell("a", first)
+
+    def interrupt(_):
+        said.append(SCREEN.going_on.what)
+        raise KeyboardInterrupt
+
+    SCREEN.going_on.now("keeping the results in MLflow")
+    with shared.take(), pytest.raises(KeyboardInterrupt):
+        work_off({"a": shared}, tell, wait=interrupt)
+    assert said == ["waiting for other processes, 2 setting(s) tried and 1 left"]
+    telling = SimpleNamespace(nodes=[], finished=[], checkpoints=lambda: process)
+    assert stopped(SCREEN.going_on, telling).startswith(f"Stopped while {said[0]}; nothing is lost.")
+    telling = SimpleNamespace(nodes=["a"], finished=["a"], checkpoints=lambda: process)
+    assert stopped(SCREEN.going_on, telling).startswith(f"Stopped while {said[0]}. Kept: what 1 of 1 nodes made.")
+    SCREEN.going_on.now("")
 
 
 def test_a_silent_machine_is_taken_for_dead_and_a_living_one_is_not(tmp_path, process):

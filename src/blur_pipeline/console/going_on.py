@@ -7,6 +7,8 @@ import time
 from blur_pipeline.console.pace import Pace
 from blur_pipeline.console.wrap import about, lasted
 
+WAITING = "waiting for other processes"
+
 
 class GoingOn:
     """Filled while the run goes, read by whoever shows it."""
