@@ -9,6 +9,7 @@ from blur_pipeline.campaign.signs import Process
 from blur_pipeline.campaign.study import open_storage
 from blur_pipeline.campaign.work import work_off
 from blur_pipeline.commands import campaign as command
+from blur_pipeline.commands.last_door import sentence_of
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.training.scalars import NonFiniteError
 from tests.campaign.given import note, plan
@@ -133,7 +134,7 @@ def damaged() -> Exception:
     return error
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left"), MemoryError(), KeyboardInterrupt(), damaged()])
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), KeyboardInterrupt(), damaged()])
 def test_what_is_no_settings_fault_stops_the_campaign_and_gives_the_slot_back(error, campaign):
     boards, with_run, _ = campaign
 
@@ -143,6 +144,24 @@ def test_what_is_no_settings_fault_stops_the_campaign_and_gives_the_slot_back(er
     with pytest.raises(type(error)):
         work_off(boards, with_run(fail).tune)
     assert boards["npo"].outcomes() == []
+    boards["npo"].fill()
+    assert boards["npo"].waiting() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")])
+def test_what_ran_out_of_memory_is_named_with_the_way_around_it(error, campaign):
+    """The same command meets it first again: who has no more memory has to leave its method out."""
+    boards, with_run, _ = campaign
+
+    def fail(params):
+        raise RuntimeError("a node failed") from error
+
+    with pytest.raises(
+        BadInputError, match=r"npo, setting 1 of 3, seed 10 \(.*optimizer\.lr .*\): Out of memory"
+    ) as raised:
+        work_off(boards, with_run(fail).tune)
+    assert "To do without 'npo', name the other methods as 'methods' in " in str(raised.value)
+    assert "mine.yml" in sentence_of(raised.value)
     boards["npo"].fill()
     assert boards["npo"].waiting() == [0, 1, 2]
 

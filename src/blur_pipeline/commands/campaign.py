@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blur_pipeline.commands.last_door import sentence_of
+from blur_pipeline.commands.last_door import of_memory, sentence_of
 from blur_pipeline.commands.retrained import train_further
 from blur_pipeline.commands.runs import (
     WHOLE,
@@ -122,11 +122,22 @@ class _Cells:
         taken.failed(said) if isinstance(said, str) else taken.done(*said)
 
     def _note(self, method: str, taken: Taken, seed: int, tuning: bool, title: str) -> Note | None:
-        """None where it failed for a reason of the setting's own, which is told to the board."""
+        """None where it failed for a reason of the setting's own, which is told to the board.
+
+        Memory is the machine's: the slot is given back, and whoever has no more of it has to know which setting it was.
+        """
+        from blur_pipeline.campaign.tables import words
+
         try:
             note = self._cell(method, taken.settings, seed, tuning, f"{title}, seed {seed}")
         except Exception as error:
             shared = self._with(self.plan.world(seed, tuning))
+            if of_memory(error):
+                path = self.plan.parameters.campaign.path
+                raise PassingError(
+                    f"{title}, seed {seed} ({words(taken.settings) or 'nothing varied'}): {sentence_of(error)} To do "
+                    f"without '{method}', name the other methods as 'methods' in {path}; nothing else is lost by it."
+                ) from error
             if not of_the_setting(error, self._asked(method, taken.settings, seed, tuning), shared):
                 raise
             sentence = sentence_of(error) or str(error)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from blur_pipeline.config.errors import BadInputError, TrainingFailedError
 
 KEPT = "What was finished is kept; the same command goes on from there."
+NO_MEMORY = "Out of memory"
 OUTSIDE = {
     errno.ENOSPC: "free space",
     errno.EDQUOT: "free space",
@@ -53,6 +54,11 @@ def sentence_of(error: BaseException) -> str | None:
     return next((said for part in chain if (said := _outside(part)) is not None), None)
 
 
+def of_memory(error: BaseException) -> bool:
+    """Whether its sentence is that there was not memory enough, on the card or beside it."""
+    return (sentence_of(error) or "").startswith(NO_MEMORY)
+
+
 def _outside(error: BaseException) -> str | None:
     number, text = _errno(error), " ".join(str(error).split())
     if number in OUTSIDE:
@@ -60,7 +66,7 @@ def _outside(error: BaseException) -> str | None:
         return f"{where}: {os.strerror(number)}; {OUTSIDE[number]}. {KEPT}"
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and MEMORY.search(text)):
         return (
-            f"Out of memory ({text[:200] or 'no more to be had'}); lower training.micro_batch_size, "
+            f"{NO_MEMORY} ({text[:200] or 'no more to be had'}); lower training.micro_batch_size, "
             f"evaluation.tokens_per_batch or evaluation.generation_batch, leave out attacks that train "
             f"(stress.profile=off), or take a smaller model. {KEPT}"
         )
