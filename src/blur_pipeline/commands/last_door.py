@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from blur_pipeline.config.errors import BadInputError, TrainingFailedError
 
 KEPT = "What was finished is kept; the same command goes on from there."
-NO_MEMORY = "Out of memory"
 OUTSIDE = {
     errno.ENOSPC: "free space",
     errno.EDQUOT: "free space",
@@ -56,7 +55,7 @@ def sentence_of(error: BaseException) -> str | None:
 
 def of_memory(error: BaseException) -> bool:
     """Whether its sentence is that there was not memory enough, on the card or beside it."""
-    return (sentence_of(error) or "").startswith(NO_MEMORY)
+    return (sentence_of(error) or "").startswith("Out of memory (")
 
 
 def _outside(error: BaseException) -> str | None:
@@ -66,7 +65,7 @@ def _outside(error: BaseException) -> str | None:
         return f"{where}: {os.strerror(number)}; {OUTSIDE[number]}. {KEPT}"
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and MEMORY.search(text)):
         return (
-            f"{NO_MEMORY} ({text[:200] or 'no more to be had'}); lower training.micro_batch_size, "
+            f"Out of memory ({text[:200] or 'no more to be had'}); lower training.micro_batch_size, "
             f"evaluation.tokens_per_batch or evaluation.generation_batch, leave out attacks that train "
             f"(stress.profile=off), or take a smaller model. {KEPT}"
         )
