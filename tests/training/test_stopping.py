@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from blur_pipeline.config.errors import TrainingFailedError
+from blur_pipeline.methods.choice import Moment
 from blur_pipeline.methods.recipe import Recipe
 from blur_pipeline.models.examples import Examples
 from blur_pipeline.training import checkpoints as checkpoints_module
+from blur_pipeline.training import loop
 from blur_pipeline.training.checkpoints import Checkpoints
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.loop import Run, train
@@ -145,6 +147,15 @@ def test_fixed_ends_early_on_the_curve_of_the_whole(tmp_path, tiny_model):
     assert len(history) == 6
     assert history[5]["lr"] == pytest.approx(3e-2 * 35 / 40)
     assert [RETAIN in row for row in history] == [False, False, True, False, False, True]
+
+
+def test_fixed_ends_early_on_everything_that_fades_or_grows_by_the_whole(tmp_path, tiny_model, monkeypatch):
+    """An ℓ1 that decays, RR's coefficients, a warm-up; zeroth-order turns alone are counted from the real end."""
+    seen, step = [], loop._step
+    monkeypatch.setattr(loop, "_step", lambda moment, *others: (seen.append(moment), step(moment, *others))[1])
+    train(tiny_model, reckless(tmp_path, Fixed(steps=3, every=3, rows=4)))
+    assert [(moment.step, moment.steps, moment.left) for moment in seen] == [(0, 40, 2), (1, 40, 1), (2, 40, 0)]
+    assert Moment(3, 9).left == 5
 
 
 def test_a_slice_keeps_topics_and_reference():

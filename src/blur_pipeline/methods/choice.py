@@ -28,10 +28,17 @@ class Choice(BaseModel):
 
 
 class Moment(NamedTuple):
-    """Where a training stands: this is step ``step``, from 0, of ``steps``."""
+    """Where a training stands: this is step ``step``, from 0, of a schedule of ``steps``, by which goes what fades or
+    grows; ``last`` are to be taken, fewer where it is stopped early (``unlearning.stopping``)."""
 
     step: int = 0
     steps: int = 1
+    last: int | None = None
+
+    @property
+    def left(self) -> int:
+        """Steps after this one."""
+        return (self.steps if self.last is None else self.last) - 1 - self.step
 
 
 class Outputs(Protocol):

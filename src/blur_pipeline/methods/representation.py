@@ -98,7 +98,7 @@ class RepresentationRerouting(_OfLayers):
         from torch.nn.functional import cosine_similarity
 
         ours, theirs = (outputs.hidden_at(self.layers).float() for outputs in (model, reference))  # (L, P, H)
-        step, steps = model.moment()
+        step, steps, _ = model.moment()
         kept = cosine_similarity(ours, theirs, dim=-1).clamp_min(0).mean(dim=0).sum()
         return (1 - step / (2 * steps) if self.fades else 1.0) * kept
 
@@ -115,5 +115,5 @@ class ActivationNorm(_OfLayers):
 
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
         gap = model.hidden_at(self.layers).float() - reference.hidden_at(self.layers).float()  # (L, P, H)
-        step, steps = model.moment()
+        step, steps, _ = model.moment()
         return (step / (2 * steps) if self.grows else 1.0) * gap.norm(dim=-1).mean(dim=0).sum()

@@ -93,5 +93,4 @@ class Hybrid(Estimator):
 
     def __call__(self, probe: Probe) -> tuple[Tensor, Gradient]:
         """By backpropagation or by ``zeroth``."""
-        left = probe.moment.steps - 1 - probe.moment.step
-        return self.zeroth(probe) if left // self.turn % 2 == 0 else probe.gradient()
+        return self.zeroth(probe) if probe.moment.left // self.turn % 2 == 0 else probe.gradient()

@@ -112,12 +112,13 @@ def _train(model: nn.Module, run: Run, device: torch.device, folder: Path | None
     validate = _validation(run, ready.model, device, progress)
     sides = [_objective(run, side, ready) for side in SIDES]
 
+    whole = run.schedule.total_steps(run.epoch_size)
     for step in range(len(progress.history), run.total_steps):
         # Looked at before a step, so that a run resumed from its last checkpoint stops where it would have.
         if isinstance(run.stopping, Best) and run.stopping.collapsed(progress.start, progress.history):
             log.warning("Stopped after step %d: the retain loss has collapsed", step)
             break
-        row = _step(Moment(step, run.total_steps), run, sides, state, ready.sharded, masks)
+        row = _step(Moment(step, whole, run.total_steps), run, sides, state, ready.sharded, masks)
         done = step + 1
         if validate and (done % run.stopping.every == 0 or done == run.total_steps):
             row |= validate()
@@ -172,8 +173,8 @@ def _step(
         state.optimizer.zero_grad(set_to_none=True)
     state.curve.step()
     average = run.recipe.optimizer.average
-    if average and average.takes(moment.step + 1, moment.steps):
-        averaging.take_(average, state.memory, weights, moment.step + 1, moment.steps)
+    if average and average.takes(moment.step + 1, run.total_steps):
+        averaging.take_(average, state.memory, weights, moment.step + 1, run.total_steps)
     return row
 
 
