@@ -15,6 +15,8 @@ from itertools import combinations_with_replacement
 import torch
 from torch import Tensor
 
+from blur_pipeline.training.compiler import keep_compiled_code_private
+
 LEAST = 2**20
 """Numbers of a tensor from which on reading and writing it takes longer than to begin to."""
 FARTHEST = 2**15 - 1
@@ -85,6 +87,7 @@ def combine(parts: Sequence[Tensor], weights: Tensor, own: int) -> Tensor:
 @cache
 def _compiled(function: Callable) -> Callable:
     # Each is traced whole (test); should some further case be one too many for torch to compile, it runs uncompiled.
+    keep_compiled_code_private()
     return torch.compile(function, dynamic=True)
 
 

@@ -15,6 +15,7 @@ from blur_pipeline.methods.recipe import SIDES, Recipe
 from blur_pipeline.methods.scopes.choice import Opened
 from blur_pipeline.models.anatomy import base_of, decoder_layers, plain_head
 from blur_pipeline.models.examples import Examples
+from blur_pipeline.training.compiler import keep_compiled_code_private
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.look import SetLook
 from blur_pipeline.training.reference import Reference, WholeCopy, freeze_reference
@@ -78,6 +79,7 @@ def prepare(
     adapters_off = recipe.scope.off_is_target
     reference = freeze_reference(model, sharded, adapters_off) if recipe.needs("reference_model") else None
     if engine.compiled:
+        keep_compiled_code_private()
         for layer in decoder_layers(model):
             layer.compile(dynamic=True)
     if sharded:
