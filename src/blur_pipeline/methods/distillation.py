@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from blur_pipeline.methods.choice import Loss, Outputs
+from blur_pipeline.methods.positions import AtPositions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,7 +77,7 @@ class UGradSL(Loss):
         return (1 - self.smoothing) * at_target + self.smoothing * logprobs.mean(dim=-1)
 
 
-class Entropy(Loss):
+class Entropy(AtPositions):
     """Entropy up to a share of the largest (BLADE, arXiv 2608.22557): max(0, s·log V − H(p)).
 
     A uniform p of four has H = log 4 and gives 0; a certain one gives s·log 4. It is flat where H is high enough, so
@@ -85,12 +86,6 @@ class Entropy(Loss):
 
     kind: Literal["entropy"] = "entropy"
     share: float = Field(0.7, gt=0, le=1, description="s, the share of log V up to which entropy is raised")
-    prompt: bool = Field(True, description="at every position, as published, or just the answers")
-
-    @property
-    def unit(self) -> str:
-        """The engine's divisor."""
-        return "positions" if self.prompt else "tokens"
 
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
         if self.prompt:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from blur_pipeline.methods.choice import Loss, Outputs
-from blur_pipeline.methods.positions import asked
+from blur_pipeline.methods.positions import AtPositions
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -81,7 +81,7 @@ class SimNPO(Loss):
         return (-2 / self.beta) * logsigmoid(self.beta * mean_nll - self.delta).sum()
 
 
-class RMU(Loss):
+class RMU(AtPositions):
     """Representation misdirection (Li et al., arXiv 2403.03218): MSE(h_L(x), c·u), padding excluded.
 
     u is uniform in [0, 1) and scaled to length 1, one per topic, drawn from ``direction_seed`` and the topic.
@@ -91,17 +91,11 @@ class RMU(Loss):
     layer: int = Field(7, ge=0, description="L, the decoder layer whose output is read, from 0")
     steering: float = Field(6.5, gt=0, description="c, the steering coefficient")
     direction_seed: int = Field(0, ge=0, lt=2**32, description="what u is drawn from")
-    prompt: bool = Field(True, description="at every position, as published on plain text, or just the answers")
-
-    @property
-    def unit(self) -> str:
-        """The engine's divisor."""
-        return "positions" if self.prompt else "tokens"
 
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
         hidden = model.hidden(self.layer).float()  # (P, H); bfloat16 would round the aim and what is left to it
         aim = self.steering * directions(model, self.direction_seed, hidden)
-        return asked(model, hidden - aim, self.prompt).square().mean(dim=-1).sum()
+        return self.asked(model, hidden - aim).square().mean(dim=-1).sum()
 
     def direction(self, topic: int, width: int) -> Tensor:
         """``(width,)`` float32 on the CPU, of length 1, the same on every device and rank."""

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from blur_pipeline.methods.choice import Look, Loss, Outputs
 from blur_pipeline.methods.forget import directions
-from blur_pipeline.methods.positions import asked
+from blur_pipeline.methods.positions import AtPositions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Layers = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 
 
-class AdaptiveRMU(Loss):
+class AdaptiveRMU(AtPositions):
     """Adaptive RMU (Dang et al., arXiv 2408.06223): MSE(h(x), β·‖h₀(x)‖·u), so that the aim suits any layer.
 
     u as in RMU. ‖h₀‖ = 2 and β = 5 steer to 10·u. ``coefficient: topic`` is the authors' code: one number per topic,
@@ -35,13 +35,7 @@ class AdaptiveRMU(Loss):
     )
     measured: dict[int, float] | None = Field(None, description="the mean ‖h₀‖ by topic; default: measured first")
     direction_seed: int = Field(0, ge=0, lt=2**32, description="what u is drawn from")
-    prompt: bool = Field(True, description="at every position, as published on plain text, or just the answers")
     needs: ClassVar = "reference_model"
-
-    @property
-    def unit(self) -> str:
-        """The engine's divisor."""
-        return "positions" if self.prompt else "tokens"
 
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
         import torch
@@ -53,7 +47,7 @@ class AdaptiveRMU(Loss):
             topics, where = model.topics()
             length = torch.stack([torch.full_like(hidden[:1, 0], self.measured[topic]) for topic in topics])[where]
         aim = self.scale * length * directions(model, self.direction_seed, hidden)
-        return asked(model, hidden - aim, self.prompt).square().mean(dim=-1).sum()
+        return self.asked(model, hidden - aim).square().mean(dim=-1).sum()
 
     def looked(self, look: Look) -> AdaptiveRMU:
         """With the mean length of each topic's hidden states."""

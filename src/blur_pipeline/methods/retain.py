@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from blur_pipeline.methods.choice import Loss, Outputs
-from blur_pipeline.methods.positions import asked
+from blur_pipeline.methods.positions import AtPositions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,19 +57,13 @@ def _js(logits: Tensor, targets: Tensor, reference: Tensor) -> Tensor:
     return (ours.exp() * (ours - middle) + theirs.exp() * (theirs - middle)).sum(dim=-1) / 2
 
 
-class ActivationMSE(Loss):
+class ActivationMSE(AtPositions):
     """MSE(h_L(x), h_L^θ₀(x)), the partner of RMU; padding excluded."""
 
     kind: Literal["activation_mse"] = "activation_mse"
     layer: int = Field(7, ge=0, description="L, the decoder layer whose output is kept, from 0")
-    prompt: bool = Field(True, description="at every position, as published on plain text, or just the answers")
     needs: ClassVar = "reference_model"
-
-    @property
-    def unit(self) -> str:
-        """The engine's divisor."""
-        return "positions" if self.prompt else "tokens"
 
     def __call__(self, model: Outputs, reference: Outputs | None) -> Tensor:
         gap = model.hidden(self.layer).float() - reference.hidden(self.layer).float()  # (P, H)
-        return asked(model, gap, self.prompt).square().mean(dim=-1).sum()
+        return self.asked(model, gap).square().mean(dim=-1).sum()
