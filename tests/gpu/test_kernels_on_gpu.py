@@ -22,11 +22,12 @@ pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(),
 CUDA = torch.device("cuda")
 
 
-@pytest.fixture(autouse=True)
-def _compiled_anew():
-    """How a sum is cut is decided by the first tensor that is met."""
-    torch.compiler.reset()
-    fused.compiles.cache_clear()
+@pytest.fixture
+def one_pass(monkeypatch):
+    """Of tensors of any size; a context manager."""
+    torch.compiler.reset()  # how a sum is cut is decided by the first tensor that is met
+    monkeypatch.setattr(fused, "LEAST", 2)
+    return fused.in_one_pass
 
 
 @pytest.fixture
@@ -36,10 +37,8 @@ def nccl():
     dist.destroy_process_group()
 
 
-def test_compiled_halves_are_exact(monkeypatch):
+def test_compiled_halves_are_exact(one_pass):
     """A few million patterns among all, of an odd number, and again of another one, which is not compiled anew."""
-    assert fused.compiles(CUDA)
-    monkeypatch.setattr(fused, "LEAST", 1000)
     for count in (2**22 + 5, 12345):
         drawn = torch.randint(-(2**31), 2**31, (count,), generator=torch.Generator().manual_seed(count))
         weight = drawn.to(torch.int32).view(torch.float32)
@@ -47,50 +46,51 @@ def test_compiled_halves_are_exact(monkeypatch):
         upper, lower = halves.split(weight)
         moved = weight.clone().to(CUDA)
         found = torch.empty_like(upper, device=CUDA), torch.empty_like(lower, device=CUDA)
-        halves.part_(moved, *found)
+        with one_pass():
+            halves.part_(moved, *found)
         assert torch.equal(found[0].cpu().view(torch.int16), upper.view(torch.int16))
         assert torch.equal(found[1].cpu(), lower)
-        halves.join_(moved, *found)
+        with one_pass():
+            halves.join_(moved, *found)
         assert same(moved.cpu(), halves.whole(upper, lower))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("k", [2, 3])
-def test_compiled_products_and_sums(k, dtype, monkeypatch):
+def test_compiled_products_and_sums(k, dtype, one_pass):
     """To float64's; numbers of one sign are what a careless sum loses most of."""
-    assert fused.compiles(CUDA)
-    monkeypatch.setattr(fused, "LEAST", 1000)
     vectors = [[torch.rand(n, device=CUDA).to(dtype) for n in (2**24 + 3, 4321)] for _ in range(k)]
     exact = [torch.cat([part.double() for part in vector]) for vector in vectors]
     expected = torch.stack([torch.stack([x @ y for y in exact]) for x in exact])
-    torch.testing.assert_close(gradients.gram_matrix(vectors, CUDA), expected, rtol=1e-5, atol=0)
+    with one_pass():
+        gram = gradients.gram_matrix(vectors, CUDA)
+    torch.testing.assert_close(gram, expected, rtol=1e-5, atol=0)
     weights = torch.randn(k, device=CUDA, dtype=torch.float64)
     direction = sum(w * x for w, x in zip(weights, exact, strict=True))
     moved = [torch.zeros_like(part, dtype=torch.float32) for part in vectors[0]]
-    gradients.combine_(moved, vectors, weights)
+    with one_pass():
+        gradients.combine_(moved, vectors, weights)
     torch.testing.assert_close(torch.cat([m.grad for m in moved]).double(), direction, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("precision", ROUNDING)
 @pytest.mark.parametrize("name", ["blur_npo", "gru"])
-def test_a_step_by_compiled_passes_is_the_step(name, precision, monkeypatch):
-    assert fused.compiles(CUDA)
+def test_a_step_by_compiled_passes_is_the_step(name, precision, one_pass):
     engine = Engine(precision=precision)
     _, expected = train(grouped_model(), cut_run(name, engine, steps=3), CUDA)
-    monkeypatch.setattr(fused, "LEAST", 2)
-    _, rows = train(grouped_model(), cut_run(name, engine, steps=3), CUDA)
+    with one_pass():
+        _, rows = train(grouped_model(), cut_run(name, engine, steps=3), CUDA)
     for row, other in zip(rows, expected, strict=True):
         assert_same_step(name, row, other, {"fp32": 1e-4}.get(precision, 2 * 2**-8))
 
 
 @pytest.mark.parametrize("sharding", ["ddp", "fsdp"])
-def test_shards_stay_shards(sharding, nccl, monkeypatch):
+def test_shards_stay_shards(sharding, nccl, one_pass):
     """FSDP2's weights, gradients and moments are parts of a whole, which a compiled pass sees this rank's of."""
-    assert fused.compiles(CUDA)
     run = cut_run("blur_npo", Engine(processes=2, sharding=sharding))
     _, expected = train(build_tiny_model(), run, CUDA)
-    monkeypatch.setattr(fused, "LEAST", 2)
-    _, rows = train(build_tiny_model(), run, CUDA)
+    with one_pass():
+        _, rows = train(build_tiny_model(), run, CUDA)
     assert_same_step("blur_npo", rows[0], expected[0], 1e-4)
 
 

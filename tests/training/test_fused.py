@@ -7,6 +7,8 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 
 from blur_pipeline.training import fused, gradients, halves
+from blur_pipeline.training.engine import Engine
+from blur_pipeline.training.kernels import kernels
 from tests.training.test_halves import numbers, same  # noqa: F401 (a fixture)
 
 
@@ -88,8 +90,24 @@ def test_a_shard_stays_part_of_its_whole(uncompiled):
         dist.destroy_process_group()
 
 
-def test_nothing_is_compiled_for_a_cpu():
-    assert not fused.fits(torch.zeros(2 * fused.LEAST))
+def test_they_are_chosen_by_training_compiled_and_for_a_gpu_alone():
+    class OnAGpu:  # what is asked of a tensor before it is passed over
+        device, is_cuda = torch.device("cuda"), True
+
+        def numel(self) -> int:
+            return fused.LEAST
+
+        def is_contiguous(self) -> bool:
+            return True
+
+    def chosen(tensor, **engine) -> bool:
+        with kernels(torch.nn.Linear(1, 1), Engine(**engine), torch.device("cpu")):
+            return fused.fits(tensor)
+
+    assert chosen(OnAGpu(), compiled=True)
+    assert not chosen(OnAGpu())
+    assert not fused.fits(OnAGpu())
+    assert not chosen(torch.zeros(2 * fused.LEAST), compiled=True)
 
 
 def test_each_is_traced_whole():
@@ -111,18 +129,3 @@ def test_each_is_traced_whole():
     ]:
         torch.compile(function, dynamic=True, fullgraph=True, backend=traced)(*arguments)
     assert len(graphs) == 5
-
-
-def test_without_a_compiler_it_is_said_once_and_nothing_is_compiled(monkeypatch, caplog):
-    def broken(function):
-        raise RuntimeError("Python.h: No such file\nand much more")
-
-    fused.compiles.cache_clear()
-    monkeypatch.setattr(fused, "_compiled", broken)
-    with caplog.at_level("WARNING", logger="blur_pipeline"):
-        assert not fused.compiles(torch.device("cpu"))
-        assert not fused.compiles(torch.device("cpu"))
-    fused.compiles.cache_clear()
-    assert [record.getMessage() for record in caplog.records] == [
-        "torch compiles nothing here, so each step passes over its weights several times: Python.h: No such file"
-    ]

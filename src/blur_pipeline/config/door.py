@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import uuid
 from collections.abc import Container
 from importlib.util import find_spec
 from pathlib import Path
 
+from blur_pipeline.config.compiler import require_compiler
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.general import GeneralTask
 from blur_pipeline.config.given_model import require_given_model
@@ -142,8 +142,10 @@ def _gpu() -> None:
 
 def _engine(parameters: Parameters) -> None:
     engine = parameters.training
-    if engine.compiled and not any(shutil.which(name) for name in ("c++", "g++", "clang++")):
-        raise BadInputError("Parameter 'training.compiled' needs a C++ compiler, and none is here; install g++.")
+    if engine.compiled:
+        from blur_pipeline.models.devices import resolve_device
+
+        require_compiler(on_gpu=resolve_device(parameters.device).type == "cuda")
     optimizers = [parameters.unlearning.recipe.optimizer]
     optimizers += [
         m.optimizer for m in (parameters.models.target, parameters.models.retrained) if isinstance(m, Training)

@@ -32,7 +32,9 @@ class Engine(BaseModel):
     gradient_checkpointing: bool = Field(
         False, description="compute activations again in the backward pass, to save their memory"
     )
-    compiled: bool = Field(False, description="torch.compile of each decoder layer")
+    compiled: bool = Field(
+        False, description="torch.compile of each decoder layer; on a GPU of the passes over the weights too"
+    )
     gradient_buffer: Literal["full", "bf16", "host"] = Field(
         "full", description="how the forget gradient waits: as it is, rounded, or in the host's memory"
     )

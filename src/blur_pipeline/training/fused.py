@@ -1,14 +1,16 @@
-"""What a step does to every weight, as one pass over memory instead of several: on a GPU, by torch.compile.
+"""What a step does to every weight, as one pass over memory instead of several: on a GPU, where ``training.compiled``.
 
-One operation after the other reads and writes a weight a dozen times (docs/engine.md#on-a-gpu says what that took).
-Each function here says what is computed; where torch can compile it a kernel does, and elsewhere its callers go on in
-operations of torch, to the same values (``join_``, ``part_``) or to float32 rounding.
+One operation after the other reads and writes a weight a dozen times (docs/engine.md#on-a-gpu says what that took, and
+that a step was no faster by these passes alone). Each function here says what is computed, and torch makes a kernel of
+it; where it is not chosen its callers go on in operations of torch, to the same values (``join_``, ``part_``) or to
+float32 rounding.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from itertools import combinations_with_replacement
 
@@ -22,37 +24,27 @@ LEAST = 2**20
 FARTHEST = 2**15 - 1
 INFINITE, NO_NUMBER = 0x7F800000, 0x7FC0
 """The bits of an infinite float32, and of the bfloat16 that is no number."""
-log = logging.getLogger(__name__)
+
+
+_chosen: ContextVar[bool] = ContextVar("_chosen", default=False)
+
+
+@contextmanager
+def in_one_pass() -> Iterator[None]:
+    """While open, tensors on a GPU that are worth it are passed over once, by what torch compiles."""
+    token = _chosen.set(True)
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
 
 
 def fits(*tensors: Tensor) -> bool:
-    """Whether these, of one size, are worth a kernel of their own and torch can compile it."""
+    """Whether these, of one size, are to be passed over by a kernel of their own."""
     first = tensors[0]
-    if not first.is_cuda or first.numel() < LEAST:
+    if not _chosen.get() or not first.is_cuda or first.numel() < LEAST:
         return False
-    return all(t.device == first.device and t.is_contiguous() for t in tensors) and compiles(first.device)
-
-
-@cache
-def compiles(device: torch.device) -> bool:
-    """Try each function once, as a step calls it. Triton, which makes the kernels, wants a C compiler and Python's
-    headers to start them, and a machine may have torch without either. The size is such as a step meets: by it torch
-    decides how a sum is cut."""
-    upper, lower = (torch.zeros(2**24, dtype=of, device=device) for of in (torch.bfloat16, torch.int16))
-    weight, weights = upper.float(), torch.ones(2, device=device)
-    try:
-        join_(weight, upper, lower)
-        part_(weight, upper, lower)
-        for parts in ([upper, upper + 1], [weight, weight + 1]):
-            products(parts)
-            combine(parts, weights, 1)
-    except torch.OutOfMemoryError:
-        raise
-    except Exception as error:  # whatever a compiler or its absence raises: the training can do without
-        words = (str(error).strip() or type(error).__name__).splitlines()[0]
-        log.warning("torch compiles nothing here, so each step passes over its weights several times: %s", words)
-        return False
-    return True
+    return all(t.device == first.device and t.is_contiguous() for t in tensors)
 
 
 @torch.no_grad()
