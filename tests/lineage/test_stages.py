@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from blur_pipeline.config.parameters import Parameters, check_parameters
-from blur_pipeline.lineage.identities import Identities, identify
+from blur_pipeline.lineage.identities import Identities, identify, identify_stage
 from blur_pipeline.lineage.stages import DECIDES, MEANING, MODELS, kind_of
 from tests.config.test_parameters import changed, load
 from tests.conftest import PROJECT
@@ -313,3 +313,9 @@ def test_shadow_models_are_those_of_runs_with_other_seeds_of_the_trainings(raw, 
         assert before.shadows[2][stage].sha256 == other[stage].sha256 != before[stage].sha256
         assert before.shadows[0][stage].sha256 == before[stage].sha256
     assert list(other.shadows) == list(range(2, 18))
+
+
+def test_a_stage_by_itself_is_what_it_is_among_all(raw):
+    several = check_parameters(changed(changed(raw, "models.retrained.seeds", 3), "unlearning.seeds", [0, 4]))
+    for stage, identity in identify(several).items():
+        assert identify_stage(several, stage) == identity

@@ -161,9 +161,9 @@ class Lineage:
 
     def _require_same_inputs(self, stage: str) -> None:
         """An input that was edited while the run went on must not be filed under what it was at the start."""
-        from blur_pipeline.lineage.identities import identify
+        from blur_pipeline.lineage.identities import identify_stage
 
-        if identify(self.door.parameters)[stage].sha256 != self.door.identities[stage].sha256:
+        if identify_stage(self.door.parameters, stage).sha256 != self.door.identities[stage].sha256:
             raise BadInputError(
                 f"An input of the stage '{stage}' was changed while the run went on; what was made of it is not kept. "
                 "Leave the files as they are and do the same command again."

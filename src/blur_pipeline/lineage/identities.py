@@ -110,9 +110,7 @@ def identify(parameters: Parameters, hasher: Hasher | None = None) -> Identities
     Files are read and hashed here; raises BadInputError where one cannot be.
     """
     inputs = Inputs(hasher or Hasher(HASHES))
-    further = {seed: _further(parameters, inputs, seed) for seed in parameters.models.further_seeds}
-    scored = {seed: made["scores.retrained"].sha256 for seed, made in further.items()}
-    shared = _shared(parameters, inputs, scored)
+    shared, further, scored = _before_unlearning(parameters, inputs)
     main = _with_unlearned(parameters, inputs, shared, scored)
     seeds = {}
     for seed in dict.fromkeys(parameters.unlearning.seeds):
@@ -134,6 +132,25 @@ def identify(parameters: Parameters, hasher: Hasher | None = None) -> Identities
     main.stages["shadows"] = Identity.of("shadows", "shadows", decided_by(parameters)["shadows"], parents)
     campaign = Path(parameters.campaign.path).stem
     return Identities(main.place, main.stages, seeds, further, shadows, main.group, campaign, main.recipe, main.attacks)
+
+
+def identify_stage(parameters: Parameters, stage: str, hasher: Hasher | None = None) -> Identity:
+    """The same of one stage, as its inputs are now: without other seeds and shadows, which cost fifteen times as much,
+    where it is not made of them."""
+    if stage in ("seeds", "shadows"):
+        return identify(parameters, hasher)[stage]
+    inputs = Inputs(hasher or Hasher(HASHES))
+    shared, _, scored = _before_unlearning(parameters, inputs)
+    return shared[stage] if stage in shared else _with_unlearned(parameters, inputs, shared, scored)[stage]
+
+
+def _before_unlearning(
+    parameters: Parameters, inputs: Inputs
+) -> tuple[dict[str, Identity], dict[int, Identities], dict[int, str]]:
+    """``_shared``, those of further retrained models, and their scores."""
+    further = {seed: _further(parameters, inputs, seed) for seed in parameters.models.further_seeds}
+    scored = {seed: made["scores.retrained"].sha256 for seed, made in further.items()}
+    return _shared(parameters, inputs, scored), further, scored
 
 
 def _further(parameters: Parameters, inputs: Inputs, seed: int) -> Identities:
