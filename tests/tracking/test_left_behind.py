@@ -1,6 +1,6 @@
 """A run says what of the data it left, and where."""
 
-from blur_pipeline.tracking.left_behind import COPY_OF_MODEL, left_behind
+from blur_pipeline.tracking.left_behind import COPY_OF_MODEL, elsewhere, left_behind
 
 
 def test_each_kind_has_its_folder_and_size(tmp_path):
@@ -28,3 +28,12 @@ def test_several_copies_of_a_model_are_one_line(tmp_path):
     [line] = left_behind({}, {COPY_OF_MODEL: mine})
     assert line == {"what": COPY_OF_MODEL, "where": str(tmp_path / "models"), "size": "1.3 MB"}
     assert left_behind({}, {COPY_OF_MODEL: []}) == []
+
+
+def test_what_lies_with_a_server_is_named_too():
+    place = "mlflow-artifacts:/1/abc/artifacts"
+    [run, copy] = elsewhere(place, copied=True)
+    assert run == {"what": "MLflow artifacts", "where": place, "size": "not on this machine"}
+    assert copy["what"] == COPY_OF_MODEL
+    assert len(elsewhere("s3://bucket/1", copied=False)) == 1
+    assert elsewhere("file:///home/me/mlartifacts/1", copied=True) == []

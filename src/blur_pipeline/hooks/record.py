@@ -140,10 +140,10 @@ class RunRecord:
             write_note(failed(error))
 
     def _left(self) -> list[dict[str, str]]:
-        """Of the data, by now; artifacts that MLflow keeps on another machine are not measured."""
+        """Of the data, by now; artifacts that MLflow keeps on another machine are named and not measured."""
         import mlflow
 
-        from blur_pipeline.tracking.left_behind import COPY_OF_MODEL, left_behind
+        from blur_pipeline.tracking.left_behind import COPY_OF_MODEL, elsewhere, left_behind
         from blur_pipeline.tracking.logged_models import copies, local, place_of_copies
 
         artefacts, kept = self.lineage.artefacts, self.door.parameters.evaluation.keep_scores
@@ -157,7 +157,7 @@ class RunRecord:
         )
         if self.to_copy and not copied and (place := place_of_copies()) is not None:
             found.append({"what": COPY_OF_MODEL, "where": str(place), "size": "made at the end of the run"})
-        return found
+        return found + ([] if run is None else elsewhere(run.info.artifact_uri, self.to_copy))
 
     def _note(self, name: str, manifest: Manifest) -> None:
         """Keep what the report tells of a stage."""

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from blur_pipeline.lineage.content import size_of
+from blur_pipeline.lineage.provenance import without_password
 from blur_pipeline.lineage.stages import MODELS
+from blur_pipeline.tracking.logged_models import local
 
 COPY_OF_MODEL = "copy of the unlearned model"
 """In MLflow's store, beside the runs."""
@@ -45,3 +47,10 @@ def left_behind(places: Mapping[str, Path], folders: Mapping[str, Sequence[Path]
         for kind, paths in found.items()
         if paths
     ]
+
+
+def elsewhere(artifacts: str, copied: bool) -> list[dict[str, str]]:
+    """The same of what a run has at ``artifacts``, its address, where that is no folder of this machine; ``copied``:
+    a copy of the model too."""
+    kinds = ["MLflow artifacts", *([COPY_OF_MODEL] if copied else [])] if local(artifacts) is None else []
+    return [{"what": kind, "where": without_password(artifacts), "size": "not on this machine"} for kind in kinds]
