@@ -23,9 +23,9 @@ class Unread:
         self.door = door
 
     @hook_impl
-    def before_dataset_loaded(self, node: Node) -> None:
+    def before_dataset_loaded(self, dataset_name: str, node: Node) -> None:
         """Of the thread that loads next: nodes may run side by side."""
-        READING.aside = puts_aside(node.name, self.door.parameters)
+        READING.aside = puts_aside(node.name, dataset_name, self.door.parameters)
 
     @hook_impl
     def after_dataset_loaded(self) -> None:
@@ -33,10 +33,10 @@ class Unread:
         READING.aside = False
 
 
-def puts_aside(node: str, parameters: Parameters) -> bool:
-    """Whether a node's result is decided before it would look at a model."""
+def puts_aside(node: str, dataset: str, parameters: Parameters) -> bool:
+    """Whether a node's result is decided before it would look at this model."""
     models, evaluation, last = parameters.models, parameters.evaluation, node.rpartition(".")[2]
-    if last.startswith("attack_") and not parameters.stress.chosen():
+    if last.startswith("attack_") and not _attacked_or_beside(last, dataset, parameters):
         return True
     said = {
         "attack_control": not isinstance(models.retrained, Absent | Scores),  # a retrained model is attacked instead
@@ -47,3 +47,9 @@ def puts_aside(node: str, parameters: Parameters) -> bool:
         "obtain_retrained_model": not isinstance(models.retrained, Training),
     }
     return said.get(last, False)
+
+
+def _attacked_or_beside(node: str, dataset: str, parameters: Parameters) -> bool:
+    chosen = parameters.stress.chosen().values()
+    attacked = {"attack_control": "unlearned_model"}.get(node, node.removeprefix("attack_"))
+    return bool(chosen) and dataset in {attacked, *(f"{model}_model" for a in chosen for model in a.beside)}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from blur_pipeline.config.models import Absent, Scores
 from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.config.stress import not_evaluated
 from blur_pipeline.lineage.stages import MEANING
@@ -24,8 +25,36 @@ HOLDOUT = "holdout"
 """The set that stands in for a retrained model where there is none to attack."""
 
 
-def attack(
-    model: Any,
+def attack_target(
+    target_model: Any,
+    base_model: Any,
+    retrained_model: Any,
+    evaluation_tokens: Any,
+    evaluation_set: Frame,
+    tokenizer: Any,
+    parameters: Parameters,
+) -> Frame:
+    """As ``attack_unlearned``."""
+    beside = (base_model, target_model, retrained_model)
+    return _attack(target_model, beside, evaluation_tokens, evaluation_set, tokenizer, parameters)
+
+
+def attack_retrained(
+    retrained_model: Any,
+    base_model: Any,
+    target_model: Any,
+    evaluation_tokens: Any,
+    evaluation_set: Frame,
+    tokenizer: Any,
+    parameters: Parameters,
+) -> Frame:
+    """As ``attack_unlearned``."""
+    beside = (base_model, target_model, retrained_model)
+    return _attack(retrained_model, beside, evaluation_tokens, evaluation_set, tokenizer, parameters)
+
+
+def attack_unlearned(
+    unlearned_model: Any,
     base_model: Any,
     target_model: Any,
     retrained_model: Any,
@@ -34,11 +63,12 @@ def attack(
     tokenizer: Any,
     parameters: Parameters,
 ) -> Frame:
-    """What a model knows before and after each attack of the profile; nothing of a model that is not here."""
-    return _attack(
-        *(model, base_model, target_model, retrained_model),
-        *(evaluation_tokens, evaluation_set, tokenizer, parameters, parameters.stress.set),
-    )
+    """What a model knows before and after each attack of the profile; nothing of a model that is not here.
+
+    Of the models beside it those alone have been read that an attack of the profile looks at (hooks/unread.py).
+    """
+    beside = (base_model, target_model, retrained_model)
+    return _attack(unlearned_model, beside, evaluation_tokens, evaluation_set, tokenizer, parameters)
 
 
 def attack_control(
@@ -54,12 +84,10 @@ def attack_control(
     """Where no retrained model can be attacked, the unlearned one on what it never saw: the holdout; else nothing."""
     from blur_pipeline.stress.tally import STRESS_COLUMNS
 
-    if _is_here(retrained_model):
+    if _has_retrained(parameters):
         return pd.DataFrame(columns=STRESS_COLUMNS)
-    return _attack(
-        *(unlearned_model, base_model, target_model, retrained_model),
-        *(evaluation_tokens, evaluation_set, tokenizer, parameters, HOLDOUT),
-    )
+    beside = (base_model, target_model, retrained_model)
+    return _attack(unlearned_model, beside, evaluation_tokens, evaluation_set, tokenizer, parameters, HOLDOUT)
 
 
 def trace(unlearned: Frame, retrained: Frame, parameters: Parameters) -> Frame:
@@ -138,17 +166,21 @@ def _is_here(model: Any) -> bool:
     return not isinstance(model, AbsentModel | SavedScores)
 
 
+def _has_retrained(parameters: Parameters) -> bool:
+    """By what it is, not by what was read: one that nothing looks at has been put aside."""
+    return not isinstance(parameters.models.retrained, Absent | Scores)
+
+
 def _attack(
     model: Any,
-    base: Any,
-    target: Any,
-    retrained: Any,
+    beside: tuple[Any, Any, Any],
     tokens: Any,
     rows: Frame,
     tokenizer: Any,
     parameters: Parameters,
-    of: str,
+    asked_of_it: str = "",
 ) -> Frame:
+    """``beside``: base, target and retrained model; ``asked_of_it``: a set, that of the profile where it is empty."""
     from blur_pipeline.models.devices import resolve_device
     from blur_pipeline.stress.choice import Given
     from blur_pipeline.stress.rows import as_many, asked_of
@@ -158,7 +190,8 @@ def _attack(
     stress, device = parameters.stress, resolve_device(parameters.device)
     if not stress.chosen() or not _is_here(model):
         return pd.DataFrame(columns=STRESS_COLUMNS)
-    control = () if _is_here(retrained) else (stress.set, HOLDOUT)
+    (base, target, retrained), of = beside, asked_of_it or stress.set
+    control = () if _has_retrained(parameters) else (stress.set, HOLDOUT)
     forget = asked_of(tokens, rows, (of,), as_many(tokens, control, stress.rows), 0)
     retain = asked_of(tokens, rows, (stress.kept,), stress.rows, 0)
     if forget is None and of != stress.set:  # a control without a holdout
@@ -170,7 +203,7 @@ def _attack(
     others = asked_of(tokens, rows, ("real_authors", "world_facts"), stress.rows, 0)
     given = Given(
         *(model.to(device), forget, retain, others),
-        *(lambda: base, lambda: target, lambda: retrained if _is_here(retrained) else None),
+        *(lambda: base, lambda: target, lambda: retrained if _has_retrained(parameters) else None),
         *(tokenizer, prompt, device, 0, parameters.training),
         parameters.evaluation.tokens_per_batch,
     )

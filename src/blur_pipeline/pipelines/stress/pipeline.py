@@ -5,18 +5,19 @@ from kedro.pipeline import Node, Pipeline
 from blur_pipeline.lineage.stages import MODELS
 from blur_pipeline.pipelines.stress import nodes
 
-BESIDE = ["base_model", "target_model", "retrained_model", "evaluation_tokens", "evaluation_set", "tokenizer"]
+ASKED = ["evaluation_tokens", "evaluation_set", "tokenizer", "parameters"]
+ATTACKS = {"target": nodes.attack_target, "retrained": nodes.attack_retrained, "unlearned": nodes.attack_unlearned}
 
 
 def create_pipeline() -> Pipeline:
     """The stress pipeline; with ``stress.profile`` off its tables are empty."""
-    attacks = [
-        Node(nodes.attack, [f"{m}_model", *BESIDE, "parameters"], f"{m}.stress_answers", name=f"attack_{m}_model")
-        for m in MODELS
-    ]
+    beside = ["base_model", "target_model", "retrained_model"]
+    # A model is named once, whether it is attacked or stands beside: Kedro would read it twice.
+    models = {m: [f"{m}_model", *(other for other in beside if other != f"{m}_model")] for m in MODELS}
+    attacks = [Node(ATTACKS[m], [*models[m], *ASKED], f"{m}.stress_answers", name=f"attack_{m}_model") for m in MODELS]
     control = Node(
         nodes.attack_control,
-        ["unlearned_model", *BESIDE, "parameters"],
+        [*models["unlearned"], *ASKED],
         "unlearned.stress_control",
         name="attack_control",
     )
