@@ -262,10 +262,10 @@ YAML = [
         make=lines("source_folder: ${oc.env:NOPE_DIR}", path=LOCAL),
     ),
     BadInput(
-        "a secret of the environment",
-        "environment variable 'SECRET'",
-        make=lines("source_folder: ${oc.env:SECRET}", path=LOCAL),
-        seen={"SECRET": "hush-hush"},
+        "a password of the environment, named almost like a place",
+        "environment variable 'DB_PWD'",
+        make=lines("source_folder: ${oc.env:DB_PWD}", path=LOCAL),
+        seen={"DB_PWD": "hush-hush"},
     ),
     BadInput(
         "a secret by way of globals",

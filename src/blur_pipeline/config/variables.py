@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from omegaconf.resolvers import oc
 
-PLACES = ("HOME", "USER", "PWD", "DIR", "FOLDER", "PATH", "ROOT", "SCRATCH")
-"""The last word of the names of places, such as DATA_DIR."""
+PLACES = ("HOME", "USER", "PWD", "TMPDIR")
+"""Whole names: DB_PWD is a password."""
+ENDINGS = ("DIR", "FOLDER", "PATH", "ROOT", "SCRATCH")
+"""The last word of the names of places, such as DATA_DIR, or the whole name."""
 
 
 class Variables:
@@ -21,11 +23,11 @@ class Variables:
 
     def __call__(self, name: str, *default: str | None) -> str | None:
         """The variable's value, or ``default`` where it is not set; ValueError for what is no place."""
-        if name.upper().rpartition("_")[2] not in PLACES:
+        if name.upper() not in PLACES and name.upper().rpartition("_")[2] not in ENDINGS:
             self.refused = self.refused or (
                 f"Parameters may not hold the environment variable '{name}': they are kept in MLflow, manifests and "
-                f"reports; name a place with one that ends in {', '.join(PLACES[3:])} or is HOME or USER, such as "
-                "DATA_DIR, and leave secrets to the libraries that read them."
+                "reports; name a place with HOME, USER, PWD, TMPDIR or one that ends in _DIR, _FOLDER, _PATH, _ROOT or "
+                "_SCRATCH, such as DATA_DIR, and leave secrets to the libraries that read them."
             )
             raise ValueError(self.refused)
         return oc.env(name, *default)
