@@ -1,5 +1,9 @@
 """A run says what of the data it left, and where."""
 
+import pytest
+
+from blur_pipeline.lineage.stages import MODELS
+from blur_pipeline.stress.tally import STRESS_COLUMNS
 from blur_pipeline.tracking.left_behind import COPY_OF_MODEL, elsewhere, left_behind
 
 
@@ -17,6 +21,13 @@ def test_each_kind_has_its_folder_and_size(tmp_path):
         {"what": "scores, answers", "where": str(tmp_path / "target/completions/file"), "size": "0.1 MB"},
         {"what": "MLflow artifacts", "where": str(tmp_path), "size": "1.6 MB"},
     ]
+
+
+@pytest.mark.parametrize("table", [*(f"{model}.stress_answers" for model in MODELS), "unlearned.stress_control"])
+def test_what_attacked_models_know_names_subjects(table, tmp_path):
+    assert "subject" in STRESS_COLUMNS
+    [line] = left_behind({table: tmp_path}, {})
+    assert line["what"] == "scores, answers"
 
 
 def test_several_copies_of_a_model_are_one_line(tmp_path):

@@ -13,7 +13,7 @@ from blur_pipeline.tracking.logged_models import local
 
 COPY_OF_MODEL = "copy of the unlearned model"
 """In MLflow's store, beside the runs."""
-ANSWERS = ("token_scores", "completions", "fluency", "forbidden_answers", "example_metrics")
+ANSWERS = ("token_scores", "completions", "fluency", "forbidden_answers", "example_metrics", "stress_answers")
 HOLDERS: dict[str, tuple[str, ...]] = {
     "raw rows": ("raw_rows", "raw_questions", "raw_further"),
     "cleaned rows": (
@@ -28,7 +28,10 @@ HOLDERS: dict[str, tuple[str, ...]] = {
     ),
     "target model": ("target_model",),  # it knows what is to be forgotten
     "unlearned model": ("unlearned_model",),  # it may give it back
-    "scores, answers": tuple(f"{model}.{table}" for model in MODELS for table in ANSWERS),
+    "scores, answers": (
+        *(f"{model}.{table}" for model in MODELS for table in ANSWERS),
+        "unlearned.stress_control",
+    ),
     "example answers": ("example_answers",),
 }
 """Which datasets hold the rows that a run was given, or what models say of them."""
