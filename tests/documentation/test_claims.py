@@ -42,6 +42,13 @@ def test_places_to_clean_up():
     assert f"`evaluation.keep_days` ({base.evaluation.keep_days})" in told
 
 
+def test_where_models_are_kept_by_reference():
+    kept = {name for name in ENVIRONMENTS if resolved(name)["reporting"]["register_model"] == "reference"}
+    for name in ("tracking.md", "cleaning_up.md"):
+        (told,) = re.findall(r"`reference`,? (?:as )?in ((?:`\w+`(?:, | and )?)+)", " ".join(page(name).split()))
+        assert set(re.findall(r"`(\w+)`", told)) == kept
+
+
 def test_own_data_s_table_of_parameters():
     own, told = check_parameters(resolved("own_data")), page("environments/own_data.md")
     assert f"| `curation.overlap.policy` | `{own.curation.overlap.policy}` |" in told
