@@ -1,8 +1,10 @@
 """What the pages say of defaults, places, environments, pipelines, rooms and choices is so."""
 
 import re
+from typing import get_args
 
 from blur_pipeline.config.parameters import check_parameters
+from blur_pipeline.methods.edit import EditChoice
 from blur_pipeline.pipeline_registry import register_pipelines
 from tests.conf.test_environments import ENVIRONMENTS
 from tests.conftest import PROJECT
@@ -73,5 +75,8 @@ def test_the_choices_of_each_slot_are_choices():
     assert len(rows) == 6
     named = {name for row in rows for name in re.findall(r"`(\w+)`", row)} - {"average", "none"}
     assert named <= kinds
-    edits = re.search(r"or an edit of the weights without a training: ([^.]+)\.", text)[1]
-    assert set(re.findall(r"`(\w+)`", edits)) <= kinds
+    told = re.search(r"or an edit of the weights in the place of a training: ([^.]+)\.", text)[1]
+    assert set(re.findall(r"`(\w+)`", told)) <= kinds
+    edits = {choice.model_fields["kind"].default: choice for choice in get_args(get_args(EditChoice)[0])}
+    (trained,) = re.findall(r"([^.]+) train on the forget set first", text)
+    assert set(re.findall(r"`(\w+)`", trained)) == {kind for kind, edit in edits.items() if "training" in vars(edit)}
