@@ -4,6 +4,7 @@ import re
 from typing import get_args
 
 from blur_pipeline.config.parameters import check_parameters
+from blur_pipeline.lineage.stages import DECIDES, MEANING
 from blur_pipeline.methods.edit import EditChoice
 from blur_pipeline.pipeline_registry import register_pipelines
 from tests.conf.test_environments import ENVIRONMENTS
@@ -65,6 +66,20 @@ def test_the_architecture_names_every_pipeline_and_every_room():
     assert first_cells(pipelines) == register_pipelines().keys() - {"__default__"}
     there = {path.name for path in (PROJECT / "src" / "blur_pipeline").iterdir() if (path / "__init__.py").exists()}
     assert {name.rstrip("/") for name in first_cells(rooms)} == there
+
+
+def test_lineage_s_table_of_what_decides_a_stage():
+    """A name without a block is of the block before it; ``block.*`` is all of a block."""
+    rows = re.findall(r"^\| (`\w+`[^|]*) \| [^|]+ \| ([^|]+) \|$", page("lineage.md"), re.MULTILINE)
+    stages = [set(re.findall(r"`(\w+)`", first)) for first, _ in rows]
+    assert set().union(*stages) == MEANING.keys()
+    for of, (_, cell) in zip(stages, rows, strict=True):
+        block, told = "", set()
+        for name in re.findall(r"`([\w.*]+)`", cell):
+            full = name if "." in name or f"{block}.{name}" not in DECIDES else f"{block}.{name}"
+            block = full.rpartition(".")[0]
+            told |= {n for n in DECIDES if n.startswith(full[:-1])} if full.endswith("*") else {full}
+        assert told == {name for name, decided in DECIDES.items() if of & set(decided)}, of
 
 
 def test_the_choices_of_each_slot_are_choices():
