@@ -15,6 +15,10 @@ from blur_pipeline.lineage.provenance import alike, code, facts, git_commit, typ
         ("sqlite:///mlflow.db", "sqlite:///mlflow.db"),
         ("https://me:secret@tracking.example/x", "https://…@tracking.example/x"),
         ("postgresql://me:se@host/db", "postgresql://…@host/db"),
+        ("postgresql://me:p@ss@host/db", "postgresql://…@host/db"),
+        ("postgresql://me:p@s#s?@host/db", "postgresql://…@host/db"),
+        ("https://host/x and me@example.org", "https://host/x and me@example.org"),
+        ("https://host:5000 and me@example.org", "https://host:5000 and me@example.org"),
     ],
 )
 def test_a_password_is_never_shown(uri, shown):

@@ -37,8 +37,11 @@ def facts(project: Path) -> dict[str, str]:
 
 
 def without_password(uri: str) -> str:
-    """An address as it may be shown and kept: ``https://me:secret@host/x`` becomes ``https://…@host/x``."""
-    return re.sub(r"//[^/@]*@", "//…@", uri)
+    """An address as it may be shown and kept: ``https://me:secret@host/x`` becomes ``https://…@host/x``.
+
+    The host begins after the last ``@`` before a ``/``: one in the password must be written %2F.
+    """
+    return re.sub(r"//[^/\s]*@", "//…@", uri)
 
 
 def typed(words: list[str]) -> str | None:
