@@ -90,6 +90,7 @@ def test_the_choices_of_each_slot_are_choices():
     assert len(rows) == 6
     named = {name for row in rows for name in re.findall(r"`(\w+)`", row)} - {"average", "none"}
     assert named <= kinds
+    text = " ".join(text.split())
     told = re.search(r"or an edit of the weights in the place of a training: ([^.]+)\.", text)[1]
     assert set(re.findall(r"`(\w+)`", told)) <= kinds
     edits = {choice.model_fields["kind"].default: choice for choice in get_args(get_args(EditChoice)[0])}
