@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from transformers import get_scheduler
 
 from blur_pipeline.methods.choice import Loss, Moment, Seen
 from blur_pipeline.methods.gradient import Backprop
@@ -17,6 +16,7 @@ from blur_pipeline.methods.recipe import SIDES, Recipe
 from blur_pipeline.models.examples import Examples
 from blur_pipeline.training import averaging
 from blur_pipeline.training.checkpoints import Checkpoints, Progress, State
+from blur_pipeline.training.curve import curve
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.gradients import Gradient, clip, combine_, direction_norm, gram_matrix, put_away_
 from blur_pipeline.training.kernels import kernels
@@ -100,14 +100,10 @@ def _train(model: nn.Module, run: Run, device: torch.device, folder: Path | None
     weights = ready.weights
     optimizer = recipe.optimizer(weights.moved)
     masks = None if ready.masks is None else Masks(ready.masks, optimizer)
-    curve = get_scheduler(
-        run.schedule.lr_curve,
-        optimizer,
-        run.schedule.warmup_steps(run.epoch_size),
-        run.schedule.total_steps(run.epoch_size),
-    )
+    steps = run.schedule.warmup_steps(run.epoch_size), run.schedule.total_steps(run.epoch_size)
+    rates = curve(run.schedule.lr_curve, optimizer, *steps)
     memory = recipe.weighting.memory(weights.moved, device) | averaging.start(recipe.optimizer.average, weights.moved)
-    state = State(weights, optimizer, curve, memory)
+    state = State(weights, optimizer, rates, memory)
     progress = run.checkpoints.restore(state) if run.checkpoints else Progress()
     validate = _validation(run, ready.model, device, progress)
     sides = [_objective(run, side, ready) for side in SIDES]

@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from blur_pipeline.training.curve import Curve
+
 
 class Schedule(BaseModel):
     """Length, batches, learning-rate curve and clipping of one training.
@@ -20,9 +22,7 @@ class Schedule(BaseModel):
     epochs: float | None = Field(10, gt=0, le=10_000, description="passes over the set, of which a fraction will do")
     steps: int | None = Field(None, gt=0, le=10_000_000, description="instead of epochs")
     batch_size: int = Field(32, gt=0, le=2**16, description="sequences of each side in a step")
-    lr_curve: Literal["constant", "constant_with_warmup", "linear", "cosine"] = Field(
-        "linear", description="how the learning rate goes on after the warm-up"
-    )
+    lr_curve: Curve = Field("linear", description="how the learning rate goes on after the warm-up")
     warmup_epochs: float = Field(0, ge=0, le=10_000, description="epochs over which the learning rate rises from 0")
     topics: Literal["mixed", "alternate"] = Field(
         "mixed", description="of sets with several: drawn from as one set, or one topic a step by turns"
