@@ -5,8 +5,7 @@ from types import SimpleNamespace
 import pandas as pd
 
 from blur_pipeline.hooks.viz import EVENTS, SHOWN, _of_tables, keep, show
-from tests.conftest import PROJECT
-from tests.resolved import loader
+from tests.resolved import few, loader
 
 
 def test_a_damaged_table_has_no_statistics_and_stops_no_run(tmp_path):
@@ -40,4 +39,4 @@ def test_kedro_viz_is_shown_it_as_it_reads_the_catalog(monkeypatch):
     for command in ("run", "viz"):
         monkeypatch.setattr("sys.argv", ["kedro", command, "run"])
         loader("own_data")["catalog"]
-    assert seen == [(PROJECT / ".viz", "own_data")]
+    assert seen == [(few().parent / ".viz", "own_data")]
