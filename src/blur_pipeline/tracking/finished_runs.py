@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import json
 from typing import Any
 
 import pandas as pd
@@ -14,6 +14,7 @@ from blur_pipeline.tracking.results import METRICS_ARTIFACT
 SETTINGS = ("unlearning.", "training.precision", "training.gradient_buffer")
 SAME = {"unlearning.method", "unlearning.seed"}
 MODELS = ("target/", "retrained/", "unlearned/")
+NUMBERS = ("value", "low", "high")
 OTHER_COLUMNS = ["run_id", "method", "seed", "differs_in"]
 
 
@@ -108,4 +109,4 @@ def _table(run: Any) -> pd.DataFrame:
     except Exception:  # the store raises many kinds; an artifact that was removed
         rows = [(*n.split("/", 1), v) for n, v in run.data.metrics.items() if n.startswith(MODELS)]
         return pd.DataFrame(rows, columns=["model", "metric", "value"]).assign(low=float("nan"), high=float("nan"))
-    return pd.read_json(io.StringIO(text), orient="records")
+    return pd.DataFrame(json.loads(text)).astype(dict.fromkeys(NUMBERS, float))  # pandas' reader rounds

@@ -111,7 +111,7 @@ def log_result(dataset_name: str, data: Any) -> None:
         log_numbers(_by_name("shadows/", data.assign(metric=data["metric"] + ".excess"), "excess"))
         mlflow.log_text(data.to_csv(index=False), "shadow_table.csv")
     elif dataset_name == "metrics_long":
-        mlflow.log_text(data.to_json(orient="records"), METRICS_ARTIFACT)
+        mlflow.log_text(_records(data), METRICS_ARTIFACT)
     else:
         mlflow.log_dict(data, f"{dataset_name}.json")
         log_data_sets(data["sources"])
@@ -132,6 +132,12 @@ def log_seconds(seconds: dict[str, float], in_all: float) -> None:
     if mlflow.active_run():
         mlflow.log_metric("seconds/in_all", in_all)
         mlflow.log_text(json.dumps(seconds, indent=1), "seconds.json")
+
+
+def _records(table: Any) -> str:
+    """JSON that gives every number back as it is, where pandas writes ten decimals; null where it is not finite."""
+    cells = table.replace([math.inf, -math.inf], math.nan).astype(object)
+    return json.dumps(cells.where(cells.notna(), None).to_dict("records"), allow_nan=False)
 
 
 def _by_name(prefix: str, table: Any, column: str) -> dict[str, float]:
