@@ -18,6 +18,19 @@ def read(monkeypatch):
     forget_what_was_seen()
 
 
+@pytest.mark.parametrize("own", ["base", "target", "retrained"])
+def test_the_catalog_trusts_each_model_as_today_s_parameters_do(own, tmp_path):
+    """One that is trained has the code of the base model, and what is unlearned has that of its target."""
+    models = {"base": {"kind": "pretrained", "path": str(tmp_path), "trust_remote_code": own == "base"}}
+    if own != "base":
+        models[own] = {"kind": "given", "path": str(tmp_path), "trust_remote_code": True}
+    catalog = loader("base", models=models)["catalog"]
+    trusted = {name for name, said in catalog.items() if said.get("trust_remote_code")}
+    everywhere = {"base_model", "tokenizer", "target_model", "retrained_model", "unlearned_model"}
+    of_target = {"target_model", "unlearned_model"}
+    assert trusted == {"base": everywhere, "target": of_target, "retrained": {"retrained_model"}}[own]
+
+
 def test_what_a_run_asks_for_is_read_once(read):
     config = loader("base")
     for _ in range(2):

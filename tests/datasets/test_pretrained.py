@@ -1,15 +1,17 @@
 """Models and tokenizers in the catalog: whole or not there, safetensors only."""
 
 import json
+import sys
 
 import pytest
 import torch
 from kedro.io.core import DatasetError, Version
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, dynamic_module_utils
 
 from blur_pipeline.datasets.pretrained import CausalLMDataset, TokenizerDataset
 from blur_pipeline.models.handed_on import HandedOn
 from blur_pipeline.models.sources import AbsentModel, ModelReference, PretrainedModel
+from tests.own_code import write_model, write_tokenizer
 
 
 def dataset(tmp_path, version="one", kind=CausalLMDataset):
@@ -77,6 +79,26 @@ def test_code_beside_a_model_runs_only_where_today_s_parameters_trust_it(trusted
     with pytest.raises(DatasetError):  # the code brings no model
         catalog.load()
     assert trace.exists() == trusted
+
+
+@pytest.fixture
+def own_modules(tmp_path, monkeypatch):
+    """Where transformers copies code to."""
+    monkeypatch.setattr(dynamic_module_utils, "HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "modules"), *sys.path])
+
+
+@pytest.mark.usefixtures("own_modules")
+def test_what_was_made_of_a_model_with_code_of_its_own_comes_back_where_it_is_trusted(tmp_path, tokenizer):
+    """Hours of unlearning lie in it; and its folder alone does not say whether the code may run."""
+    folder = write_tokenizer(write_model(tmp_path / "own"), tokenizer)
+    source = PretrainedModel(path=str(folder), trust_remote_code=True)
+    for kind, made in ((CausalLMDataset, source.load()), (TokenizerDataset, source.tokenizer())):
+        place = str(tmp_path / kind.__name__)
+        kind(place, Version(None, "one"), trust_remote_code=True).save(made)
+        assert kind(place, Version(None, "one"), trust_remote_code=True).load().of_its_own
+        with pytest.raises(DatasetError, match="custom code"):
+            kind(place, Version(None, "one")).load()
 
 
 def test_a_tokenizer_comes_back(tmp_path, tokenizer):

@@ -6,9 +6,11 @@ from types import SimpleNamespace
 import mlflow
 import pytest
 
+from blur_pipeline.config.models import Models
 from blur_pipeline.corpus.prompts import PlainPrompt
 from blur_pipeline.lineage.manifest import Made, Manifest
 from blur_pipeline.models.handed_on import HandedOn
+from blur_pipeline.models.sources import FreshModel
 from blur_pipeline.tracking.logged_models import copies, logged_models, place_of_copies
 from blur_pipeline.tracking.registration import Registered
 from tests.end_to_end.conftest import empty_store
@@ -44,6 +46,7 @@ def registered(model: Manifest, way: str, tags: dict[str, str], note: str = "") 
     """As at the end of a run."""
     parameters = SimpleNamespace(
         reporting=SimpleNamespace(register_model=way),
+        models=Models(base=FreshModel()),
         curation=SimpleNamespace(prompt=PlainPrompt()),
         evaluation=SimpleNamespace(max_new_tokens=3),
         method="blur_npo",

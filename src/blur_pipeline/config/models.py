@@ -87,6 +87,12 @@ class Models(Block):
         Retraining(), description="the model that never saw the forget set: what unlearning should come to"
     )
 
+    def trusts(self, model: str) -> bool:
+        """Whether ``base``, ``target`` or ``retrained`` may run code of its own: one that is trained here has the base
+        model's."""
+        said = getattr(self, model)
+        return getattr(said if isinstance(said, Given) else self.base, "trust_remote_code", False)
+
     @property
     def further_seeds(self) -> list[int]:
         """Those of the retrained models beside the one that everything is compared with."""

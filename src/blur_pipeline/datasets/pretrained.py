@@ -31,12 +31,11 @@ class _Reading(threading.local):
 READING = _Reading()
 
 
-class CausalLMDataset(FolderDataset):
-    """A causal language model in float32, a reference to one elsewhere, or a note of what stands in for one.
+class PretrainedDataset(FolderDataset):
+    """What ``from_pretrained`` reads.
 
-    One that is handed on brings its tokenizer and its page; what is loaded is the model.
-    Whether code that comes with a model may run is said by today's parameters (``trust_remote_code``), never by what
-    lies in ``data/``: a file there may have been edited.
+    Whether code that comes with it may run is said by today's parameters (``trust_remote_code``), never by what lies in
+    ``data/``: a file there may have been edited.
     """
 
     def __init__(
@@ -48,6 +47,13 @@ class CausalLMDataset(FolderDataset):
     ) -> None:
         self.trust_remote_code = trust_remote_code
         super().__init__(filepath, version, metadata)
+
+
+class CausalLMDataset(PretrainedDataset):
+    """A causal language model in float32, a reference to one elsewhere, or a note of what stands in for one.
+
+    One that is handed on brings its tokenizer and its page; what is loaded is the model.
+    """
 
     def save(self, data: PreTrainedModel | HandedOn | ModelReference | AbsentModel | SavedScores) -> None:
         self._save_whole(data)
@@ -62,7 +68,7 @@ class CausalLMDataset(FolderDataset):
         if (folder / "reference.json").exists():
             source = json.loads((folder / "reference.json").read_text())["source"]
             return PretrainedModel(**{**source, "trust_remote_code": self.trust_remote_code}).load()
-        return PretrainedModel(path=str(folder)).load()
+        return PretrainedModel(path=str(folder), trust_remote_code=self.trust_remote_code).load()
 
     def _write(
         self, data: PreTrainedModel | HandedOn | ModelReference | AbsentModel | SavedScores, folder: Path
@@ -74,7 +80,7 @@ class CausalLMDataset(FolderDataset):
             data.save_pretrained(folder)
 
 
-class TokenizerDataset(FolderDataset):
+class TokenizerDataset(PretrainedDataset):
     """A tokenizer with its chat template."""
 
     def save(self, data: PreTrainedTokenizerBase) -> None:
@@ -84,4 +90,5 @@ class TokenizerDataset(FolderDataset):
         data.save_pretrained(folder)
 
     def load(self) -> PreTrainedTokenizerBase:
-        return PretrainedModel(path=str(self._get_load_path())).tokenizer()
+        folder = str(self._get_load_path())
+        return PretrainedModel(path=folder, trust_remote_code=self.trust_remote_code).tokenizer()

@@ -148,7 +148,7 @@ class IdentifyingConfigLoader(OmegaConfigLoader):
 
     def _trusted(self, model: str) -> bool:
         """Whether ``models.base``, ``target`` or ``retrained`` may run code of its own."""
-        return getattr(getattr(self.checked().models, model), "trust_remote_code", False)
+        return self.checked().models.trusts(model)
 
     def _places_of_seeds(self, stage: str, layer: str, name: str) -> dict[str, str]:
         """``data/LAYER/PLACE/NAME`` of a stage for each of ``unlearning.seeds``."""

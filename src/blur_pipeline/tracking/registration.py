@@ -92,7 +92,8 @@ class Registered:
         prompt, longest = self.parameters.curation.prompt, self.parameters.evaluation.max_new_tokens
         before = getattr(prompt, "before", "")  # questions with answers: an auditor has not the file that they stand in
         asked = {"prompt": prompt.model_dump(), "before": before, "max_new_tokens": longest, "weights": weights}
-        reads = PretrainedModel(path=str(tokenizer)).tokenizer()
+        trusted = self.parameters.models.trusts("base")  # whose tokenizer all share
+        reads = PretrainedModel(path=str(tokenizer), trust_remote_code=trusted).tokenizer()
         return asked | {"opening": opening(reads), "stops": prompt.stops(reads)}
 
     def _version(self, uri: str, note: str, tags: dict[str, str]) -> None:

@@ -1,6 +1,5 @@
 """A model that runs code of its own reaches the workers with its code, and comes back."""
 
-import json
 import sys
 
 import pytest
@@ -10,36 +9,15 @@ from transformers import AutoModelForCausalLM, dynamic_module_utils
 from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.workers.job import Job
 from tests.conftest import build_tiny_model
+from tests.own_code import write_model
 from tests.training.test_every_cut import cut_run
-
-CODE = """
-from transformers import LlamaConfig, LlamaForCausalLM
-
-
-class OwnConfig(LlamaConfig):
-    model_type = "own_llama"
-
-
-class OwnModel(LlamaForCausalLM):
-    config_class = OwnConfig
-    of_its_own = True
-"""
 
 
 @pytest.fixture
 def own_model(tmp_path, monkeypatch):
     monkeypatch.setattr(dynamic_module_utils, "HF_MODULES_CACHE", str(tmp_path / "modules"))
     monkeypatch.setattr(sys, "path", [str(tmp_path / "modules"), *sys.path])
-    folder = tmp_path / "own"
-    build_tiny_model().save_pretrained(folder)
-    (folder / "own.py").write_text(CODE)
-    config = json.loads((folder / "config.json").read_text()) | {
-        "model_type": "own_llama",
-        "architectures": ["OwnModel"],
-    }
-    config["auto_map"] = {"AutoConfig": "own.OwnConfig", "AutoModelForCausalLM": "own.OwnModel"}
-    (folder / "config.json").write_text(json.dumps(config))
-    return AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True)
+    return AutoModelForCausalLM.from_pretrained(write_model(tmp_path / "own"), trust_remote_code=True)
 
 
 @pytest.mark.parametrize("sharding", ["ddp", "fsdp"])
