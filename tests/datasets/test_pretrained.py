@@ -6,6 +6,7 @@ import sys
 import pytest
 import torch
 from kedro.io.core import DatasetError, Version
+from safetensors import SafetensorError
 from transformers import AutoTokenizer, dynamic_module_utils
 
 from blur_pipeline.datasets.pretrained import CausalLMDataset, TokenizerDataset
@@ -54,6 +55,26 @@ def test_a_save_that_breaks_off_leaves_no_version(tmp_path, tiny_model, monkeypa
         dataset(tmp_path, "2").save(tiny_model)
     latest = CausalLMDataset(str(tmp_path / "model"), Version(None, None))
     assert latest.resolve_load_version() == "1"
+    assert not list(tmp_path.rglob("half.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("broken", "seen"),
+    [
+        (SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"), DatasetError),
+        (KeyboardInterrupt(), KeyboardInterrupt),
+    ],
+)
+def test_whatever_breaks_a_save_off_nothing_of_it_stays_on_the_disk(tmp_path, tiny_model, monkeypatch, broken, seen):
+    """safetensors has an error of its own for a full disk; on that disk lay what was half written."""
+
+    def break_off(folder):
+        (folder / "half.safetensors").write_bytes(b"0")
+        raise broken
+
+    monkeypatch.setattr(tiny_model, "save_pretrained", break_off)
+    with pytest.raises(seen, match="No space left" if seen is DatasetError else None):
+        dataset(tmp_path).save(tiny_model)
     assert not list(tmp_path.rglob("half.safetensors"))
 
 

@@ -24,6 +24,11 @@ class FolderDataset(AbstractVersionedDataset):
         """Put ``data`` into a folder that is there and empty."""
 
     def _save_whole(self, data: Any) -> None:
+        """Whatever breaks it off, what was half written goes: the disk may be full.
+
+        Raises:
+            DatasetError: the disk does not take it.
+        """
         final = Path(self._get_save_path())
         partial = final.with_name(f".writing-{final.name}")
         shutil.rmtree(partial, ignore_errors=True)
@@ -33,9 +38,11 @@ class FolderDataset(AbstractVersionedDataset):
             if final.is_dir() and self._version is None:
                 shutil.rmtree(final)
             partial.rename(final)
-        except OSError as error:
+        except BaseException as error:
             shutil.rmtree(partial, ignore_errors=True)
-            raise DatasetError(f"{final}: cannot be written ({error.strerror or error}).") from error
+            if (refused := _refused(error)) is None:
+                raise
+            raise DatasetError(f"{final}: cannot be written ({refused}).") from error
 
     def _exists(self) -> bool:
         try:
@@ -45,3 +52,13 @@ class FolderDataset(AbstractVersionedDataset):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "version": self._version}
+
+
+def _refused(error: BaseException) -> str | None:
+    """What the disk says where it does not take a file; safetensors has an error of its own for that."""
+    from safetensors import SafetensorError
+
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    said = str(error)
+    return said.partition("I/O error: ")[2] if isinstance(error, SafetensorError) and "I/O error: " in said else None
