@@ -1,12 +1,16 @@
 """A run whose process was killed is closed; one that goes on, here or elsewhere, is not."""
 
+import json
 import os
 import signal
+import threading
+import time
 
 import mlflow
 import pytest
+from filelock import FileLock
 
-from blur_pipeline.tracking.dead_runs import CONTEXT, TAG, announce, close_dead_runs
+from blur_pipeline.tracking.dead_runs import CONTEXT, KEPT_SECONDS, TAG, announce, close_dead_runs
 from tests.end_to_end.conftest import empty_store
 from tests.workers import start
 
@@ -23,8 +27,6 @@ def store(tmp_path, monkeypatch):
 
 
 def open_and_sleep(folder, name, uri):
-    import time
-
     mlflow.set_tracking_uri(uri)
     announce(name, folder / "processes")
     run = mlflow.start_run(experiment_id="1")
@@ -61,3 +63,70 @@ def test_a_killed_run_is_closed_and_no_other(store):
     assert not (store / "processes" / "killed.lock").exists()
     assert (store / "processes" / "alive.lock").exists()
     alive.kill()
+
+
+def close(folder, uri) -> None:
+    """As a run does that is recorded in this store."""
+    mlflow.set_tracking_uri(uri)
+    with mlflow.start_run(experiment_id="1"):
+        close_dead_runs(folder)
+
+
+def test_a_run_killed_under_another_store_is_closed_when_that_is_used_again(store):
+    """What runs under this store meanwhile finds a free lock that none of its own runs had."""
+    ours, theirs = (f"sqlite:///{store}/{name}.db" for name in ("mlflow", "other"))
+    (store / "other.db").write_bytes(empty_store())
+    mlflow.set_tracking_uri(theirs)
+    mlflow.set_experiment("test")
+    killed = start(open_and_sleep, store, "killed", theirs)
+    dead = opened(store, "killed")
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.join()
+    lock = store / "processes" / "killed.lock"
+    close(lock.parent, ours)
+    assert lock.exists()
+    close(lock.parent, theirs)
+    assert status(dead) == "KILLED"
+    assert not lock.exists()
+
+
+def test_locks_that_nobody_waits_for_go(store):
+    """Of a run that ended well, and one so old that its store will not come back."""
+    folder = store / "processes"
+    folder.mkdir()
+    for name in ("ended", "old", "new"):
+        (folder / f"{name}.lock").touch()
+    os.utime(folder / "old.lock", (time.time() - KEPT_SECONDS - 60,) * 2)
+    with mlflow.start_run(tags={TAG: "ended"}):
+        pass
+    close(folder, mlflow.get_tracking_uri())
+    assert [path.name for path in folder.iterdir()] == ["new.lock"]
+
+
+def test_tags_that_the_user_wants_on_every_run_stay(store, monkeypatch, caplog):
+    monkeypatch.setenv(CONTEXT, json.dumps({"team": "blue", TAG: "before"}))
+    announce("tagged", store / "processes")
+    with mlflow.start_run() as run:
+        pass
+    tags = mlflow.get_run(run.info.run_id).data.tags
+    assert (tags["team"], tags[TAG]) == ("blue", "tagged")
+    monkeypatch.setenv(CONTEXT, "team=blue")
+    announce("tagged", store / "processes")
+    assert json.loads(os.environ[CONTEXT]) == {TAG: "tagged"}
+    assert "no JSON object" in caplog.text
+
+
+def test_another_process_may_look_at_the_lock_in_the_moment_in_which_it_is_made(store):
+    (store / "processes").mkdir()
+    looked_at, seen = FileLock(store / "processes" / "met.lock", thread_local=False), threading.Event()
+
+    def look():
+        with looked_at:
+            seen.set()
+            time.sleep(0.2)
+
+    other = threading.Thread(target=look)
+    other.start()
+    seen.wait()
+    announce("met", store / "processes")
+    other.join()

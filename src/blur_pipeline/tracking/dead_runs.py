@@ -7,14 +7,25 @@ it opens a run. So a run of another machine or container, whose files are not he
 from __future__ import annotations
 
 import json
+import logging
 import os
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 FOLDER = Path("data/.lineage/processes")
 TAG = "process_lock"
 CONTEXT = "MLFLOW_RUN_CONTEXT"  # MLflow reads tags from it in the moment in which a run begins to exist
+PROBED_SECONDS = 2.0
+"""For how long another process may hold a lock to see whether it is free: much longer than it ever does."""
+KEPT_SECONDS = 30 * 86400
+"""A free lock of which this store has no run may be of another store's, which is to find it when it is used again."""
+log = logging.getLogger(__name__)
 _held: dict[Path, FileLock] = {}
 
 
@@ -23,9 +34,23 @@ def announce(name: str, folder: Path = FOLDER) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.lock"
     if path not in _held:
-        _held[path] = FileLock(path, thread_local=False)
-        _held[path].acquire(timeout=0)
-    os.environ[CONTEXT] = json.dumps({TAG: name})
+        lock = FileLock(path, thread_local=False)
+        lock.acquire(timeout=PROBED_SECONDS)
+        _held[path] = lock
+    os.environ[CONTEXT] = json.dumps(_tags_so_far() | {TAG: name})
+
+
+def _tags_so_far() -> dict[str, str]:
+    """Tags that whoever started this process wants on its runs."""
+    said = os.environ.get(CONTEXT) or "{}"
+    try:
+        tags = json.loads(said)
+    except ValueError:
+        tags = None
+    if isinstance(tags, dict):
+        return tags
+    log.warning("%s is no JSON object; the runs go without its tags", CONTEXT)
+    return {}
 
 
 def close_dead_runs(folder: Path = FOLDER) -> None:
@@ -43,9 +68,18 @@ def close_dead_runs(folder: Path = FOLDER) -> None:
         of_lock[other.data.tags.get(TAG)].append(other.info.run_id)
     for path in sorted(folder.glob("*.lock")):
         if _is_free(path):
-            for run_id in of_lock.get(path.stem, []):
+            dead = of_lock.get(path.stem, [])
+            for run_id in dead:
                 client.set_terminated(run_id, "KILLED")
-            path.unlink(missing_ok=True)
+            if dead or _is_done_with(path, client, everywhere):
+                path.unlink(missing_ok=True)
+
+
+def _is_done_with(path: Path, client: MlflowClient, experiments: list[str]) -> bool:
+    """Whether all runs of a free lock have ended: this store has some, or it is too old to wait for another store."""
+    if time.time() - path.stat().st_mtime > KEPT_SECONDS:
+        return True
+    return bool(client.search_runs(experiments, f"tags.{TAG} = '{path.stem}'", max_results=1))
 
 
 def _is_free(path: Path) -> bool:
