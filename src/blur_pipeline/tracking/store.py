@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-import socket
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.lineage.provenance import without_password
 
 LOCK_SECONDS = 3.0
-CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = (5.0, 15.0)
+"""For the connection, and for a server that is busy."""
+NOBODY_BEHIND = (502, 503, 504)
+"""What a proxy says of a server that it does not reach."""
 SMALL = 2**28
 """Bytes of a database up to which every page of it is checked."""
 MEND = "mend 'server.mlflow_tracking_uri' in conf/base/mlflow.yml or MLFLOW_TRACKING_URI"
@@ -98,16 +99,28 @@ def _sqlite(uri: str) -> None:
 
 
 def _answers(uri: str) -> None:
-    """MLflow itself tries for minutes."""
-    where = urlsplit(uri)
+    """Asked as MLflow will ask, through the proxy that the user's variables name; MLflow itself tries for minutes."""
+    import requests
+
+    cause = None
     try:
-        port = where.port or (443 if where.scheme == "https" else 80)
-        socket.create_connection((where.hostname, port), timeout=CONNECT_SECONDS).close()
-    except (OSError, ValueError, TypeError) as error:
-        said = getattr(error, "strerror", None) or error
+        answer = requests.get(f"{uri.rstrip('/')}/health", timeout=ANSWER_SECONDS)
+        said = f"{answer.status_code} {answer.reason}" if answer.status_code in NOBODY_BEHIND else None
+    except requests.exceptions.SSLError:
+        return  # somebody is there, whom MLflow may be told to trust
+    except (requests.RequestException, ValueError) as error:
+        said, cause = _innermost(error), error
+    if said is not None:
         raise BadInputError(
             f"{without_password(uri)}: no MLflow server answers there ({said}); start it or {MEND}."
-        ) from error
+        ) from cause
+
+
+def _innermost(error: BaseException) -> str:
+    """What the system said: three libraries have wrapped it in their own words."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return without_password(str(getattr(error, "strerror", None) or error))
 
 
 def _require_writable(folder: Path) -> None:
