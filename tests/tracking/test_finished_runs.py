@@ -59,3 +59,27 @@ def test_what_is_no_number_is_null_to_every_reader_of_json(store):
     first, second = json.loads(text, parse_constant=pytest.fail)
     assert (first["value"], first["low"], first["n"], first["known"]) == (None, None, 40, True)
     assert (second["value"], second["n"], second["reason"], second["known"]) == (1.0, 3, "2024", None)
+
+
+ROW = ("forget.probability", 0.2, 0.1, 0.3, 40, "")
+
+
+def test_a_run_that_left_no_intervals_is_compared_without(store, caplog):
+    """A run of an earlier time, or whose artifacts were removed: there is nothing to be told."""
+    run = finished(table_of(ROW))
+    next(store.rglob(METRICS_ARTIFACT)).unlink()
+    found = finished_runs("world", GROUP, "none")[0]
+    assert found[["run_id", "value"]].to_numpy().tolist() == [[run, 0.2]]
+    assert found["low"].isna().all()
+    assert not caplog.records
+
+
+def test_intervals_that_are_there_and_cannot_be_read_are_missed_aloud(store, caplog, monkeypatch):
+    """One warning, however many runs; the numbers themselves MLflow has elsewhere."""
+    finished(table_of(ROW), "npo"), finished(table_of(ROW), "rmu")
+    monkeypatch.setattr(mlflow.artifacts, "load_text", lambda uri: (_ for _ in ()).throw(OSError("Access Denied")))
+    found = finished_runs("world", GROUP, "none")[0]
+    assert found["value"].tolist() == [0.2, 0.2]
+    assert [r.getMessage().partition(":")[0] for r in caplog.records] == [
+        "metrics.json of 2 run(s) cannot be read from MLflow (Access Denied)"
+    ]

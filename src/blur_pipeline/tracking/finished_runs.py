@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
+from pathlib import PurePosixPath
 from typing import Any
 
 import pandas as pd
 
 from blur_pipeline.lineage.identities import GROUP
+from blur_pipeline.lineage.provenance import without_password
 from blur_pipeline.report.leaderboard import RUN_COLUMNS
 from blur_pipeline.tracking.results import METRICS_ARTIFACT
 
@@ -15,6 +18,7 @@ SETTINGS = ("unlearning.", "training.precision", "training.gradient_buffer")
 SAME = {"unlearning.method", "unlearning.seed"}
 MODELS = ("target/", "retrained/", "unlearned/")
 NUMBERS = ("value", "low", "high")
+log = logging.getLogger(__name__)
 OTHER_COLUMNS = ["run_id", "method", "seed", "differs_in"]
 
 
@@ -31,11 +35,11 @@ def finished_runs(benchmark: str, group: dict[str, str], attacks: str) -> tuple[
     ours = _one_a_model([run for name, run in runs.items() if not apart[name]], attacks)
     others = [_other(run, apart[name]) for name, run in runs.items() if apart[name]]
     choices = {run.info.run_id: _choices(run) for run in ours}
-    tables = []
+    tables, unread = [], {}
     for run in ours:
         method = run.data.params["method"]
         among = [choices[r.info.run_id] for r in ours if r.data.params["method"] == method]
-        table = _comparable(_table(run), run, attacks).assign(
+        table = _comparable(_table(run, unread), run, attacks).assign(
             run_id=run.info.run_id,
             method=method,
             settings=_settings(choices[run.info.run_id], among),
@@ -44,6 +48,7 @@ def finished_runs(benchmark: str, group: dict[str, str], attacks: str) -> tuple[
             target=run.data.tags["identity.target"],
         )
         tables.append(table[RUN_COLUMNS])
+    _warn(unread)
     found = pd.concat(tables[::-1], ignore_index=True) if tables else pd.DataFrame(columns=RUN_COLUMNS)
     return found, pd.DataFrame(others, columns=OTHER_COLUMNS)
 
@@ -100,13 +105,28 @@ def _settings(ours: dict[str, str], among: list[dict[str, str]]) -> str:
     return ", ".join(f"{name} {ours.get(name)}" for name in names)
 
 
-def _table(run: Any) -> pd.DataFrame:
-    """The run's metrics with their intervals; without them where a run left none."""
+def _table(run: Any, unread: dict[str, str]) -> pd.DataFrame:
+    """The run's metrics with their intervals; without them where it left none, or they are ``unread`` for a reason."""
     import mlflow
 
+    place = run.info.artifact_uri
     try:
-        text = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/{METRICS_ARTIFACT}")
-    except Exception:  # the store raises many kinds; an artifact that was removed
-        rows = [(*n.split("/", 1), v) for n, v in run.data.metrics.items() if n.startswith(MODELS)]
-        return pd.DataFrame(rows, columns=["model", "metric", "value"]).assign(low=float("nan"), high=float("nan"))
-    return pd.DataFrame(json.loads(text)).astype(dict.fromkeys(NUMBERS, float))  # pandas' reader rounds
+        left = {PurePosixPath(file.path).name for file in mlflow.artifacts.list_artifacts(artifact_uri=place)}
+        if METRICS_ARTIFACT in left:
+            text = mlflow.artifacts.load_text(f"{place}/{METRICS_ARTIFACT}")
+            return pd.DataFrame(json.loads(text)).astype(dict.fromkeys(NUMBERS, float))  # pandas' reader rounds
+    except Exception as error:  # stores raise many kinds
+        unread[run.info.run_id] = without_password((str(error).strip() or type(error).__name__).splitlines()[0])
+    rows = [(*n.split("/", 1), v) for n, v in run.data.metrics.items() if n.startswith(MODELS)]
+    return pd.DataFrame(rows, columns=["model", "metric", "value"]).assign(low=float("nan"), high=float("nan"))
+
+
+def _warn(unread: dict[str, str]) -> None:
+    if unread:
+        log.warning(
+            "%s of %d run(s) cannot be read from MLflow (%s): they are compared without their intervals; run again "
+            "when it can, or delete what is damaged",
+            METRICS_ARTIFACT,
+            len(unread),
+            "; ".join(dict.fromkeys(unread.values())),
+        )
