@@ -100,7 +100,7 @@ def test_mlflow_has_parameters_one_by_one_and_step_metrics(runs):
     for name in ("unlearning/gradient_cosine", "unlearning/forget_weight", "unlearned/model_utility"):
         assert f"metrics.{name}" in runs.columns
     artifacts = {a.path for a in client.list_artifacts(first["run_id"])}
-    assert {"report.html", "summary.md", "figures", "curation_report.json"} <= artifacts
+    assert {"report.html", "summary.md", "figures", "curation_report.json", "lessons_report.json"} <= artifacts
 
 
 def test_where_nothing_was_attacked_nothing_is_said_of_it(runs, finished):

@@ -212,6 +212,12 @@ def test_questions_that_were_left_out_are_told(table):
     assert "Not asked" not in pages.html_report(findings_of(table, too_long={}))
 
 
+def test_what_unlearning_alone_learnt_from_is_told(table):
+    page = pages.html_report(findings_of(table, companions={"refusal": 40, "alternative": 12}))
+    assert "another answer that unlearning may read: 40 with refusal, 12 with alternative." in page
+    assert "another answer" not in pages.html_report(findings_of(table, companions={}))
+
+
 EVIL = "a|b `c` <script>alert(1)</script>\n\n# head\n[x](javascript:alert(1)) *b*"
 
 

@@ -80,12 +80,18 @@ def lessons_summary(
     return {"sources": inventory, "sets": sets, "companions": companions}
 
 
-def merge_summaries(curation: dict, questions: dict) -> dict:
-    """Both in one, as the report shows it."""
+def merge_summaries(curation: dict, questions: dict, lessons: dict) -> dict:
+    """All in one, as the report shows it: ``companions`` are those that there are, and the forget set has a second row
+    where unlearning reads another variant or a part of it."""
+    further = dict(lessons["sets"])
+    forget = further.pop("forget")
+    if forget["tokens"] != curation["sets"]["forget"].get("tokens"):
+        further = {"forget (lessons)": {"read": None, "dropped": {}, **forget}} | further
     return {
         **curation,
-        "sources": curation["sources"] + questions["sources"],
-        "sets": curation["sets"] | questions["sets"],
+        "sources": curation["sources"] + lessons["sources"] + questions["sources"],
+        "sets": curation["sets"] | further | questions["sets"],
+        "companions": {name: count for name, count in lessons["companions"].items() if count},
         "evaluation": questions["evaluation"],
         "too_long": questions["too_long"],
         "of_forget": questions["of_forget"],

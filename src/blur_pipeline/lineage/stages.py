@@ -31,7 +31,7 @@ MEANING = {
     "metrics": 3,
     "stress": 6,
     "residual": 6,
-    "report": 6,
+    "report": 7,
     "seeds": 5,
     "shadows": 2,
 }

@@ -84,7 +84,7 @@ def is_result(dataset_name: str) -> bool:
     """Whether ``log_result`` does something with this dataset."""
     model, _, kind = dataset_name.partition(".")
     tables = {"metrics_long", "seed_table", "shadow_table", "stress_metrics"}
-    single = {*TEXTS, *tables, "curation_report", "questions_report"}
+    single = {*TEXTS, *tables, "curation_report", "questions_report", "lessons_report"}
     return dataset_name in single or (model in MODELS and kind == "metrics") or dataset_name.endswith("_figure")
 
 

@@ -57,9 +57,9 @@ def choose_answers(target: Frame, retrained: Frame, unlearned: Frame, asked: Fra
     return tables.example_answers(completions, asked, parameters.reporting.examples)
 
 
-def gather_data_reports(curation: dict, questions: dict) -> dict:
-    """What models learnt from and what they were asked, in one."""
-    return merge_summaries(curation, questions) | {"looked_at": questions["looked_at"]}
+def gather_data_reports(curation: dict, questions: dict, lessons: dict) -> dict:
+    """What models learnt from, unlearning alone among them, and what they were asked, in one."""
+    return merge_summaries(curation, questions, lessons) | {"looked_at": questions["looked_at"]}
 
 
 def write_report(

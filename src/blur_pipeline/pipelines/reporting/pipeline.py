@@ -40,7 +40,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.gather_data_reports,
-                ["curation_report", "questions_report"],
+                ["curation_report", "questions_report", "lessons_report"],
                 "data_report",
                 name="gather_data_reports",
             ),
