@@ -3,6 +3,7 @@
 import mlflow
 import pytest
 
+from blur_pipeline.tracking import steps
 from blur_pipeline.tracking.steps import StepMetrics
 from tests.end_to_end.conftest import empty_store
 
@@ -16,12 +17,14 @@ def run(tmp_path):
         yield run
 
 
-def test_every_point_arrives(run):
+def test_every_point_arrives(run, monkeypatch):
+    """Of one sending too, though MLflow takes no more than 1000 in a request."""
+    monkeypatch.setattr(steps, "FLUSH_SECONDS", 600)
     with StepMetrics("unlearning") as metrics:
-        for step in range(250):
+        for step in range(300):
             metrics({"step": step, "forget_loss": step / 2, "lr": 0.1, "retain_loss": 1.0, "epoch": 0.0})
     history = mlflow.MlflowClient().get_metric_history(run.info.run_id, "unlearning/forget_loss")
-    assert [(m.step, m.value) for m in history] == [(s, s / 2) for s in range(250)]
+    assert [(m.step, m.value) for m in history] == [(s, s / 2) for s in range(300)]
 
 
 def test_what_was_gathered_is_sent_when_training_breaks_off(run):

@@ -64,6 +64,16 @@ def test_each_attack_is_a_finished_run_below_the_run(store):
     assert [(m.step, m.value) for m in history] == [(0, 0.25), (10, 0.36), (20, pytest.approx(0.528))]
 
 
+def test_an_attack_of_many_forms_arrives_whole(store):
+    """More than the 1000 metrics that MLflow takes in a request."""
+    with mlflow.start_run() as parent:
+        log_attacks(states_of(*(state("relearn", 0.1, f"lr {i}", 10, "steps") for i in range(200))), ATTACKS)
+    [run] = mlflow.search_runs(
+        filter_string=f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'", output_format="list"
+    )
+    assert len(run.data.metrics) == 5 * 200
+
+
 def test_an_attack_s_budget_is_the_step():
     rounded = {(name, step) for name, _, step in points_of(pd.DataFrame(ROUNDED)) if name.startswith("excess")}
     assert rounded == {("excess", 8), ("excess", 4), ("excess/nf4", 4)}

@@ -1,4 +1,4 @@
-"""Scalars of each step → MLflow, buffered: one request for many points."""
+"""Scalars of each step → MLflow, buffered: one sending for many points."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import time
 from types import TracebackType
 
 FLUSH_SECONDS = 2.0
-FLUSH_POINTS = 900  # MLflow takes at most 1000 metrics in one batch
 NOT_METRICS = ("step",)
 
 
@@ -37,11 +36,11 @@ class StepMetrics:
             for name, value in row.items()
             if name not in NOT_METRICS
         ]
-        if len(self.points) > FLUSH_POINTS - 20 or time.monotonic() - self.flushed > FLUSH_SECONDS:
+        if time.monotonic() - self.flushed > FLUSH_SECONDS:
             self.flush()
 
     def flush(self) -> None:
-        """Send what has gathered."""
+        """Send what has gathered; the client cuts it into as many requests as MLflow wants."""
         from mlflow import MlflowClient
 
         if self.points:

@@ -73,7 +73,6 @@ def _log_attack(parent: Any, name: str, rows: pd.DataFrame, settings: Mapping[st
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param, RunTag
     from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
-    from mlflow.utils.validation import MAX_METRICS_PER_BATCH
 
     client, now = MlflowClient(), int(time.time() * 1000)
     tags = {MLFLOW_PARENT_RUN_ID: parent.info.run_id, "attack": name, "access": rows["access"].iloc[0]}
@@ -83,9 +82,7 @@ def _log_attack(parent: Any, name: str, rows: pd.DataFrame, settings: Mapping[st
     points = [Metric(_allowed(key), value, now, step) for key, value, step in points_of(rows)]
     params = [Param(f"attack.{key}", str(value)) for key, value in settings.items()]
     verdicts = [RunTag("verdicts", ", ".join(dict.fromkeys(rows["verdict"])))]
-    client.log_batch(run.info.run_id, params=params, tags=verdicts)
-    for start in range(0, len(points), MAX_METRICS_PER_BATCH):
-        client.log_batch(run.info.run_id, metrics=points[start : start + MAX_METRICS_PER_BATCH])
+    client.log_batch(run.info.run_id, metrics=points, params=params, tags=verdicts)
     client.set_terminated(run.info.run_id)
 
 
