@@ -58,6 +58,11 @@ def changed(raw: dict, key: str, value) -> dict:
         ("comparison.distance", [{"metric": "verbmem", "scale": 0}], "comparison.distance.0.scale.*greater than 0"),
         ("comparison.distance", [{"metric": "verbmem", "to": float("nan")}], "comparison.distance.0.to.*finite"),
         ("comparison.distance", [], "'comparison.distance'.*at least 1"),
+        (
+            "comparison.distance",
+            [{"metric": "verbmem", "optional": True}],
+            r"Parameter 'comparison\.distance': every measure is optional, .* give one without 'optional'\.$",
+        ),
         ("comparison.floor", 80, "comparison.floor.*less than or equal to 1, not 80"),
         ("benchmark", "../x", "Parameter 'benchmark'"),
         ("variant", "a/../../b", "Parameter 'variant'"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from blur_pipeline.config.block import Block
 
@@ -47,3 +47,11 @@ class Comparison(Block):
         ],
         description="further metrics in the leaderboard",
     )
+
+    @field_validator("distance")
+    @classmethod
+    def _some_is_everywhere(cls, distance: list[Yardstick]) -> list[Yardstick]:
+        """Where no run had any of them, there would be nothing to rank by."""
+        if all(stick.optional for stick in distance):
+            raise ValueError("every measure is optional, and there may be none left; give one without 'optional'")
+        return distance
