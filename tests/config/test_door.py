@@ -1,5 +1,6 @@
 """What must hold before any work is spent."""
 
+import json
 import os
 
 import pytest
@@ -97,6 +98,16 @@ def test_sequences_longer_than_the_context(raw, tmp_path):
         "'curation.max_length' is 999, but the model sees at most 256",
         curation__max_length=999,
     )
+
+
+@pytest.mark.parametrize("model", ["target", "retrained"])
+def test_sequences_longer_than_the_context_of_a_given_model(raw, tmp_path, known, model):
+    """Whatever the base model sees: it is this one that reads them."""
+    config = tmp_path / "known" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"max_position_embeddings": 64}))
+    models = raw["models"] | {model: {"kind": "given", **known}}
+    message = rf"'curation\.max_length' is 128, but models\.{model} sees at most 64 tokens; lower it"
+    refuse(raw, tmp_path, message, models=models)
 
 
 def test_a_chat_prompt_for_a_fresh_model(raw, tmp_path):

@@ -25,7 +25,7 @@ from blur_pipeline.corpus.chat import ChatPrompt
 from blur_pipeline.corpus.files import existing, read_prompts
 from blur_pipeline.corpus.prompts import PlainPrompt
 from blur_pipeline.corpus.sources import FileSource, MixedSource
-from blur_pipeline.models.sources import PretrainedModel, SavedScores
+from blur_pipeline.models.sources import ModelSource, PretrainedModel, SavedScores
 from blur_pipeline.models.whole import require_causal, require_room, require_whole
 from blur_pipeline.scoring.harness_tasks import LOCAL_TASKS
 from blur_pipeline.scoring.saved import require_tables
@@ -180,19 +180,18 @@ def _cores(processes: int) -> None:
 
 
 def _models(parameters: Parameters) -> None:
-    models, wanted = parameters.models, parameters.curation.max_length
+    models = parameters.models
     prompts = (parameters.curation.prompt, *parameters.curation.set_prompts.values())
     chats = [prompt for prompt in prompts if isinstance(prompt, ChatPrompt)]
-    context = models.base.context_length()
-    if context is not None and wanted > context:
-        raise BadInputError(
-            f"Parameter 'curation.max_length' is {wanted}, but the model sees at most {context} tokens; lower it."
-        )
-    given = [model.source() for model in (models.target, models.retrained) if isinstance(model, Given)]
-    local = [models.base, *given] if isinstance(models.base, PretrainedModel) else given
+    _context("the model", models.base, parameters.curation.max_length)
+    both = {"models.target": models.target, "models.retrained": models.retrained}
+    given = {name: model.source() for name, model in both.items() if isinstance(model, Given)}
+    local = [*([models.base] if isinstance(models.base, PretrainedModel) else []), *given.values()]
     for source in local:
         require_causal(source)
         require_whole(source)
+    for name, source in given.items():
+        _context(name, source, parameters.curation.max_length)
     if isinstance(models.base, PretrainedModel):
         tokenizer = models.base.tokenizer()
         for source in local:
@@ -210,6 +209,14 @@ def _models(parameters: Parameters) -> None:
     require_given_model(parameters)
     if isinstance(models.retrained, Scores):
         require_tables(SavedScores(folder=models.retrained.path))
+
+
+def _context(name: str, source: ModelSource, wanted: int) -> None:
+    context = source.context_length()
+    if context is not None and wanted > context:
+        raise BadInputError(
+            f"Parameter 'curation.max_length' is {wanted}, but {name} sees at most {context} tokens; lower it."
+        )
 
 
 def _layers(parameters: Parameters) -> None:

@@ -116,7 +116,7 @@ class PretrainedModel(_Strict):
 
     def context_length(self) -> int | None:
         """Tokens the model can see at once; None where its configuration does not say."""
-        return getattr(self.config(), "max_position_embeddings", None)
+        return getattr(self.config().get_text_config(), "max_position_embeddings", None)
 
     def depth(self) -> int | None:
         """Decoder layers; None where its configuration does not say."""
