@@ -1,13 +1,9 @@
-"""What unlearning alone learnt from stands beside what the models learnt from: in the report and in MLflow."""
+"""What unlearning alone learnt from stands in the report beside what the models learnt from."""
 
-import mlflow
 import pandas as pd
-import pytest
 
 from blur_pipeline.corpus.summary import summary_table
 from blur_pipeline.pipelines.reporting.nodes import gather_data_reports
-from blur_pipeline.tracking.results import log_result
-from tests.end_to_end.conftest import empty_store
 
 
 def source(name: str) -> dict:
@@ -41,21 +37,3 @@ def test_a_part_or_a_variant_of_the_forget_set_has_a_row_of_its_own():
     table = summary_table(found).set_index("set")
     assert table["sequences"].to_dict() == {"forget": 3, "forget (lessons)": 1, "further.cot": 2, "world_facts": 1}
     assert pd.isna(table.loc["forget (lessons)", "rows read"])
-
-
-@pytest.fixture
-def run(tmp_path):
-    (tmp_path / "mlflow.db").write_bytes(empty_store())
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
-    mlflow.create_experiment("lessons", artifact_location=str(tmp_path / "artifacts"))
-    mlflow.set_experiment("lessons")
-    with mlflow.start_run() as run:
-        yield run
-
-
-def test_mlflow_has_them_among_the_run_s_data_sets(run):
-    log_result("lessons_report", lessons(3))
-    [entry] = mlflow.get_run(run.info.run_id).inputs.dataset_inputs
-    assert entry.dataset.name == "further.cot: further.cot.jsonl"
-    assert entry.dataset.digest == "t" * 12
-    assert [file.path for file in mlflow.artifacts.list_artifacts(run_id=run.info.run_id)] == ["lessons_report.json"]

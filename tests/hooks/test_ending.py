@@ -32,7 +32,7 @@ def test_the_run_is_tagged_with_its_request(store, monkeypatch, given):
     pipeline = SimpleNamespace(datasets=lambda: METRICS, all_outputs=set)
     door = SimpleNamespace(parameters=parameters, identities=SimpleNamespace(place="registry"))
     monkeypatch.setattr(Ending, "_register", lambda *_: (None, None))
-    with mlflow.start_run() as run:
+    with mlflow.start_run(experiment_id="0") as run:
         Ending(door, None, catalog, pipeline).tell()
     tags = mlflow.get_run(run.info.run_id).data.tags
     assert {name: value for name, value in tags.items() if name.startswith("request.")} == Request(**given).tags()
