@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 
 import psutil
 import pytest
@@ -15,6 +17,7 @@ from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.loop import Run, train
 from blur_pipeline.training.scalars import NonFiniteError
 from blur_pipeline.training.schedule import Schedule
+from blur_pipeline.training.workers import launch as module
 from blur_pipeline.training.workers.job import Job
 from blur_pipeline.training.workers.launch import WorkersFailedError, _first_failure, launch, start
 from tests.conftest import build_tiny_model, random_examples
@@ -80,6 +83,35 @@ def test_workers_that_die_for_good_are_named(tmp_path):
     ):
         launch(write(tmp_path, run), [watch], tmp_path / "logs")
     assert worker_pids() == []
+
+
+def test_workers_that_do_not_end_are_killed_and_what_stopped_them_is_told(tmp_path, monkeypatch):
+    """A launcher that does not hear SIGTERM, with a worker in a session of its own: neither lives on."""
+    deaf = (
+        "import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)'], start_new_session=True);"
+        "print('ready', flush=True); time.sleep(300)"
+    )
+    living = []
+
+    def stopped(job, workers, watchers):
+        workers.stdout.readline()
+        living.extend([*psutil.Process(workers.pid).children(), psutil.Process(workers.pid)])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(
+        module, "start", lambda job, logs: subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE)
+    )
+    monkeypatch.setattr(module, "_relay", stopped)
+    monkeypatch.setattr(module, "STOP_SECONDS", 0.2)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            launch(write(tmp_path, long_run(tmp_path)), [], tmp_path / "logs")
+        assert len(living) == 2
+        assert psutil.wait_procs(living, timeout=10)[1] == []
+    finally:
+        for process in (p for p in living if p.is_running()):
+            process.kill()
 
 
 def summary(*failures: tuple[int, int]) -> str:

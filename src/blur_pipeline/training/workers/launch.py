@@ -7,6 +7,7 @@ On each further machine of a run with ``training.nodes`` above 1:
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging
 import os
@@ -19,6 +20,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import psutil
 from transformers import PreTrainedModel
 
 from blur_pipeline.config.errors import PassingError, TrainingFailedError
@@ -27,6 +29,8 @@ from blur_pipeline.training.stopping import Row
 from blur_pipeline.training.workers.job import Job
 
 POLL_SECONDS = 0.1
+STOP_SECONDS = 60.0
+"""How long the launcher has to stop its workers: it kills those that do not end in half a minute."""
 log = logging.getLogger(__name__)
 
 
@@ -54,8 +58,7 @@ def launch(job: Job, watchers: Sequence[Callable[[Row], None]], logs: Path) -> t
     try:
         _relay(job, workers, watchers)
     except BaseException:
-        workers.send_signal(signal.SIGTERM)  # torch.distributed.run stops its workers in turn
-        workers.wait(60)
+        _stop(workers)
         raise
     result = job.result()
     if (failure := job.failure()) is not None:
@@ -105,6 +108,21 @@ def _relay(job: Job, workers: subprocess.Popen, watchers: Sequence[Callable[[Row
         if ended:
             return
         time.sleep(POLL_SECONDS)
+
+
+def _stop(workers: subprocess.Popen) -> None:
+    """End the launcher and its workers, by force where they do not end by themselves or the user asks once more."""
+    workers.send_signal(signal.SIGTERM)  # torch.distributed.run stops its workers in turn
+    try:
+        workers.wait(STOP_SECONDS)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        # Each worker has a session of its own: a signal to the launcher's group would reach none.
+        own = psutil.Process(workers.pid).children(recursive=True) if workers.poll() is None else []
+        workers.kill()
+        for process in own:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        workers.wait()
 
 
 def _port_is_free(engine: Engine) -> None:
