@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from blur_pipeline.config.errors import BadInputError, TrainingFailedError
+from blur_pipeline.config.errors import BadInputError, TrainingFailedError, first_line
 
 KEPT = "What was finished is kept; the same command goes on from there."
 OUTSIDE = {
@@ -42,7 +42,7 @@ def sentence_of(error: BaseException) -> str | None:
     chain = list(_chain(error))
     for part in chain:
         if place := getattr(part, "damaged_artefact", None):
-            why = _first_line(chain[chain.index(part) + 1 :] or [part])
+            why = first_line([*chain[chain.index(part) + 1 :], part][0])[:200]
             return (
                 f"{place}: cannot be read ({why}); delete it and the same command makes it again, or make all "
                 "anew with --params fresh=true."
@@ -117,8 +117,3 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
-
-
-def _first_line(errors: list[BaseException]) -> str:
-    text = str(errors[0]).strip()
-    return text.splitlines()[0][:200] if text else type(errors[0]).__name__

@@ -14,3 +14,9 @@ class PassingError(BadInputError):
 
 class TrainingFailedError(RuntimeError):
     """A training ended before its end for a reason worth one sentence; its last checkpoint is kept."""
+
+
+def first_line(error: BaseException) -> str:
+    """Of an error's text; of one without any the name of its kind."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from blur_pipeline.config.errors import first_line
+
 
 def what_is_wrong(files: Iterable[Path]) -> str | None:
     """The first file that cannot be read as a mapping of names, with the line; None where all can."""
@@ -27,7 +29,7 @@ def _wrong(path: Path) -> str | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark else ""
-        return f"{path}{line}: not valid YAML ({(error.problem or str(error)).splitlines()[0]}); mend that line."
+        return f"{path}{line}: not valid YAML ({error.problem or first_line(error)}); mend that line."
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
         return f"{path}, line {line}: a character that YAML does not allow (number {error.character}); delete it."

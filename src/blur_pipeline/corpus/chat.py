@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.config.errors import BadInputError, first_line
 from blur_pipeline.corpus.encoding import framed, spells_control
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class ChatPrompt(BaseModel):
                     "This model's chat template writes today's date into every prompt, so that scores would change by "
                     "the day; pin one as curation.prompt.date, such as '10 Apr 2025'."
                 ) from error
-            said = (str(error).strip().splitlines() or [""])[0][:200]
+            said = first_line(error)[:200]
             system = "" if self.system is None else ", leave out curation.prompt.system if it knows no system role,"
             raise BadInputError(
                 f"This model's chat template cannot write a prompt ({type(error).__name__}: {said}); mend the template "

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.config.errors import BadInputError, first_line
 from blur_pipeline.corpus.separated import separated_rows
 
 SUFFIXES = {
@@ -152,6 +152,7 @@ def _parquet(path: Path) -> list[tuple[int, dict]]:
     try:
         rows = pq.read_table(path).to_pylist()
     except (pa.ArrowException, OSError) as error:  # OSError: a damaged page, or no permission
-        first = (error.strerror if isinstance(error, OSError) and error.strerror else str(error)).splitlines()[0]
+        said = error.strerror if isinstance(error, OSError) else None
+        first = said.splitlines()[0] if said else first_line(error)
         raise BadInputError(f"{path}: not a Parquet file, or a damaged one ({first}).") from error
     return list(enumerate(rows, start=1))

@@ -17,7 +17,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from blur_pipeline.config.block import switched
-from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.config.errors import BadInputError, first_line
 from blur_pipeline.corpus.condensing import Condensed
 from blur_pipeline.corpus.files import SUFFIXES, existing, read_file
 from blur_pipeline.corpus.folders import files_of_folder, is_split
@@ -157,7 +157,7 @@ class HubSource(TabularSource):
             loaded = load_dataset(self.name, config or self.config, split=split, revision=self.revision)
         except Exception as error:  # the hub raises many kinds; all of them mean the same to the user
             raise BadInputError(
-                f"{where}: the hub gave no data ({type(error).__name__}: {str(error).splitlines()[0]}); check "
+                f"{where}: the hub gave no data ({type(error).__name__}: {first_line(error)}); check "
                 "name, config, split and connection, or use a source of kind 'files'."
             ) from error
         rows = loaded.to_list()

@@ -13,7 +13,7 @@ from kedro.io.core import DatasetError
 from kedro_datasets._typing import TablePreview  # kedro-viz recognises a table by this annotation
 from kedro_datasets.pandas import ParquetDataset
 
-from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.config.errors import BadInputError, first_line
 
 
 class TableDataset(ParquetDataset):
@@ -83,7 +83,7 @@ class _RowGroups:
                     yield file.read_row_group(group).to_pandas()
         except (pa.ArrowException, OSError) as error:
             raise BadInputError(
-                f"{self.path}: cannot be read ({str(error).splitlines()[0]}); delete it and the same command makes it "
+                f"{self.path}: cannot be read ({first_line(error)}); delete it and the same command makes it "
                 "again, or make all anew with --params fresh=true."
             ) from error
 

@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from omegaconf.resolvers import oc
 
 from blur_pipeline.config.environments import environments
-from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.config.errors import BadInputError, first_line
 from blur_pipeline.config.names import instead
 from blur_pipeline.config.parameters import check_parameters
 from blur_pipeline.config.variables import Variables
@@ -107,7 +107,7 @@ class IdentifyingConfigLoader(OmegaConfigLoader):
         what = "The parameters" if key == "parameters" else f"The files of '{key}' in {self.conf_source}"
         if isinstance(error, OmegaConfBaseException):
             where = f" at '{error.full_key}'" if getattr(error, "full_key", None) else ""
-            return f"{what} do not resolve{where}: {str(error).splitlines()[0]}"
+            return f"{what} do not resolve{where}: {first_line(error)}"
         if isinstance(error, ValueError) and str(error).startswith("Duplicate keys found"):
             return f"{what} say the same twice: {' '.join(str(error).split())}"
         return None

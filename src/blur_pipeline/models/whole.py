@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.config.errors import BadInputError, first_line
 from blur_pipeline.models.sources import PretrainedModel
 
 if TYPE_CHECKING:
@@ -92,8 +92,9 @@ def built(source: PretrainedModel) -> nn.Module:
         with torch.device("meta"):
             return AutoModelForCausalLM.from_config(source.config(), trust_remote_code=source.trust_remote_code)
     except Exception as error:  # whatever a wrong number in config.json makes of an architecture
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise BadInputError(f"{source.path}: config.json describes no model that can be built ({first}).") from error
+        raise BadInputError(
+            f"{source.path}: config.json describes no model that can be built ({first_line(error)})."
+        ) from error
 
 
 def _files(folder: Path) -> list[Path]:

@@ -14,7 +14,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.config.errors import BadInputError, first_line
 from blur_pipeline.models.progress import ProgressBar
 
 CLEAN = "clean"
@@ -29,9 +29,8 @@ def clean_class(path: str, revision: str | None) -> int:
     try:
         config = AutoConfig.from_pretrained(path, revision=revision, trust_remote_code=False)
     except (OSError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
         raise BadInputError(
-            f"{path}: no classifier could be read there ({first}); mend 'evaluation.gibberish_classifier'."
+            f"{path}: no classifier could be read there ({first_line(error)}); mend 'evaluation.gibberish_classifier'."
         ) from error
     labels = {name.lower(): i for i, name in config.id2label.items()}
     if CLEAN not in labels:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.config.errors import BadInputError, first_line
 from blur_pipeline.models.greedy import own_settings_only
 from blur_pipeline.scoring.harness_tasks import write_tasks
 
@@ -64,7 +64,7 @@ def run_task(
                 )
         except (ConnectionError, OSError) as error:
             raise BadInputError(
-                f"general.tasks.{name}: its data could not be had ({str(error).splitlines()[0]}); give a local 'path'."
+                f"general.tasks.{name}: its data could not be had ({first_line(error)}); give a local 'path'."
             ) from error
     return answers_of(name, found)
 

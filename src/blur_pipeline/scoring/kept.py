@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
+from blur_pipeline.config.errors import first_line
 from blur_pipeline.models.digests import digest_weights
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class Kept:
         try:
             found = pd.read_parquet(path, columns=list(columns))
         except (OSError, ValueError) as error:
-            log.warning("%s cannot be read (%s); scored again", path, str(error).splitlines()[0])
+            log.warning("%s cannot be read (%s); scored again", path, first_line(error))
             return None
         path.touch()  # used today
         return found

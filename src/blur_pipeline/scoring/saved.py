@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.config.errors import BadInputError, first_line
 from blur_pipeline.models.sources import SavedScores
 
 NEEDED = {
@@ -42,7 +42,7 @@ def _columns(path: Path) -> tuple[list[str], int]:
     try:
         return pq.read_schema(path).names, pq.read_metadata(path).num_rows
     except (OSError, ValueError) as error:
-        raise BadInputError(f"{path}: cannot be read as Parquet ({str(error).splitlines()[0]}).") from error
+        raise BadInputError(f"{path}: cannot be read as Parquet ({first_line(error)}).") from error
 
 
 def require_rows_of(saved: SavedScores, evaluation_tokens: Iterable[dict[str, Any]]) -> None:

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from blur_pipeline.config.errors import BadInputError
+from blur_pipeline.config.errors import BadInputError, first_line
 from blur_pipeline.lineage.provenance import without_password
 
 LOCK_SECONDS = 3.0
@@ -55,7 +55,7 @@ def require_store(uri: str, artifacts: str | None = None) -> None:
     try:
         MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
-        said = without_password(str(error).strip().splitlines()[0])
+        said = without_password(first_line(error))
         raise BadInputError(f"{shown}: MLflow cannot use this store ({said}); {MEND}.") from error
     if artifacts is not None and "://" not in artifacts:
         _require_writable(Path(artifacts))
