@@ -64,7 +64,7 @@ NUMBERS = [
     refused("unlearning.methods.npo.optimizer.lr", "nan"),
     refused("unlearning.methods.npo.scope.rank", 8, r"unlearning\.methods\.npo\.scope"),
     refused("unlearning.methods.rmu.forget.direction_seed", 2**70),
-    refused("unlearning.methods.blur_npo.weighting.gamma", "inf", "is infinite or no number"),
+    refused("unlearning.methods.blur_npo.weighting.gamma", "inf", "weighting.gamma.: input should be a finite number"),
     refused("models.target.schedule.epochs", 10**9),
     refused("models.base.hidden_size", 10**9),
     refused("models.base.hidden_size", 0),

@@ -4,8 +4,10 @@ import copy
 
 import pytest
 
+from blur_pipeline.config.campaign import Campaign
 from blur_pipeline.config.errors import BadInputError
-from blur_pipeline.config.parameters import check_parameters
+from blur_pipeline.config.parameters import Parameters, check_parameters
+from blur_pipeline.config.reference import sections
 from tests.resolved import resolved, with_method
 
 
@@ -54,7 +56,14 @@ def changed(raw: dict, key: str, value) -> dict:
         ("seed", "x", "Parameter 'seed'"),
         ("curation.overlap.policy", "drop", "curation.overlap.policy"),
         ("unlearning.method", "npo", "Parameters disagree: 'method' is blur_npo and 'unlearning.method' npo"),
-        ("unlearning.methods.blur_npo.weighting.gamma", float("inf"), "gamma"),
+        ("unlearning.methods.blur_npo.weighting.gamma", float("inf"), "weighting.gamma': .* a finite number, not inf"),
+        ("unlearning.methods.npo.optimizer.betas", [0.9, float("nan")], "optimizer.betas.1': .* number, not nan"),
+        (
+            "unlearning.methods.blur_npo.forget",
+            {"kind": "level_square", "level": float("inf"), "measured_on": "retain"},
+            "blur_npo.forget.level': .* finite number, not inf",
+        ),
+        ("unlearning.methods.npo.ranges", {"a": {"choices": [1, float("inf")]}}, r"choices.1': .* number, not inf\.$"),
         ("comparison.distance", [{"metric": "verbmem", "scale": 0}], "comparison.distance.0.scale.*greater than 0"),
         ("comparison.distance", [{"metric": "verbmem", "to": float("nan")}], "comparison.distance.0.to.*finite"),
         ("comparison.distance", [], "'comparison.distance'.*at least 1"),
@@ -76,6 +85,11 @@ def test_a_wrong_parameter_is_one_sentence_that_names_it(raw, key, value, messag
     with pytest.raises(BadInputError, match=message) as caught:
         check_parameters(changed(raw, key, value))
     assert "\n" not in str(caught.value)
+
+
+def test_no_block_takes_a_number_that_is_infinite_or_none():
+    blocks = {section.block for root in (Parameters, Campaign) for section in sections(root)}
+    assert {block.__name__ for block in blocks if block.model_config.get("allow_inf_nan") is not False} == set()
 
 
 def test_a_kind_may_be_switched_over_the_base_environment_s(raw):

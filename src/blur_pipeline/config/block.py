@@ -8,9 +8,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 
 class Block(BaseModel):
-    """A block of parameters; a misspelt key is an error."""
+    """A block of parameters; a misspelt key is an error, and so is a number that is infinite or none."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def bare_off(value: Any) -> Any:

@@ -11,13 +11,9 @@ class Yardstick(Block):
     """A metric of forgetting, and where it should come to lie: its gap is \\|value − reference\\| / scale."""
 
     metric: str = Field(description="the metric's name, as in the report")
-    to: float | None = Field(
-        None, allow_inf_nan=False, description="the reference, such as chance; null: the retrained model's value"
-    )
-    without_retrained: float = Field(
-        0.0, allow_inf_nan=False, description="the reference where 'to' is null and there is no such model"
-    )
-    scale: float = Field(1.0, gt=0, allow_inf_nan=False, description="a gap of this much counts as 1")
+    to: float | None = Field(None, description="the reference, such as chance; null: the retrained model's value")
+    without_retrained: float = Field(0.0, description="the reference where 'to' is null and there is no such model")
+    scale: float = Field(1.0, gt=0, description="a gap of this much counts as 1")
     optional: bool = Field(False, description="left out where not every run has it, as where no fact is marked")
 
 

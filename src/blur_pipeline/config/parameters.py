@@ -5,7 +5,6 @@ torch is not imported here, so that the command line can check everything at onc
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -110,13 +109,6 @@ class Parameters(Block):
         return raw | {"sources": _generated(raw.get("sources"), raw["curation"])}
 
 
-def _finite(tree: Any, name: str = "") -> str | None:
-    """The first key whose value is infinite or no number, if there is one."""
-    if isinstance(tree, dict):
-        return next((found for k, v in tree.items() if (found := _finite(v, f"{name}.{k}".lstrip(".")))), None)
-    return name if isinstance(tree, float) and not math.isfinite(tree) else None
-
-
 def _seeded(block: Any, seed: Any) -> Any:
     if not isinstance(block, dict) or block.get("seed") is not None:
         return block
@@ -140,20 +132,20 @@ def check_parameters(raw: dict[str, Any]) -> Parameters:
     for odd in (key for key in raw if not isinstance(key, str)):
         raise BadInputError(f"The parameter's name '{odd}' is no text but a {type(odd).__name__}; delete or mend it.")
     try:
-        found = Parameters.model_validate({k: v for k, v in raw.items() if not k.startswith("_")})
+        return Parameters.model_validate({k: v for k, v in raw.items() if not k.startswith("_")})
     except ValidationError as error:
         raise BadInputError(_sentence(error, raw)) from error
-    if key := _finite(found.model_dump()):
-        raise BadInputError(f"Parameter '{key}' is infinite or no number; give a finite one.")
-    return found
 
 
 def _key(loc: tuple[str | int, ...], raw: Any) -> str:
-    """The dotted name as a user writes it: pydantic puts the kinds of choices between, ``models.base.fresh.heads``."""
+    """The dotted name as a user writes it: pydantic puts the kinds of choices between, ``models.base.fresh.heads``.
+
+    And at the end what a value might have been, ``level.float``: below what is no block stands no name.
+    """
     parts = []
     for i, part in enumerate(loc):
         there = (isinstance(raw, dict) and part in raw) or (isinstance(raw, list) and isinstance(part, int))
-        if there or (i == len(loc) - 1 and not (isinstance(raw, dict) and raw.get("kind") == part)):
+        if there or (i == len(loc) - 1 and isinstance(raw, dict) and raw.get("kind") != part):
             parts.append(str(part))
             raw = raw[part] if there and (isinstance(raw, dict) or part < len(raw)) else None
     return ".".join(parts)
@@ -161,9 +153,11 @@ def _key(loc: tuple[str | int, ...], raw: Any) -> str:
 
 def _sentence(error: ValidationError, raw: dict[str, Any]) -> str:
     errors = error.errors()
-    first = errors[0]
+    # An infinite number is not all else either that a value might have been.
+    first = next((wrong for wrong in errors if wrong["type"] == "finite_number"), errors[0])
     key = _key(first["loc"], raw)
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    others = {_key(wrong["loc"], raw) for wrong in errors} - {key}
+    more = f" (and {len(others)} more)" if others else ""
     if first["type"] == "extra_forbidden":
         from blur_pipeline.config.reference import beside
 

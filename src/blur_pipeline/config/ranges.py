@@ -21,13 +21,11 @@ class Range(Block):
     to 4e-5, on a log scale: it holds for a preset whichever environment sets its value.
     """
 
-    low: Number | None = Field(None, allow_inf_nan=False, description="the least value")
-    high: Number | None = Field(None, allow_inf_nan=False, description="the greatest value")
+    low: Number | None = Field(None, description="the least value")
+    high: Number | None = Field(None, description="the greatest value")
     log: bool = Field(False, description="evenly on a log scale")
     choices: list[Value] | None = Field(None, min_length=1, description="the values to choose among")
-    around: float | None = Field(
-        None, gt=1, allow_inf_nan=False, description="the value over this to the value times this"
-    )
+    around: float | None = Field(None, gt=1, description="the value over this to the value times this")
 
     @model_validator(mode="after")
     def _one_form(self) -> Range:

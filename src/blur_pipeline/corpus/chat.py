@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from blur_pipeline.config.block import Block
 from blur_pipeline.config.errors import BadInputError, first_line
 from blur_pipeline.corpus.encoding import framed, spells_control
 
@@ -30,10 +31,8 @@ PLACE = "\ue000"
 """Stands for a text in a template; no tokenizer's words, and no white space that a template would take away."""
 
 
-class ChatPrompt(BaseModel):
+class ChatPrompt(Block):
     """The chat template that the tokenizer carries, with what it leaves open pinned."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["chat"] = "chat"
     system: str | None = Field(None, description="the system prompt; default: what the template writes without one")

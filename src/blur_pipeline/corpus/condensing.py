@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from blur_pipeline.config.block import Block
 
 
-class Condensed(BaseModel):
+class Condensed(Block):
     """Of each text the first and the last words; what lies between becomes "…"."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     first: int = Field(gt=0, description="words that stay at the beginning")
     last: int = Field(gt=0, description="words that stay at the end")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from blur_pipeline.config.block import Block
 from blur_pipeline.corpus.chat import ChatPrompt
 from blur_pipeline.corpus.encoding import framed, opening
 from blur_pipeline.corpus.sources import TabularChoice, read_source
@@ -15,10 +16,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-class PlainPrompt(BaseModel):
+class PlainPrompt(Block):
     """A question between two fixed texts; the answer follows after ``answer_prefix``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["plain"] = "plain"
     question_prefix: str = Field("Question: ", description="text before the question")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from blur_pipeline.config.block import Block
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.corpus.files import read_file
 
@@ -35,10 +36,8 @@ OURS = (
 """Our own; benchmarks bring theirs as a file."""
 
 
-class Refusals(BaseModel):
+class Refusals(Block):
     """Where the sentences come from."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: str | None = Field(None, description="a text file, a sentence a line (TOFU's idontknow.jsonl); default: ours")
 

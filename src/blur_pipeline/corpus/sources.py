@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from blur_pipeline.config.block import switched
+from blur_pipeline.config.block import Block, switched
 from blur_pipeline.config.errors import BadInputError, first_line
 from blur_pipeline.corpus.condensing import Condensed
 from blur_pipeline.corpus.files import SUFFIXES, existing, read_file
@@ -25,10 +25,8 @@ from blur_pipeline.corpus.records import BLOCKS, COLUMNS, is_wanted, require_map
 from blur_pipeline.corpus.registry import generate_registry
 
 
-class Columns(BaseModel):
+class Columns(Block):
     """The names that a source uses for our columns."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     question: str = Field("question", description="column of the question")
     answer: str = Field("answer", description="column of the right answer")
@@ -45,10 +43,8 @@ class Columns(BaseModel):
     text: str = Field("text", description="column of a document's text")
 
 
-class TabularSource(BaseModel):
+class TabularSource(Block):
     """What files and hub data sets share: rows of questions with answers, or documents."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rows: Literal["questions", "documents"] = Field(
         "questions", description="questions with answers, or documents of text alone"
@@ -171,10 +167,8 @@ TabularChoice = Annotated[
 ]
 
 
-class GeneratedSource(BaseModel):
+class GeneratedSource(Block):
     """One set of the generated registry of fictional people (registry.py)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["generated"] = "generated"
     set: Literal["forget", "retain", "holdout", "real_authors", "world_facts", "traces", "cot"] = Field(
@@ -207,10 +201,8 @@ class GeneratedSource(BaseModel):
         return records, [{"source": where, "sha256": digest, "rows": len(rows)}]
 
 
-class MixedSource(BaseModel):
+class MixedSource(Block):
     """Several topics in one set, each from a source of its own: RMU steers each in a direction of its own."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["mixed"] = "mixed"
     parts: dict[str, TabularChoice] = Field(min_length=1, description="the source of each topic, by its name")

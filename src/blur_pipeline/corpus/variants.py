@@ -13,18 +13,17 @@ import re
 from typing import Annotated, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from blur_pipeline.config.block import Block
 from blur_pipeline.config.errors import BadInputError
 
 WORD = re.compile(r"(\s*)(\S+)")
 """A word and the space before it."""
 
 
-class Masked(BaseModel):
+class Masked(Block):
     """A share of each answer's words is hidden; up to 0.3 forgetting was found to hold."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["masked"] = "masked"
     share: float = Field(0.3, gt=0, le=1, description="of the words of each answer, rounded")
@@ -44,10 +43,8 @@ class Masked(BaseModel):
         return "".join(mask(gap) if i in hidden else gap + word for i, (gap, word) in enumerate(words)).lstrip()
 
 
-class Rewritten(BaseModel):
+class Rewritten(Block):
     """A share of the answers stands there in other words, out of a column of the source."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["rewritten"] = "rewritten"
     share: float = Field(1.0, gt=0, le=1, description="of the rows, rounded up")

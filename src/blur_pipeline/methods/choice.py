@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from blur_pipeline.config.block import Block
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,10 +23,8 @@ PerToken = Callable[["Tensor", "Tensor", "Tensor | None"], "Tensor"]
 """From float32 logits (n, V), targets (n,) and the reference's logits (n, V) or None to n values."""
 
 
-class Choice(BaseModel):
+class Choice(Block):
     """A frozen set of hyperparameters; a misspelt name is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Moment(NamedTuple):

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from blur_pipeline.config.block import Block
 from blur_pipeline.models.examples import Layout
 
 Precision = Literal["fp32", "bf16_autocast", "bf16"]
 
 
-class Engine(BaseModel):
+class Engine(Block):
     """Precision, memory, processes and checkpoints of every training of a run.
 
     ``bf16`` computes in bfloat16 throughout (weights, activations, gradients) while the optimizer moves float32
     master weights: at unlearning's learning rates most updates are smaller than bfloat16 can add to a weight.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     precision: Precision = Field(
         "fp32",

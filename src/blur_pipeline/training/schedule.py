@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from blur_pipeline.config.block import Block
 
 from blur_pipeline.training.curve import Curve
 
 
-class Schedule(BaseModel):
+class Schedule(Block):
     """Length, batches, learning-rate curve and clipping of one training.
 
     An epoch is one pass over the forget set, or over the retain set where there is nothing to forget. Where topics
     alternate, it is as many steps, in which a small topic is passed more often than a large one.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: float | None = Field(10, gt=0, le=10_000, description="passes over the set, of which a fraction will do")
     steps: int | None = Field(None, gt=0, le=10_000_000, description="instead of epochs")

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from blur_pipeline.config.block import Block
 
 Row = dict[str, float]
 FORGET, RETAIN = "validation_forget_nll", "validation_retain_nll"
 
 
-class _Choice(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Off(_Choice):
+class Off(Block):
     """The whole schedule, without validation."""
 
     kind: Literal["off"] = "off"
 
 
-class _Validating(_Choice):
+class _Validating(Block):
     every: int = Field(10, gt=0, description="steps between validations")
     rows: int = Field(32, gt=0, description="sequences of each side to validate on")
 
