@@ -57,6 +57,14 @@ def test_other_weights_are_named_with_the_threads_that_made_them(run, tmp_path, 
     assert "holds checkpoints of 1 unfinished training(s)" in text
 
 
+def test_the_newest_of_more_than_a_million_steps_is_named(run, tmp_path, monkeypatch, caplog):
+    begin(run, tmp_path, 0, monkeypatch)
+    [folder] = (path for path in tmp_path.iterdir() if path.is_dir())
+    for step in (999_999, 1_000_000):
+        (folder / f"step-{step:06d}").mkdir()
+    assert "step-1000000, of the same method and schedule, is not resumed" in said(run, tmp_path, 1, caplog)
+
+
 def test_another_set_is_named(run, tmp_path, monkeypatch, caplog):
     begin(run, tmp_path, 0, monkeypatch)
     text = said(replace(run, retain=random_examples(8, seed=3)), tmp_path, 0, caplog)

@@ -224,7 +224,7 @@ class Checkpoints:
     def _newest_sound(self) -> Path | None:
         if world.rank() != 0:
             return None
-        for folder in reversed(self._finished()):
+        for folder in reversed(finished(self.folder)):
             wrong = damage(folder)
             if wrong is None:
                 return folder
@@ -232,7 +232,7 @@ class Checkpoints:
         return None
 
     def _prune(self, keep: int | None) -> None:
-        for old in self._finished()[: -self.kept]:
+        for old in finished(self.folder)[: -self.kept]:
             if keep is None or old != self._path(keep):
                 shutil.rmtree(old, ignore_errors=True)  # the new one is there; what stays of an old one goes next time
 
@@ -242,12 +242,14 @@ class Checkpoints:
     def _path(self, step: int) -> Path:
         return self.folder / f"step-{step:06d}"
 
-    def _finished(self) -> list[Path]:
-        return sorted(self.folder.glob("step-*"))
-
 
 class RunningAlreadyError(RuntimeError):
     """Two processes were about to write the same checkpoints."""
+
+
+def finished(folder: Path) -> list[Path]:
+    """The checkpoints in ``folder``, the newest last: by number, as from a million steps on names are longer."""
+    return sorted(folder.glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))
 
 
 def _emptied(folder: Path) -> None:

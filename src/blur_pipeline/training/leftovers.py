@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from blur_pipeline.training.checkpoints import Checkpoints
+from blur_pipeline.training.checkpoints import Checkpoints, finished
 from blur_pipeline.training.fingerprint import RECIPE
 
 THREADS = "threads"
@@ -38,7 +38,7 @@ def sentences(checkpoints: Checkpoints, parts: dict[str, str]) -> list[str]:
 
 def _why_refused(folder: Path, parts: dict[str, str]) -> str | None:
     """None where it is a training of something else, or never came as far as a checkpoint."""
-    steps = sorted(path.name for path in folder.glob("step-*"))
+    steps = finished(folder)
     try:
         before = json.loads(_note(folder).read_text())
     except (OSError, ValueError):
@@ -54,7 +54,7 @@ def _why_refused(folder: Path, parts: dict[str, str]) -> str | None:
         else ""
     )
     return (
-        f"{folder / steps[-1]}, of the same method and schedule, is not resumed; what is not the same: "
+        f"{steps[-1]}, of the same method and schedule, is not resumed; what is not the same: "
         f"{', '.join(different)}{because}. This training begins anew."
     )
 
