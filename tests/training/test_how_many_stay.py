@@ -3,6 +3,7 @@
 import pytest
 
 from blur_pipeline.training.checkpoints import Checkpoints
+from blur_pipeline.training.engine import Engine
 
 
 def left(folder, steps, kept, keep=None) -> list[int]:
@@ -15,7 +16,9 @@ def left(folder, steps, kept, keep=None) -> list[int]:
 
 @pytest.mark.parametrize(("kept", "stay"), [(1, [8]), (2, [6, 8]), (3, [4, 6, 8])])
 def test_the_newest_counts_among_those_that_stay(tmp_path, kept, stay):
+    """So the sum of docs/engine.md: the best, these and the one that is being written."""
     assert left(tmp_path, [2, 4, 6, 8], kept) == stay
+    assert Engine.model_fields["checkpoints_kept"].description.startswith("how many stay, the newest ones")
 
 
 def test_the_best_stays_beside_them(tmp_path):

@@ -100,8 +100,8 @@ class Checkpoints:
     """``step-N`` checkpoints of one run, in a folder that its fingerprint names: other runs do not see them.
 
     Saved at step boundaries, where no gradient is half-accumulated, by torch.distributed.checkpoint: each rank
-    writes its shards, and any number of ranks can read them. ``kept`` older ones stay for the day the newest
-    proves damaged.
+    writes its shards, and any number of ranks can read them. The ``kept`` newest ones stay, more than one for
+    the day the newest proves damaged.
     """
 
     parent: Path

@@ -47,7 +47,10 @@ class Engine(Block):
 
     checkpoint_every: int = Field(50, gt=0, description="steps between checkpoints")
     checkpoints_kept: int = Field(
-        2, ge=1, le=1000, description="older checkpoints that stay, for the day the newest proves damaged"
+        2,
+        ge=1,
+        le=1000,
+        description="how many stay, the newest ones: more than one for the day the newest proves damaged",
     )
     resume: Literal["auto", "never"] = Field(
         "auto", description="go on from the checkpoint of the same training, or never"
