@@ -2,6 +2,7 @@
 
 import pytest
 
+from blur_pipeline.console.going_on import GoingOn
 from blur_pipeline.console.pace import TYPICAL, Pace
 from blur_pipeline.pipeline_registry import register_pipelines
 
@@ -81,3 +82,32 @@ def test_a_run_without_long_nodes_is_over_soon():
 def test_every_node_that_is_named_exists():
     there = {node.name.rpartition(".")[2] for node in register_pipelines()["__default__"].nodes}
     assert there >= TYPICAL.keys()
+
+
+def test_a_node_may_end_while_the_line_that_moves_is_written():
+    """As its thread sees it: another one tells of an end in the middle of the sum."""
+
+    class Told(dict):
+        def get(self, name, otherwise=None):
+            pace.done(f"another {len(pace.took)}", 5.0)
+            return super().get(name, otherwise)
+
+    pace = Pace(NODES, EARLIER)
+    pace.done(TARGET, 80.0)
+    pace.earlier = Told(pace.earlier)
+    assert pace.left() == 40
+
+
+def test_a_run_may_end_while_the_line_that_moves_is_written():
+    class Ending(GoingOn):
+        looks = (None, Pace(NODES, EARLIER))
+
+        @property
+        def pace(self):
+            *self.looks, now = self.looks
+            return now
+
+        @pace.setter
+        def pace(self, _): ...
+
+    assert Ending().run_left() == 60

@@ -46,7 +46,8 @@ class GoingOn:
 
     def run_left(self) -> float | None:
         """Seconds until the end, the runs that come after included (each as long as this one); None: nobody knows."""
-        left = None if self.pace is None else self.pace.left(self.node, self.elapsed(), self.own_left())
+        pace = self.pace  # once: another thread may end the run between two looks
+        left = None if pace is None else pace.left(self.node, self.elapsed(), self.own_left())
         return None if left is None else left + self.after * (time.monotonic() - self.run_began + left)
 
     def left(self) -> str:

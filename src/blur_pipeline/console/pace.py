@@ -52,8 +52,10 @@ class Pace:
         """
         if node is not None and _last(node).startswith(SUITE):
             own = None
-        took = self.took if node is None or own is None else self.took | {node: since + own}
-        after = [self._expected(name, took) for name in self.left_over if name != node]
+        took, left_over = dict(self.took), list(self.left_over)  # another thread may tell meanwhile that a node ended
+        if node is not None and own is not None:
+            took[node] = since + own
+        after = [self._expected(name, took) for name in left_over if name != node]
         current = 0.0
         if node is not None:
             whole = self._expected(node, took)
