@@ -6,8 +6,9 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from optuna.exceptions import StorageInternalError
 
-from blur_pipeline.campaign.signs import Process, is_dead
+from blur_pipeline.campaign.signs import Heartbeat, Process, is_dead
 from blur_pipeline.campaign.study import open_storage
 from blur_pipeline.campaign.work import work_off
 from blur_pipeline.commands.interrupted import stopped
@@ -102,6 +103,25 @@ def test_a_silent_machine_is_taken_for_dead_and_a_living_one_is_not(tmp_path, pr
         taken.done(0.77, 0.0)  # too late: the other's result stands
     (outcome,) = mine.outcomes()
     assert outcome.value == near(outcome.settings) != 0.77
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_locked_database_does_not_end_the_beats(caplog):
+    """Each is tried, and of those that fail the first is told."""
+    beats = []
+
+    def locked(trial_id):
+        beats.append(trial_id)
+        if 1 < len(beats) < 4:
+            raise StorageInternalError("database is locked\n[SQL: UPDATE …]")
+
+    storage = SimpleNamespace(record_heartbeat=locked, get_heartbeat_interval=lambda: 0.01)
+    with Heartbeat(storage, 7):
+        until = time.monotonic() + 10
+        while len(beats) < 6 and time.monotonic() < until:
+            time.sleep(0.01)
+    assert len(beats) >= 6
+    assert caplog.messages == ["The campaign's storage was not told of a setting at work (database is locked)"]
 
 
 def test_of_a_machine_of_the_same_name_with_another_disk_nothing_is_known(tmp_path):

@@ -5,6 +5,7 @@ On the same machine and disk a lock that ends with its process, however it ends;
 
 from __future__ import annotations
 
+import logging
 import socket
 import uuid
 from pathlib import Path
@@ -14,9 +15,12 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from blur_pipeline.config.errors import first_line
+
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
 
+log = logging.getLogger(__name__)
 FOLDER = Path("data/campaigns/processes")
 
 
@@ -70,7 +74,7 @@ def _mark(folder: Path, make: bool = True) -> str | None:
 
 
 class Heartbeat:
-    """Tells the storage every few seconds that a trial is still worked at."""
+    """Tells the storage every few seconds that a trial is still worked at; where that fails, a few seconds later."""
 
     def __init__(self, storage: RDBStorage, trial_id: int) -> None:
         self.storage, self.trial_id, self.stop = storage, trial_id, Event()
@@ -86,5 +90,11 @@ class Heartbeat:
         self.thread.join()
 
     def _beat(self) -> None:
+        said = False
         while not self.stop.wait(self.storage.get_heartbeat_interval()):
-            self.storage.record_heartbeat(self.trial_id)
+            try:
+                self.storage.record_heartbeat(self.trial_id)
+            except Exception as error:  # of any driver; a thread that ended would leave the setting to others
+                if not said:
+                    log.warning("The campaign's storage was not told of a setting at work (%s)", first_line(error))
+                said = True
