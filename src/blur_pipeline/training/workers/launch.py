@@ -31,6 +31,10 @@ from blur_pipeline.training.workers.job import Job
 POLL_SECONDS = 0.1
 STOP_SECONDS = 60.0
 """How long the launcher has to stop its workers: it kills those that do not end in half a minute."""
+SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of sys/prctl.h
+PRCTL = getattr(ctypes.CDLL(None), "prctl", None)
+"""Looked up here: a child of a process with threads that looks for a library may wait for a lock that no thread of it
+holds, for ever."""
 log = logging.getLogger(__name__)
 
 
@@ -172,10 +176,8 @@ def _last_words(logs: Path, rank: str) -> str:
 
 def _end_with_the_parent() -> None:
     """Linux: a launcher must not go on alone when the process that reads its result was killed."""
-    set_death_signal = 1  # PR_SET_PDEATHSIG of sys/prctl.h
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "prctl"):
-        libc.prctl(set_death_signal, signal.SIGTERM)
+    if PRCTL is not None:
+        PRCTL(SET_DEATH_SIGNAL, signal.SIGTERM)
 
 
 if __name__ == "__main__":
