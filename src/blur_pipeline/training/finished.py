@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
-DONE = "done"
+FINISHED: set[Path] = set()
+"""What this process has trained to the end. In the folders themselves nothing says so: another process may have its
+number, in a container of its own."""
 
 
 def mark_finished(folder: Path) -> None:
     """This process has trained to the end what these are the checkpoints of."""
     if folder.is_dir():
-        (folder / DONE).write_text(str(os.getpid()))
+        FINISHED.add(folder.resolve())
 
 
 def clear_finished(parent: str) -> None:
-    """Remove the folders that this process has marked; those of others may not be saved yet."""
-    for mark in [Path(run, DONE) for kind in _folders(parent) for run in _folders(kind)]:
-        try:
-            ours = mark.read_text() == str(os.getpid())
-        except OSError:  # not finished, or another process has just removed its own
-            continue
-        if ours:
-            shutil.rmtree(mark.parent, ignore_errors=True)
-            for beside in (".lock", ".json"):
-                mark.parent.with_suffix(beside).unlink(missing_ok=True)
-
-
-def _folders(parent: str) -> list[str]:
-    try:
-        return [entry.path for entry in os.scandir(parent) if entry.is_dir()]
-    except OSError:
-        return []
+    """Remove the folders below ``parent`` that this process has marked; those of others may not be saved yet."""
+    for folder in [folder for folder in FINISHED if folder.is_relative_to(Path(parent).resolve())]:
+        FINISHED.remove(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        for beside in (".lock", ".json"):
+            folder.with_suffix(beside).unlink(missing_ok=True)
