@@ -1,10 +1,12 @@
 """What kedro-viz shows of tables that a run found, and of which environment."""
 
+import sys
 from types import SimpleNamespace
 
 import pandas as pd
+import pytest
 
-from blur_pipeline.hooks.viz import EVENTS, SHOWN, _of_tables, keep, show
+from blur_pipeline.hooks.viz import EVENTS, SHOWN, RunStatus, _of_tables, keep, show
 from tests.resolved import few, loader
 
 
@@ -40,3 +42,18 @@ def test_kedro_viz_is_shown_it_as_it_reads_the_catalog(monkeypatch):
         monkeypatch.setattr("sys.argv", ["kedro", command, "run"])
         loader("own_data")["catalog"]
     assert seen == [(few().parent / ".viz", "own_data")]
+
+
+NAMELESS = SimpleNamespace(dataset_stats_hook=SimpleNamespace(), pipeline_run_hook=SimpleNamespace())
+
+
+@pytest.mark.parametrize(
+    ("module", "stand_in"), [("hooks", NAMELESS), ("hooks", None), ("run_hooks", NAMELESS), ("run_hooks", None)]
+)
+def test_a_kedro_viz_whose_own_names_have_changed_ends_no_run(monkeypatch, caplog, tmp_path, module, stand_in):
+    """None in the place of a module is one that is not there."""
+    monkeypatch.setitem(sys.modules, f"kedro_viz.integrations.kedro.{module}", stand_in)
+    artefacts = SimpleNamespace(found={}, nodes=lambda: [])
+    status = RunStatus(SimpleNamespace(artefacts=artefacts, door=SimpleNamespace(project=tmp_path)))
+    status.before_pipeline_run({}, SimpleNamespace(nodes=[]))
+    assert [said.split(":")[0] for said in caplog.messages] == ["kedro-viz may show another run's status"]

@@ -8,6 +8,7 @@ that of the environment that it draws.
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +17,12 @@ from kedro.framework.hooks import hook_impl
 
 if TYPE_CHECKING:
     from kedro.pipeline import Pipeline
+    from kedro.pipeline.node import Node
 
     from blur_pipeline.hooks.artefacts import Artefacts
     from blur_pipeline.hooks.lineage import Lineage
 
+log = logging.getLogger(__name__)
 WHOLE = {"__default__"}
 EVENTS = "kedro_pipeline_events.json"
 SHOWN = ("stats.json", EVENTS)
@@ -33,13 +36,15 @@ class RunStatus:
 
     @hook_impl(trylast=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
-        from kedro_viz.integrations.kedro.hooks import dataset_stats_hook
-
         whole = set(run_params.get("pipeline_names") or WHOLE) == WHOLE
         statistics = _of_tables(self.lineage.artefacts) if whole else _as_they_were(self.lineage.door.project)
-        dataset_stats_hook._stats.clear()  # of earlier runs in this process
-        dataset_stats_hook._stats.update(statistics)
-        _tell_of_found_nodes(self.lineage.artefacts, pipeline, whole)
+        running = {node.name for node in self.lineage.artefacts.nodes()}
+        found = [node for node in pipeline.nodes if node.name not in running]
+        try:
+            _show_sizes(statistics)
+            _tell_of_found_nodes(self.lineage.artefacts, found, whole)
+        except (ImportError, AttributeError) as error:  # they are names of kedro-viz's own, which may change any day
+            log.warning("kedro-viz may show another run's status: this release of it has other names (%s)", error)
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, run_params: dict[str, Any]) -> None:
@@ -96,7 +101,14 @@ def _as_they_were(project: Path) -> dict[str, dict[str, int]]:
         return {}
 
 
-def _tell_of_found_nodes(artefacts: Artefacts, pipeline: Pipeline, whole: bool) -> None:
+def _show_sizes(statistics: dict[str, dict[str, int]]) -> None:
+    from kedro_viz.integrations.kedro.hooks import dataset_stats_hook
+
+    dataset_stats_hook._stats.clear()  # of earlier runs in this process
+    dataset_stats_hook._stats.update(statistics)
+
+
+def _tell_of_found_nodes(artefacts: Artefacts, found: list[Node], whole: bool) -> None:
     from kedro_viz.integrations.kedro.hooks_utils import hash_node
     from kedro_viz.integrations.kedro.run_hooks import create_dataset_event, pipeline_run_hook
 
@@ -105,8 +117,7 @@ def _tell_of_found_nodes(artefacts: Artefacts, pipeline: Pipeline, whole: bool) 
     if not pipeline_run_hook._should_collect_events:
         return
     del pipeline_run_hook._events[:-1]  # of earlier runs in this process
-    running = {node.name for node in artefacts.nodes()}
-    for node in (node for node in pipeline.nodes if node.name not in running):
+    for node in found:
         seconds = artefacts.found[node.outputs[0]].made.seconds
         pipeline_run_hook._add_event(
             {
