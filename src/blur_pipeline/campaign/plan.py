@@ -16,6 +16,7 @@ from blur_pipeline.config.names import instead
 from blur_pipeline.config.parameters import Parameters
 from blur_pipeline.config.ranges import Range, Value
 from blur_pipeline.config.unlearning import Unlearning
+from blur_pipeline.config.wrong import first_wrong
 from blur_pipeline.corpus.sources import GeneratedSource, MixedSource
 from blur_pipeline.lineage.content import digest_of
 
@@ -166,7 +167,8 @@ def _ranges(campaign: Campaign, parameters: Parameters, method: str) -> dict[str
                 found[name] = given.of(values.get(name))
         except ValueError as error:
             where = f"{parameters.campaign.path}: the range of '{method}.{name}'"
-            raise BadInputError(f"{where} cannot be: {_first(error)}.") from error
+            why = first_wrong(error, {}).says if isinstance(error, ValidationError) else error
+            raise BadInputError(f"{where} cannot be: {why}.") from error
     return found
 
 
@@ -184,18 +186,10 @@ def _refused(raw: dict[str, Any], method: str, name: str, value: Value) -> str |
         if not isinstance(place, dict):
             return f"'{branch}' is no block of settings there but a list; name what stands in a block of its own"
     place[last] = value
+    tried = {**raw, "method": method, "methods": {method: preset}}
     try:
-        Unlearning.model_validate({**raw, "method": method, "methods": {method: preset}})
+        Unlearning.model_validate(tried)
     except ValidationError as error:
-        return _first(error)
+        wrong = first_wrong(error, tried)
+        return "there is no such setting" if wrong.unknown else wrong.says
     return None
-
-
-def _first(error: ValueError) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error)
-    first = error.errors()[0]
-    known = (
-        "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
-    )
-    return (known[0].lower() + known[1:]).splitlines()[0].rstrip(".")

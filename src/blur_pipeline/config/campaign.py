@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator
 from blur_pipeline.config.block import Block
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.ranges import Range
+from blur_pipeline.config.wrong import first_wrong
 from blur_pipeline.config.yaml_files import what_is_wrong
 
 Seeds = Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)]
@@ -102,10 +103,10 @@ def read_campaign(path: str) -> Campaign:
         raw = OmegaConf.to_container(OmegaConf.load(file))
         return Campaign.model_validate(raw)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"] if part not in ("list[str]", "literal['all']"))
-        if first["type"] == "extra_forbidden":
+        wrong = first_wrong(error, raw)
+        if wrong.unknown:
             known = ", ".join(Campaign.model_fields)
-            raise BadInputError(f"{path}: '{key}' is unknown; check its spelling (at the top: {known}).") from error
-        message = first["msg"].removeprefix("Value error, ")
-        raise BadInputError(f"{path}: '{key}': {message[0].lower()}{message[1:]}, not {first['input']!r}.") from error
+            raise BadInputError(
+                f"{path}: '{wrong.key}' is unknown; check its spelling (at the top: {known})."
+            ) from error
+        raise BadInputError(f"{path}: '{wrong.key}': {wrong.says}, not {wrong.given!r}.") from error

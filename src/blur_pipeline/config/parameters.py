@@ -24,6 +24,7 @@ from blur_pipeline.config.shadows import Shadows
 from blur_pipeline.config.sources import Sources
 from blur_pipeline.config.stress import Stress
 from blur_pipeline.config.unlearning import Unlearning
+from blur_pipeline.config.wrong import first_wrong
 from blur_pipeline.training.engine import Engine
 
 SEEDED = ("curation", "models", "unlearning")
@@ -137,38 +138,20 @@ def check_parameters(raw: dict[str, Any]) -> Parameters:
         raise BadInputError(_sentence(error, raw)) from error
 
 
-def _key(loc: tuple[str | int, ...], raw: Any) -> str:
-    """The dotted name as a user writes it: pydantic puts the kinds of choices between, ``models.base.fresh.heads``.
-
-    And at the end what a value might have been, ``level.float``: below what is no block stands no name.
-    """
-    parts = []
-    for i, part in enumerate(loc):
-        there = (isinstance(raw, dict) and part in raw) or (isinstance(raw, list) and isinstance(part, int))
-        if there or (i == len(loc) - 1 and isinstance(raw, dict) and raw.get("kind") != part):
-            parts.append(str(part))
-            raw = raw[part] if there and (isinstance(raw, dict) or part < len(raw)) else None
-    return ".".join(parts)
-
-
 def _sentence(error: ValidationError, raw: dict[str, Any]) -> str:
-    errors = error.errors()
-    # An infinite number is not all else either that a value might have been.
-    first = next((wrong for wrong in errors if wrong["type"] == "finite_number"), errors[0])
-    key = _key(first["loc"], raw)
-    others = {_key(wrong["loc"], raw) for wrong in errors} - {key}
-    more = f" (and {len(others)} more)" if others else ""
-    if first["type"] == "extra_forbidden":
+    wrong = first_wrong(error, raw)
+    more = f" (and {wrong.others} more)" if wrong.others else ""
+    if wrong.unknown:
         from blur_pipeline.config.reference import beside
 
-        last = key.split(".")[-1]
-        known = set(beside(key, raw)) - {last}  # it may be right of another kind of choice
+        last = wrong.key.split(".")[-1]
+        known = set(beside(wrong.key, raw)) - {last}  # it may be right of another kind of choice
         near = instead(last, known, "check its spelling against conf/base/parameters.")
-        return f"Parameter '{key}'{more} is unknown; {near}"
-    message = first["msg"].removeprefix("Value error, ")
-    if not key:
-        return f"Parameters disagree: {message}{more}."
-    given = first["input"]
-    said = f", not {given!r}" if isinstance(given, int | float | str) and "unknown" not in message else ""
-    sentence = f"Parameter '{key}': {message[0].lower()}{message[1:]}{said}{more}"
-    return sentence if sentence.endswith((".", "?")) else f"{sentence}."
+        return f"Parameter '{wrong.key}'{more} is unknown; {near}"
+    if not wrong.key:
+        return f"Parameters disagree: {wrong.says}{more}."
+    said = (
+        f", not {wrong.given!r}" if isinstance(wrong.given, int | float | str) and "unknown" not in wrong.says else ""
+    )
+    sentence = f"Parameter '{wrong.key}': {wrong.says}{said}{more}"
+    return sentence if sentence.endswith("?") else f"{sentence}."

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from blur_pipeline.config.block import Block, bare_off
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.sources import EvaluationSet
+from blur_pipeline.config.wrong import first_wrong
 from blur_pipeline.stress.attack import AttackChoice
 from blur_pipeline.stress.choice import BEFORE, Attack
 
@@ -74,12 +75,12 @@ class Stress(Block):
             if name not in self.attacks:
                 raise ValueError(f"{where}: there is no such attack; choose from {', '.join(self.attacks)}")
             own = self.attacks[name]
+            raw = {**own.model_dump(), **changes}
             try:
-                found[name] = type(own).model_validate({**own.model_dump(), **changes})
+                found[name] = type(own).model_validate(raw)
             except ValidationError as error:
-                first = error.errors()[0]
-                key = ".".join(map(str, first["loc"]))
-                raise ValueError(f"{where}.{key}: {first['msg'].removeprefix('Value error, ')}") from error
+                wrong = first_wrong(error, raw)
+                raise ValueError(f"{where}.{wrong.key}: {wrong.says}") from error
         return found
 
 
