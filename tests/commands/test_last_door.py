@@ -7,7 +7,7 @@ import pytest
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import OperationalError
 
-from blur_pipeline.commands.last_door import sentence_of
+from blur_pipeline.commands.last_door import causes, sentence_of
 from blur_pipeline.config.errors import BadInputError
 
 
@@ -38,6 +38,28 @@ def test_a_cause_outside_is_a_sentence(error, words):
     said = sentence_of(error)
     assert words in said
     assert "\n" not in said
+
+
+def raised(*, quietly: bool) -> Exception:
+    """While another error was handled, of which a traceback tells unless the new one was raised ``from None``."""
+    try:
+        try:
+            raise BadInputError("x.jsonl, line 2: no")
+        except BadInputError as before:
+            raise RuntimeError("a defect") from (None if quietly else before)
+    except RuntimeError as error:
+        return error
+
+
+def test_what_an_error_says_it_did_not_come_from_is_not_its_cause():
+    assert sentence_of(raised(quietly=False)) == "x.jsonl, line 2: no"
+    assert sentence_of(raised(quietly=True)) is None
+
+
+def test_errors_that_name_each_other_come_to_an_end():
+    one, other = ValueError("one"), ValueError("other")
+    one.__cause__, other.__cause__ = other, one
+    assert causes(one) == [one, other]
 
 
 def test_a_campaigns_storage_that_fails_is_not_taken_for_mlflows():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterator
 
 from blur_pipeline.config.errors import BadInputError, TrainingFailedError, first_line
 
@@ -39,7 +38,7 @@ def of_kedro(error: Exception) -> str | None:
 
 def sentence_of(error: BaseException) -> str | None:
     """One sentence for an error that a user can mend; None for a defect of ours."""
-    chain = list(_chain(error))
+    chain = causes(error)
     for part in chain:
         if place := getattr(part, "damaged_artefact", None):
             why = first_line([*chain[chain.index(part) + 1 :], part][0])[:200]
@@ -110,10 +109,10 @@ def _path_in(text: str) -> str | None:
     return (found[1] or found[2]) if found else None
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, what it was raised from, what that was raised from …"""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
+def causes(error: BaseException) -> list[BaseException]:
+    """The error, what it was raised from, what that was raised from …, as far as a traceback would tell of it."""
+    found: dict[int, BaseException] = {}
+    while error is not None and id(error) not in found:
+        found[id(error)] = error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return list(found.values())

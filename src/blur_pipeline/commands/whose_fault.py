@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from blur_pipeline.commands.last_door import causes
 from blur_pipeline.commands.runs import forget_what_was_seen, parameters_and_group
 from blur_pipeline.config.errors import BadInputError, PassingError
 
@@ -43,12 +44,3 @@ def refused(options: dict[str, Any]) -> str | None:
     except BadInputError as error:
         return str(error)
     return None
-
-
-def causes(error: BaseException) -> list[BaseException]:
-    """The error, what it was raised from, what that was raised from …"""
-    found = []
-    while error is not None and error not in found:
-        found.append(error)
-        error = error.__cause__ or error.__context__
-    return found
