@@ -168,12 +168,6 @@ class Checkpoints:
         dcp.load(named, storage_reader=DataOnlyReader(self._path(step)))
         state.weights.take(values)
 
-    def clear(self) -> None:
-        """Remove the folder: the finished model is in the catalog, or nobody wants these."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        for beside in (".lock", ".json"):
-            self.folder.with_suffix(beside).unlink(missing_ok=True)
-
     def lock(self) -> IO:
         """Hold the run for this process, until the file is closed or the process ends, however it ends.
 

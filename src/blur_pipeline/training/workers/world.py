@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 BUCKET_BYTES = 64 * 2**20
 T = TypeVar("T")
@@ -71,11 +71,6 @@ def _reduce_bucket(bucket: list[Tensor]) -> None:
     torch._foreach_copy_(
         bucket, [p.view_as(t) for p, t in zip(flat.split([t.numel() for t in bucket]), bucket, strict=True)]
     )
-
-
-def is_sharded(model: nn.Module) -> bool:
-    """Whether FSDP2 holds this model's weights."""
-    return any(hasattr(p, "to_local") for p in model.parameters())
 
 
 def local(tensor: Tensor) -> Tensor:
