@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from blur_pipeline.cli import cli
 from blur_pipeline.commands import configuration, explain
 from blur_pipeline.commands.run_help import HELP, options_of
-from blur_pipeline.config.reference import find
+from blur_pipeline.config.parameters import Parameters
+from blur_pipeline.config.sections import find
 from blur_pipeline.pipeline_registry import register_pipelines
 from tests.conf.test_environments import ENVIRONMENTS, METHODS
 from tests.conftest import PROJECT
@@ -144,7 +145,7 @@ def test_the_parameters_of_the_help_exist():
     names = [line.split()[0] for line in block.splitlines() if line.strip() and line.strip() != "\b"]
     assert len(names) > 8
     for name in names:
-        assert find(name).parameters, name
+        assert find(name, Parameters).parameters, name
 
 
 def test_kedro_s_options_are_all_taken():

@@ -7,7 +7,7 @@ import pytest
 from blur_pipeline.config.campaign import Campaign
 from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.parameters import Parameters, check_parameters
-from blur_pipeline.config.reference import sections
+from blur_pipeline.config.sections import sections
 from tests.resolved import resolved, with_method
 
 

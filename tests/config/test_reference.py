@@ -4,8 +4,8 @@ import pytest
 
 from blur_pipeline.config.campaign import Campaign
 from blur_pipeline.config.parameters import Parameters
-from blur_pipeline.config.reference import find, sections
-from blur_pipeline.config.reference_page import page
+from blur_pipeline.config.reference import page
+from blur_pipeline.config.sections import find, sections
 from tests.config.test_parameters import load
 from tests.conftest import PROJECT
 
@@ -48,26 +48,26 @@ def test_the_committed_page_is_up_to_date():
     ],
 )
 def test_types_bounds_and_defaults_in_words(name, takes, default):
-    [parameter] = find(name).parameters
+    [parameter] = find(name, Parameters).parameters
     assert (parameter.name, parameter.type, parameter.default) == (name, takes, default)
 
 
 def test_a_name_below_a_choice_is_that_of_each_kind_that_has_it(project):
     name = "unlearning.methods.simnpo.forget.beta"
-    kinds = {parameter.of: parameter.default for parameter in find(name).parameters}
+    kinds = {parameter.of: parameter.default for parameter in find(name, Parameters).parameters}
     assert kinds["npo"] == "0.1"
     assert kinds["simnpo"] == "4.5"
-    [chosen] = find(name, load(project)).parameters
+    [chosen] = find(name, Parameters, load(project)).parameters
     assert (chosen.of, chosen.says) == ("simnpo", "β, how soon a forgotten sequence stops being pushed")
 
 
 def test_a_name_of_the_user_s_own_holds_blocks_alone():
-    found = find("sources.background.mine")
+    found = find("sources.background.mine", Parameters)
     assert found.parameters == []
     assert [block.__name__ for block in found.blocks] == ["FileSource", "HubSource", "GeneratedSource", "MixedSource"]
 
 
 @pytest.mark.parametrize("name", ["nosuch", "curation.nosuch", "seed.x", "unlearning.methods.npo.forget.nosuch", ""])
 def test_an_unknown_name_is_nothing(name):
-    assert find(name).parameters == []
-    assert find(name).blocks == []
+    assert find(name, Parameters).parameters == []
+    assert find(name, Parameters).blocks == []

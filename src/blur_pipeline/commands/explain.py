@@ -11,7 +11,7 @@ from blur_pipeline.config.names import instead
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from blur_pipeline.config.reference import Parameter
+    from blur_pipeline.config.sections import Parameter
 
 THROUGH = {
     "method": "what unlearning.method does",
@@ -32,11 +32,12 @@ def says(name: str, options: dict[str, Any]) -> str:
         BadInputError: there is no such parameter; names the nearest.
     """
     from blur_pipeline.commands.configuration import loader_of
-    from blur_pipeline.config.reference import find
+    from blur_pipeline.config.parameters import Parameters
+    from blur_pipeline.config.sections import find
 
     loader = loader_of(options)
     raw = loader["parameters"]
-    found = find(name, raw)
+    found = find(name, Parameters, raw)
     if not found.parameters and not found.blocks:
         return _with_this_last_word(name)
     value = _value(name, raw)
@@ -49,7 +50,7 @@ def says(name: str, options: dict[str, Any]) -> str:
 
 def _with_this_last_word(name: str) -> str:
     from blur_pipeline.config.parameters import Parameters
-    from blur_pipeline.config.reference import sections
+    from blur_pipeline.config.sections import sections
 
     known = [parameter for section in sections(Parameters) for parameter in section.parameters]
     same = [p for p in known if p.name.endswith(f".{name}")]
@@ -129,7 +130,7 @@ def decides(name: str) -> str:
 
 def _below(blocks: list[type[BaseModel]], value: Any) -> list[str]:
     """What a block holds, by kind where there are several; of blocks without a kind the one that the value is."""
-    from blur_pipeline.config.reference import first_paragraph, parameters_of
+    from blur_pipeline.config.sections import first_paragraph, parameters_of
     from blur_pipeline.config.shapes import kind_of
 
     lines: list[str] = []

@@ -20,6 +20,7 @@ from blur_pipeline.config.models import Models
 from blur_pipeline.config.names import instead
 from blur_pipeline.config.reporting import Reporting
 from blur_pipeline.config.safety import Safety
+from blur_pipeline.config.sections import beside
 from blur_pipeline.config.shadows import Shadows
 from blur_pipeline.config.sources import Sources
 from blur_pipeline.config.stress import Stress
@@ -142,10 +143,8 @@ def _sentence(error: ValidationError, raw: dict[str, Any]) -> str:
     wrong = first_wrong(error, raw)
     more = f" (and {wrong.others} more)" if wrong.others else ""
     if wrong.unknown:
-        from blur_pipeline.config.reference import beside
-
         last = wrong.key.split(".")[-1]
-        known = set(beside(wrong.key, raw)) - {last}  # it may be right of another kind of choice
+        known = set(beside(wrong.key, Parameters, raw)) - {last}  # it may be right of another kind of choice
         near = instead(last, known, "check its spelling against conf/base/parameters.")
         return f"Parameter '{wrong.key}'{more} is unknown; {near}"
     if not wrong.key:

@@ -1,149 +1,61 @@
-"""Every parameter with its sentence, type, bounds and default, read off the typed parameters.
-
-``python -m blur_pipeline.config.reference > docs/parameters.md`` writes the page of them all.
-"""
+"""The page of all parameters: ``python -m blur_pipeline.config.reference > docs/parameters.md``."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+import re
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
+from blur_pipeline.config.campaign import Campaign
 from blur_pipeline.config.parameters import Parameters
-from blur_pipeline.config.shapes import blocks_of, default_of, kind_of, type_of
+from blur_pipeline.config.sections import Parameter, Section, sections
+from blur_pipeline.config.shapes import blocks_of
+
+HEAD = """# Parameters
+
+Written by `python -m blur_pipeline.config.reference > docs/parameters.md` from the typed parameters; a test holds it
+to them. `kedro explain NAME` says the same of one, with its value in an environment and what it decides. In a name,
+NAME and N stand for any name and any number. A default is that of the type: the embedded default (`conf/base`) and
+the environments state others.
+"""
+CAMPAIGN = "A campaign's file"
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter; ``of`` is the kind of the choice that has it, where there are several: ``npo``."""
-
-    name: str
-    of: str
-    says: str
-    type: str
-    default: str
-
-
-@dataclass(frozen=True)
-class Section:
-    """A block of parameters: where it first stands, its kind, what it is, and its parameters."""
-
-    name: str
-    kind: str
-    block: type[BaseModel]
-    parameters: list[Parameter]
-
-    @property
-    def says(self) -> str:
-        """Its documentation, paragraph by paragraph."""
-        return inspect.getdoc(self.block) or ""
+def page() -> str:
+    """In Markdown: a section for each block, in the order in which they stand in the parameters."""
+    parts = [HEAD]
+    for root, title in ((Parameters, "At the top"), (Campaign, CAMPAIGN)):
+        found = sections(root)
+        first = {section.block: section.name for section in found}
+        parts += [_section(section, first, section.name or title) for section in found]
+    return "\n".join(parts)
 
 
-def sections(block: type[BaseModel], name: str = "") -> list[Section]:
-    """``block`` and every block below it, each once, where it first stands."""
-    return list(_sections(block, name, set()))
+def _section(section: Section, first: dict[type[BaseModel], str], title: str) -> str:
+    kind = f", kind {section.kind}" if section.kind else ""
+    title = f"`{title}`" if section.name else title
+    rows = [_row(section, p, first) for p in section.parameters if not (p.of and p.name.endswith(".kind"))]
+    table = ["| parameter | what it is | takes | default |", "| --- | --- | --- | --- |", *rows, ""] if rows else []
+    return "\n".join([f"## {title}{kind}\n", f"{_prose(section.says)}\n", *table])
 
 
-def _sections(block: type[BaseModel], name: str, seen: set[type[BaseModel]]) -> Iterator[Section]:
-    if block in seen:
-        return
-    seen.add(block)
-    yield Section(name, kind_of(block), block, parameters_of(block, name))
-    for field in _fields(block):
-        for between, below in blocks_of(block.model_fields[field].annotation):
-            yield from _sections(below, _joined(name, field) + between, seen)
+def _row(section: Section, parameter: Parameter, first: dict[type[BaseModel], str]) -> str:
+    name = parameter.name.removeprefix(f"{section.name}.")
+    held = blocks_of(section.block.model_fields[name].annotation)
+    elsewhere = {first[block] for between, block in held if first[block] != parameter.name + between}
+    takes = parameter.type + "".join(f", as `{place}`" for place in sorted(elsewhere))
+    default = "" if parameter.default == "{}" else f"`{parameter.default}`"
+    return f"| `{name}` | {_cell(parameter.says)} | {_cell(takes)} | {_cell(default)} |"
 
 
-def parameters_of(block: type[BaseModel], name: str = "") -> list[Parameter]:
-    """Those of one block, the kind first."""
-    return [_parameter(name, block, field) for field in _fields(block)]
+def _prose(text: str) -> str:
+    """Docstrings write code between two backticks."""
+    return text.replace("``", "`")
 
 
-@dataclass(frozen=True)
-class Found:
-    """What stands under a name: one parameter for each kind that has it, and the blocks that it may hold."""
-
-    parameters: list[Parameter]
-    blocks: list[type[BaseModel]]
-
-
-def find(name: str, raw: Any = None) -> Found:
-    """What a dotted name means; where a section says NAME or N stands any name or number. Empty for an unknown one.
-
-    ``raw`` are a run's parameters as YAML has them: where these choose a kind, that of the others is left out. Under a
-    name of the user's own, such as a method's, there are blocks alone.
-    """
-    places: list[type[BaseModel]] = [Parameters]
-    parameters: list[Parameter] = []
-    words, said = name.split("."), []
-    while words and places:
-        said.append(words.pop(0))
-        raw, field = _below(raw, said[-1]), said[-1]
-        having = [place for place in places if field in place.model_fields]
-        parameters = [_parameter(".".join(said[:-1]), place, field) for place in having]
-        held = dict.fromkeys(pair for place in having for pair in blocks_of(place.model_fields[field].annotation))
-        if words and any(between for between, _ in held):
-            said.append(words.pop(0))
-            raw, parameters = _below(raw, said[-1]), []
-        blocks = [block for _, block in held]
-        places = _chosen(blocks, raw)
-    return Found([], []) if words else Found(parameters, blocks)
-
-
-def beside(name: str, raw: Any = None) -> list[str]:
-    """The last words that would be right where those of ``name`` stand, whether the last one is or not."""
-    above, here = name.split(".")[:-1], raw
-    for word in above:
-        here = _below(here, word)
-    blocks = find(".".join(above), raw).blocks if above else [Parameters]
-    return [field for block in _chosen(blocks, here) for field in _fields(block)]
-
-
-def _below(raw: Any, word: str) -> Any:
-    if isinstance(raw, list):
-        return raw[int(word)] if word.isdigit() and int(word) < len(raw) else None
-    return raw.get(word) if isinstance(raw, dict) else None
-
-
-def _chosen(places: list[type[BaseModel]], raw: Any) -> list[type[BaseModel]]:
-    kind = raw.get("kind") if isinstance(raw, dict) else None
-    return [place for place in places if kind is None or kind_of(place) in ("", kind)]
-
-
-def _fields(block: type[BaseModel]) -> list[str]:
-    """The kind first: it decides which others there are."""
-    return sorted(block.model_fields, key=lambda name: name != "kind")
-
-
-def _parameter(above: str, block: type[BaseModel], name: str) -> Parameter:
-    field = block.model_fields[name]
-    says = _says(block, name, field)
-    return Parameter(_joined(above, name), kind_of(block), says, type_of(field), default_of(field))
-
-
-def _says(block: type[BaseModel], name: str, field: FieldInfo) -> str:
-    """Its own sentence; of a kind that of the choice, of a block the block's."""
-    if field.description:
-        return field.description
-    held = [below for _, below in blocks_of(field.annotation)]
-    of = block if name == "kind" else held[0] if len(held) == 1 else None
-    return "" if of is None else first_paragraph(of)
-
-
-def first_paragraph(block: type[BaseModel]) -> str:
-    """Of a block's documentation, on one line."""
-    return " ".join((inspect.getdoc(block) or "").split("\n\n")[0].split())
-
-
-def _joined(above: str, name: str) -> str:
-    return f"{above}.{name}" if above else name
+def _cell(text: str) -> str:
+    return re.sub(r"(?<!\\)\|", r"\\|", _prose(text)).replace("\n", " ")
 
 
 if __name__ == "__main__":
-    from blur_pipeline.config.reference_page import page
-
     print(page(), end="")
