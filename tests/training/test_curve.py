@@ -8,7 +8,8 @@ import pytest
 import torch
 from transformers import get_scheduler
 
-from blur_pipeline.training.curve import Curve, curve, share
+from blur_pipeline.training.curve import curve, share
+from blur_pipeline.training.schedule import Curve
 
 
 @pytest.mark.parametrize("kind", get_args(Curve))

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Literal
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-Curve = Literal["constant", "constant_with_warmup", "linear", "cosine"]
+from blur_pipeline.training.schedule import Curve
 
 
 def curve(kind: Curve, optimizer: Optimizer, warmup: int, steps: int) -> LambdaLR:

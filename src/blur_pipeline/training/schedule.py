@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from blur_pipeline.config.block import Block
 
-from blur_pipeline.training.curve import Curve
+Curve = Literal["constant", "constant_with_warmup", "linear", "cosine"]
 
 
 class Schedule(Block):
