@@ -29,7 +29,7 @@ from tests.workers import run_ranks, start
 RECIPE = Recipe(
     forget={"kind": "npo"}, weighting={"kind": "bilevel", "gamma": 0.5}, optimizer={"kind": "adamw", "lr": 1e-3}
 )
-KILLS = int(os.environ.get("BLUR_KILLS", "6"))
+KILLS = int(os.environ.get("BLUR_KILLS", "3"))
 
 
 def run_in(folder, steps=24, every=2, watchers=()) -> Run:
@@ -91,6 +91,16 @@ def test_kills_at_random_moments_change_nothing(tmp_path):
     assert during_write > 0
 
 
+SHORT = 12
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> tuple[dict[str, torch.Tensor], list[dict]]:
+    """Weights and rows of the run that was not broken off."""
+    model, history = train(build_tiny_model(), run_in(tmp_path_factory.mktemp("whole"), SHORT))
+    return model.state_dict(), history
+
+
 @pytest.fixture
 def stopped(tmp_path, tiny_model) -> Run:
     """A run that broke off after step 7 with the checkpoints of steps 4 and 6."""
@@ -100,8 +110,8 @@ def stopped(tmp_path, tiny_model) -> Run:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(tiny_model, run_in(tmp_path, watchers=[power_cut]))
-    run = run_in(tmp_path)
+        train(tiny_model, run_in(tmp_path, SHORT, watchers=[power_cut]))
+    run = run_in(tmp_path, SHORT)
     assert [p.name for p in sorted(run.checkpoints.folder.iterdir())] == ["step-000004", "step-000006"]
     return run
 
@@ -122,7 +132,7 @@ def flip_a_byte(path) -> None:
         (lambda f: flip_a_byte(f / ".metadata"), "has other content"),
     ],
 )
-def test_a_damaged_checkpoint_gives_way_to_the_one_before(harm, said, stopped, caplog):
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(harm, said, stopped, whole, caplog):
     newest = stopped.checkpoints.folder / "step-000006"
     harm(newest)
     assert said in damage(newest)
@@ -130,9 +140,9 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(harm, said, stopped, c
         model, history = train(build_tiny_model(), stopped)
     assert "step-000006 is damaged" in caplog.text
     assert "Resuming after step 4" in caplog.text
-    whole, expected = train(build_tiny_model(), run_in(stopped.checkpoints.parent / "whole"))
-    assert history == expected
-    assert all(torch.equal(w, whole.state_dict()[n]) for n, w in model.state_dict().items())
+    expected, expected_history = whole
+    assert history == expected_history
+    assert all(torch.equal(w, expected[n]) for n, w in model.state_dict().items())
     assert all(damage(p) is None for p in stopped.checkpoints.folder.glob("step-*"))
 
 
@@ -144,12 +154,12 @@ def test_when_all_are_damaged_it_starts_anew(stopped, caplog):
     with caplog.at_level("INFO", logger="blur_pipeline"):
         _, history = train(build_tiny_model(), stopped)
     assert "Resuming" not in caplog.text
-    assert seen == list(range(24))  # made, and not read
+    assert seen == list(range(SHORT))  # made, and not read
     assert [row["step"] for row in history] == seen
 
 
 def test_resume_never_starts_anew(stopped, caplog):
-    again = run_in(stopped.checkpoints.parent)
+    again = run_in(stopped.checkpoints.parent, SHORT)
     never = Checkpoints(**{**vars(again.checkpoints), "resume": False})
     with caplog.at_level("INFO", logger="blur_pipeline"):
         train(build_tiny_model(), Run(**{**vars(again), "checkpoints": never}))
