@@ -16,10 +16,12 @@ CUTS = {
     "checkpointed": {"gradient_checkpointing": True},
     "bf16": {"precision": "bf16"},
 }
+LATER = ("hybrid", "tamper_resistance", "sophia")
+"""What these do depends on the number of the step."""
 
 
 def reads_in_each_step(name: str, engine: dict) -> list[dict]:
-    run, found = cut_run(name, Engine(**engine), steps=3), []
+    run, found = cut_run(name, Engine(**engine), steps=3 if name in LATER else 2), []
     with HostReads() as reads:
 
         def watch(_row):
@@ -33,10 +35,10 @@ def reads_in_each_step(name: str, engine: dict) -> list[dict]:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_step_reads_its_scalars_and_nothing_else(name):
-    assert reads_in_each_step(name, {}) == [{"tolist": 1}] * 2
+    assert reads_in_each_step(name, {}) == [{"tolist": 1}] * (2 if name in LATER else 1)
 
 
 @pytest.mark.parametrize("cut", CUTS)
 @pytest.mark.parametrize("name", ["blur_npo", "blur_rmu"])
 def test_however_it_is_cut(name, cut):
-    assert reads_in_each_step(name, CUTS[cut]) == [{"tolist": 1}] * 2
+    assert reads_in_each_step(name, CUTS[cut]) == [{"tolist": 1}]
