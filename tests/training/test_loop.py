@@ -39,6 +39,7 @@ METHODS = {
     "eight_bits": {**BLUR_NPO, "optimizer": {"kind": "adamw_8bit", "lr": 1e-3}},
     "modules": {**BLUR_NPO, "scope": {"kind": "modules", "patterns": ["*.mlp.*"]}},
 }
+RESUMED = ("blur_npo", "lora", "modules", "blur_rmu", "eight_bits", "looks_first")
 
 
 def weights(model) -> dict[str, torch.Tensor]:
@@ -110,9 +111,9 @@ def test_equals_a_plain_double_backward(tiny_model, forget_examples, retain_exam
     assert any(not torch.equal(w, weights(tiny_model)[n]) for n, w in weights(ours).items())
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", ["retain_lower", "eight_bits", "looks_first", "ga"])
 def test_a_step_does_not_depend_on_the_micro_batch(name, tiny_model, forget_examples, retain_examples):
-    """Published defect: with gradient accumulation only the last micro-batch counted."""
+    """Published defect: with gradient accumulation only the last micro-batch counted. Others: test_every_cut.py."""
     _, whole = train(copy.deepcopy(tiny_model), run_of(METHODS[name], forget_examples, retain_examples, steps=1))
     for size in (1, 2, 3):
         run = run_of(METHODS[name], forget_examples, retain_examples, {"micro_batch_size": size}, steps=1)
@@ -120,7 +121,7 @@ def test_a_step_does_not_depend_on_the_micro_batch(name, tiny_model, forget_exam
         assert comparable(cut[0]) == pytest.approx(comparable(whole[0]), rel=1e-5, abs=1e-7)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in RESUMED])
 def test_the_same_seed_gives_the_same_weights_twice(name, tiny_model, forget_examples, retain_examples):
     run = run_of(METHODS[name], forget_examples, retain_examples)
     one, first = train(copy.deepcopy(tiny_model), run)
@@ -129,7 +130,7 @@ def test_the_same_seed_gives_the_same_weights_twice(name, tiny_model, forget_exa
     assert_same(one, other, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("name", ["blur_npo", "lora", "modules", "blur_rmu", "eight_bits", "looks_first"])
+@pytest.mark.parametrize("name", RESUMED)
 def test_resuming_equals_not_stopping_bit_for_bit(name, tmp_path, tiny_model, forget_examples, retain_examples):
     def run(folder, *watchers):
         made = run_of(METHODS[name], forget_examples, retain_examples, steps=6)
