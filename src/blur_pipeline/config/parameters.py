@@ -42,7 +42,10 @@ class Parameters(Block):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="where models are trained and scored; auto: the GPU where there is one"
     )
-    fresh: bool = Field(False, description="make everything anew, as a new version, whatever is there; a broken-off training still goes on")
+    fresh: bool = Field(
+        False,
+        description="make everything anew, as a new version, whatever is there; a broken-off training still goes on",
+    )
     checkpoint_folder: str = Field(description="inside data/: what lies there is cleared when a training is done")
     # Places for an environment's files to hang its own choices on, as ${runtime_params:variant,…}.
     variant: str | None = Field(

@@ -17,7 +17,7 @@ from blur_pipeline.training.engine import Engine
 from blur_pipeline.training.loop import Run, train
 from blur_pipeline.training.scalars import NonFiniteError
 from blur_pipeline.training.schedule import Schedule
-from blur_pipeline.training.workers import launch as module
+from blur_pipeline.training.workers import launch as launching
 from blur_pipeline.training.workers.job import Job
 from blur_pipeline.training.workers.launch import WorkersFailedError, _first_failure, launch, start
 from tests.conftest import build_tiny_model, random_examples
@@ -41,11 +41,11 @@ def write(folder, run, model=None, device="cpu") -> Job:
     return job
 
 
-def worker_pids() -> list[int]:
+def worker_pids(module: str = launching.WORKER) -> list[int]:
     """This process's workers, not their launcher."""
     living = [p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE]
     commands = {p.pid: " ".join(p.cmdline()) for p in living}
-    return [pid for pid, c in commands.items() if "training.worker" in c and "torch.distributed.run" not in c]
+    return [pid for pid, c in commands.items() if module in c and "torch.distributed.run" not in c]
 
 
 def test_a_killed_worker_is_restarted_and_nothing_changes(tmp_path, caplog):
@@ -72,17 +72,24 @@ def test_a_killed_worker_is_restarted_and_nothing_changes(tmp_path, caplog):
     assert ranks == {"0", "1"}  # the log of each rank is kept
 
 
-def test_workers_that_die_for_good_are_named(tmp_path):
-    def watch(row):
-        for pid in worker_pids()[:1]:
-            os.kill(pid, signal.SIGKILL)
+DYING = """
+import os, signal, time
+if os.environ["RANK"] == "1":
+    os.kill(os.getpid(), signal.SIGKILL)
+time.sleep(60)
+"""
 
-    run = long_run(tmp_path, restarts=0, steps=4000, processes=1)
+
+def test_workers_that_die_for_good_are_named(tmp_path, monkeypatch):
+    (tmp_path / "dying_worker.py").write_text(DYING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(launching, "WORKER", "dying_worker")
+    run = long_run(tmp_path, restarts=0)
     with pytest.raises(
-        WorkersFailedError, match=r"rank \d ended with exit code -9.*0 restart.*the same command resumes"
+        WorkersFailedError, match=r"rank 1 ended with exit code -9.*0 restart.*the same command resumes"
     ):
-        launch(write(tmp_path, run), [watch], tmp_path / "logs")
-    assert worker_pids() == []
+        launch(write(tmp_path, run), [], tmp_path / "logs")
+    assert worker_pids("dying_worker") == []
 
 
 def test_workers_that_do_not_end_are_killed_and_what_stopped_them_is_told(tmp_path, monkeypatch):
@@ -100,10 +107,10 @@ def test_workers_that_do_not_end_are_killed_and_what_stopped_them_is_told(tmp_pa
         raise KeyboardInterrupt
 
     monkeypatch.setattr(
-        module, "start", lambda job, logs: subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE)
+        launching, "start", lambda job, logs: subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE)
     )
-    monkeypatch.setattr(module, "_relay", stopped)
-    monkeypatch.setattr(module, "STOP_SECONDS", 0.2)
+    monkeypatch.setattr(launching, "_relay", stopped)
+    monkeypatch.setattr(launching, "STOP_SECONDS", 0.2)
     try:
         with pytest.raises(KeyboardInterrupt):
             launch(write(tmp_path, long_run(tmp_path)), [], tmp_path / "logs")
@@ -149,7 +156,7 @@ def test_a_child_that_is_to_end_with_its_parent_looks_for_no_library(monkeypatch
     """Between fork and exec a thread's lock may be held by nobody: it calls prctl and nothing else."""
     called = []
     monkeypatch.setattr(module.ctypes, "CDLL", lambda *_: pytest.fail("looked for a library"))
-    monkeypatch.setattr(module, "PRCTL", lambda *given: called.append(given), raising=False)
+    monkeypatch.setattr(launching, "PRCTL", lambda *given: called.append(given), raising=False)
     module._end_with_the_parent()
     assert called == [(1, signal.SIGTERM)]
 

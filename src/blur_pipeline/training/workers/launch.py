@@ -35,6 +35,7 @@ SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of sys/prctl.h
 PRCTL = getattr(ctypes.CDLL(None), "prctl", None)
 """Looked up here: a child of a process with threads that looks for a library may wait for a lock that no thread of it
 holds, for ever."""
+WORKER = "blur_pipeline.training.workers.worker"
 log = logging.getLogger(__name__)
 
 
@@ -82,7 +83,7 @@ def start(job: Job, logs: Path) -> subprocess.Popen:
     command = [
         sys.executable, "-m", "torch.distributed.run", *place,
         f"--nnodes={engine.nodes}", f"--nproc-per-node={engine.processes}", f"--max-restarts={engine.restarts}",
-        f"--log-dir={logs}", "--redirects=3", "-m", "blur_pipeline.training.workers.worker", str(job.folder),
+        f"--log-dir={logs}", "--redirects=3", "-m", WORKER, str(job.folder),
     ]  # fmt: skip
     threads = max(1, (os.cpu_count() or 1) // engine.processes)
     source = str(Path(__file__).parents[3])
