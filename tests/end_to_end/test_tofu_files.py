@@ -43,7 +43,7 @@ def _write_variant(folder: Path, variant: str, sets: dict[str, list[dict]]) -> N
 def test_the_nine_of_utility_and_the_attacks_come_out(env, tmp_path):
     folder = copy_project(tmp_path)
     write_tofu(folder / "files")
-    done = kedro(folder, "run", "--env", env, "--params", f"{TINY},source_folder=files")
+    done = kedro(folder, "run", "--env", env, "--params", f"{TINY},source_folder=files,stress.profile=off")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     table = pd.read_parquet(newest(folder, "metrics_long.parquet")).set_index(["model", "metric"])
     for model in ("target", "retrained", "unlearned"):
