@@ -1,4 +1,4 @@
-"""Several seeds as child runs, then everything in MLflow ranked."""
+"""Several seeds as child runs, killed and taken up, then everything in MLflow ranked."""
 
 import json
 import re
@@ -12,17 +12,33 @@ import pytest
 from blur_pipeline.statistics.possible import possible
 from tests.end_to_end.commands import kedro, ran
 from tests.end_to_end.conftest import SMALL, newest, versions
-from tests.end_to_end.test_lineage import runs_of
+from tests.end_to_end.test_lineage import kill_when, made, runs_of, start
+
+PARAMS, SEEDS = f"{SMALL},unlearning.seeds=0 3 4", ("--pipelines", "seeds")
+
+
+def scored(project: Path) -> set[Path]:
+    found = versions(project, "token_scores.parquet", "07_model_output/registry/blur_npo-*/*")
+    return {path for path in found if path.with_name("manifest.json").exists()}
 
 
 @pytest.fixture(scope="module")
-def compared(finished, tmp_path_factory) -> Path:
+def resumed(finished, tmp_path_factory) -> tuple[Path, dict[str, str], str]:
+    """Of three seeds the first is found, and the last one broken off: the project, what was made by then, and what the
+    same command said."""
     project = shutil.copytree(finished, tmp_path_factory.mktemp("compared") / "project")
     # A copy's artifacts still lie with the original; only the metrics' own file is read from there.
-    done = kedro(project, "run", "--pipelines", "seeds", "--params", f"{SMALL},unlearning.seeds=0 3 4")
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert "Over the seeds" in done.stdout
-    assert re.search(r"^ +forget\.probability +3 +[\d.e-]+ ", done.stdout, re.MULTILINE)
+    earlier = scored(project)
+    kill_when(start(project, PARAMS, *SEEDS), lambda: len(scored(project) - earlier) == 2)
+    before = made(project)
+    said = ran(kedro(project, "run", *SEEDS, "--params", PARAMS))
+    assert len(scored(project) - earlier) == 2
+    return project, before, said
+
+
+@pytest.fixture(scope="module")
+def compared(resumed) -> Path:
+    project, _, _ = resumed
     done = kedro(project, "run", "--pipelines", "comparison", "--params", SMALL)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "leaderboard:" in done.stdout
@@ -30,25 +46,39 @@ def compared(finished, tmp_path_factory) -> Path:
     return project
 
 
+def test_a_crash_in_a_later_seed_costs_that_seed(resumed):
+    project, before, said = resumed
+    assert {path: made(project)[path] for path in before} == before
+    assert said.count("nothing; all was there already") == 2  # the first two seeds
+    assert "Over the seeds" in said
+    assert re.search(r"^ +forget\.probability +3 +[\d.e-]+ ", said, re.MULTILINE)
+    assert "unlearning.seed=4" in said  # the command that does it by hand
+    assert set(pd.read_parquet(newest(project, "seed_metrics.parquet"))["seed"]) == {0, 3, 4}
+    assert "RUNNING" not in set(runs_of(project)["status"])
+
+
 def test_each_seed_is_a_child_run(compared):
-    mlflow.set_tracking_uri(f"sqlite:///{compared}/mlflow.db")
-    runs = mlflow.search_runs(search_all_experiments=True)
-    children = runs[runs["tags.mlflow.parentRunId"].notna()]
+    runs = runs_of(compared)
+    parent = runs.query("`tags.mlflow.runName` == 'seeds: blur_npo ×3' and status == 'FINISHED'").iloc[0]
+    children = runs[runs["tags.mlflow.parentRunId"] == parent["run_id"]]
     assert sorted(children["params.unlearning.seed"]) == ["0", "3", "4"]
-    children = children[children["params.unlearning.seed"] != "0"]  # found: nothing was trained
-    for name in ("params.unlearning.weighting.gamma", "params.models.base.hidden_size", "tags.identity.unlearned"):
-        assert children[name].notna().all()  # complete, like any other run
-    assert children["tags.host"].notna().all()
-    assert children["tags.git_commit"].notna().all()
+    children = children[children["params.unlearning.seed"] != "0"]  # of which no child trained anything
+    trained = runs[runs["run_id"].isin(children["tags.made_by.unlearned_model"])]
+    assert sorted(trained["params.unlearning.seed"]) == ["3", "4"]  # both before the kill
+    for some in (children, trained):
+        for name in ("params.unlearning.weighting.gamma", "params.models.base.hidden_size", "tags.identity.unlearned"):
+            assert some[name].notna().all()  # complete, like any other run
+        assert some["tags.host"].notna().all()
+        assert some["tags.git_commit"].notna().all()
     assert children["metrics.unlearned/forget.probability"].notna().all()
-    assert children["metrics.unlearning/forget_loss"].notna().all()
+    assert trained["metrics.unlearning/forget_loss"].notna().all()
 
 
 def test_the_runs_around_others_tell_what_those_gave(compared):
     """A comparison has measured nothing itself: else the next one would rank it, without intervals."""
     mlflow.set_tracking_uri(f"sqlite:///{compared}/mlflow.db")
     runs = mlflow.search_runs(experiment_names=["registry"], output_format="list")
-    named = {run.data.tags["mlflow.runName"]: run for run in runs}
+    named = {run.data.tags["mlflow.runName"]: run for run in runs if run.info.status == "FINISHED"}
     comparison, seeds = named["comparison"], named["seeds: blur_npo ×3"]
     assert {name.split("/")[0] for name in comparison.data.metrics} == {"seconds"}
     note = comparison.data.tags["mlflow.note.content"]
@@ -99,6 +129,10 @@ def test_seeds_may_be_narrowed_and_named_in_the_singular(compared):
     parent = runs_of(compared).query("`tags.mlflow.runName` == 'seeds: blur_npo ×2' and status == 'FINISHED'").iloc[0]
     assert "seed_metrics" in ran(kedro(compared, "lineage", str(made)))
     assert parent["params.unlearning.seed"] == "0"
+
+
+def test_a_leaderboard_can_be_drawn_from_where_it_stands(compared):
+    ran(kedro(compared, "run", "--pipelines", "comparison", "--from-nodes", "draw_pareto", "--params", SMALL))
 
 
 def test_the_leaderboard_ranks_every_configuration(compared):

@@ -147,27 +147,6 @@ def kill_when(process: Command, happened) -> None:
     process.wait()
 
 
-def test_a_crash_in_the_second_seed_costs_the_second_seed(project):
-    params, seeds = f"{SMALL},unlearning.seeds=11 12", ("--pipelines", "seeds")
-    scores = ("token_scores.parquet", "07_model_output/registry/blur_npo-*/*")
-    earlier = set(versions(project, *scores))
-    whole = lambda: {p for p in versions(project, *scores) if (p.parent / "manifest.json").exists()}
-    scored = lambda: whole() - earlier
-    kill_when(start(project, params, *seeds), lambda: len(scored()) == 2)
-    before = made(project)
-    said = ran(kedro(project, "run", *seeds, "--params", params))
-    assert {path: made(project)[path] for path in before} == before
-    assert said.count("nothing; all was there already") == 1  # the first seed
-    assert len(scored()) == 2
-    table = pd.read_parquet(newest(project, "seed_metrics.parquet"))
-    assert set(table["seed"]) == {11, 12}
-    assert "RUNNING" not in set(runs_of(project)["status"])
-    parent = runs_of(project).query("`tags.mlflow.runName` == 'seeds: blur_npo ×2' and status == 'FINISHED'").iloc[0]
-    children = runs_of(project).query(f"`tags.mlflow.parentRunId` == '{parent['run_id']}'")
-    assert set(children["params.unlearning.seed"]) == {"11", "12"}
-    assert "unlearning.seed=12" in said  # the command that does it by hand
-
-
 def test_sigkill_anywhere_in_the_whole_run_costs_what_was_not_finished(finished, tmp_path):
     """At random moments until the run is through: the same models and metrics, nothing finished made twice."""
     folder, rng, kills = copy_project(tmp_path), random.Random(os.environ.get("KILLS_SEED", "7")), 0

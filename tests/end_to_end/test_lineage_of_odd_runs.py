@@ -126,8 +126,3 @@ def test_paths_count_from_the_project_wherever_the_command_is_given(project):
     assert "nothing; all was there already" in command.said("stdout")
     assert not (project / "notebooks" / "data").exists()
     assert not (project / "notebooks" / "mlflow.db").exists()
-
-
-def test_a_leaderboard_can_be_drawn_from_where_it_stands(project):
-    ran(kedro(project, "run", "--pipelines", "comparison", "--params", SMALL))
-    ran(kedro(project, "run", "--pipelines", "comparison", "--from-nodes", "draw_pareto", "--params", SMALL))
