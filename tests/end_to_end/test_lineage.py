@@ -20,6 +20,8 @@ from tests.end_to_end.test_tofu_files import write_tofu
 from tests.real_data.test_tofu import TINY
 
 GAMMA = "unlearning.methods.blur_npo.weighting.gamma=0.01"
+APART = [int(number) for number in os.environ.get("KILLS_APART", "10 22").split()]
+"""At least and at most so many artefacts from a start to its kill; KILLS_APART="4 14" kills about twice as often."""
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +143,7 @@ def test_two_runs_at_once_share_what_they_share(tmp_path):
 
 def kill_when(process: Command, happened) -> None:
     while process.poll() is None and not happened():
-        time.sleep(0.05)
+        time.sleep(0.25)
     assert process.poll() is None  # or there is nothing to kill
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -154,10 +156,10 @@ def test_sigkill_anywhere_in_the_whole_run_costs_what_was_not_finished(finished,
     for _ in range(40):
         process = start(folder, REGISTERED)
         began = count_of_made(folder)
-        more = rng.randint(4, 14)  # artefacts until the next kill, and a moment more
+        more = rng.randint(*APART)  # artefacts until the next kill, and a moment more
         pause = rng.uniform(0, 0.4)
         while process.poll() is None and count_of_made(folder) < began + more:
-            time.sleep(0.03)
+            time.sleep(0.25)
         time.sleep(pause)
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
@@ -169,7 +171,7 @@ def test_sigkill_anywhere_in_the_whole_run_costs_what_was_not_finished(finished,
         assert {path: now[path] for path in seen} == seen
         seen = now
     assert process.poll() == 0
-    assert kills >= 4
+    assert kills >= 3
     assert {p for p in seen if len(list((folder / p).parents[1].glob("*/manifest.json"))) > 1} == set()
     for name, label in {
         "target_model": "target",
