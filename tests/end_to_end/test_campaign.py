@@ -1,4 +1,4 @@
-"""``--pipelines campaign``: two methods, two settings each, killed and taken up by two processes; worlds, then rows."""
+"""``--pipelines campaign``: a method varied, one as it is, killed and taken up by two processes; worlds, then rows."""
 
 import json
 import signal
@@ -20,6 +20,7 @@ seeds: [10]
 reported: [0]
 sampler: {kind: qmc}
 judge: {floor: 0.0}
+ranges: {ga: {optimizer.lr: null, schedule.epochs: null}}
 """
 ROWS = """
 methods: [ga]
@@ -53,7 +54,7 @@ def project(tmp_path_factory) -> Path:
     (project / "conf/campaigns/rows.yml").write_text(ROWS)
     first = Command(project, *arguments("worlds"))
     while len(measured(project)) < 2 and first.poll() is None:
-        time.sleep(0.05)
+        time.sleep(0.25)
     first.send_signal(signal.SIGKILL)
     assert first.wait() == -signal.SIGKILL
     both = [Command(project, *arguments("worlds")) for _ in range(2)]
@@ -64,7 +65,7 @@ def project(tmp_path_factory) -> Path:
 
 
 def test_a_killed_campaign_goes_on_in_two_processes_that_make_nothing_twice(project):
-    assert len(measured(project)) == 2 * 2 + 2  # two settings of two methods, then both as chosen
+    assert len(measured(project)) == 2 + 1 + 2  # two settings of npo, ga, which nothing varies, then both as chosen
     assert len(versions(project, "target_model")) == 2  # a world each, shared by the methods
     said = " ".join((project / "both.log").read_text().split())
     for words in ("run(s) left", "By hand: kedro run --params", "npo, setting 2 of 2, seed 10", "ga as chosen, seed 0"):
@@ -81,7 +82,7 @@ def test_a_killed_campaign_goes_on_in_two_processes_that_make_nothing_twice(proj
 
 def test_its_tables_tell_what_was_tried_and_report_other_worlds(project):
     tried = pd.read_parquet(newest(project, "tried.parquet"))
-    assert tried.groupby("method")["setting"].apply(sorted).to_dict() == {"ga": [1, 2], "npo": [1, 2]}
+    assert tried.groupby("method")["setting"].apply(sorted).to_dict() == {"ga": [1], "npo": [1, 2]}
     chosen = tried[tried["standing"] == "chosen"].set_index("method")
     assert set(chosen.index) == {"ga", "npo"}
     for method, part in tried.groupby("method"):
