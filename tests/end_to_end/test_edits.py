@@ -62,11 +62,11 @@ def test_an_edit_is_a_method_like_others(project, method):
 def test_a_killed_edit_takes_up_the_training_that_it_begins_with(project):
     """And ends in the same weights to the bit."""
     often = SMALL.replace("training.checkpoint_every=2", "training.checkpoint_every=10")
-    long = f"{often},method=task_vector,unlearning.methods.task_vector.schedule.epochs=60,unlearning.seed=4"
+    long = f"{often},method=task_vector,unlearning.methods.task_vector.schedule.epochs=30,unlearning.seed=4"
     below = "06_models/registry/task_vector-*"
     command = Command(project, "run", "--pipelines", "unlearning", "--params", long)
     while command.poll() is None and not list(project.glob("data/06_models/registry/checkpoints/task_vector/*/step-*")):
-        time.sleep(0.02)
+        time.sleep(0.05)
     command.send_signal(signal.SIGKILL)
     assert command.wait() == -signal.SIGKILL
     assert "Resuming after step" in ran(kedro(project, "run", "--pipelines", "unlearning", "--params", long))

@@ -48,7 +48,7 @@ def resumed(project) -> tuple[set[str], dict[Path, int], str]:
     before = set(made(project))
     command = Command(project, "run", "--params", STRESSED)
     while command.poll() is None and len(kept(project)) < 2:
-        time.sleep(0.01)
+        time.sleep(0.05)
     command.send_signal(signal.SIGKILL)
     assert command.wait() == -signal.SIGKILL
     left = kept(project)
@@ -108,7 +108,7 @@ def test_one_command_attacks_a_model_that_someone_else_made(project, resumed):
     assert "Does it stay forgotten?" in newest(project, "report.html", "08_reporting/registry/given-*/*").read_text()
     model = mlflow.pyfunc.load_model("models:/registry-given/1")
     assert isinstance(model.predict(["Where was Anouk Eskeland born?"])[0], str)
-    assert "nothing; all was there already" in ran(kedro(project, "run", "--params", given))
+    assert "To do: none of" in ran(kedro(project, "run", "--dry-run", "--params", given))
 
 
 def test_each_attack_was_made_on_all_three_models(project, resumed):
