@@ -6,6 +6,7 @@ the project as working directory, an environment of its own, an exit code, and i
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -26,13 +27,19 @@ def environment(folder: Path) -> dict[str, str]:
     return seen
 
 
+@functools.cache
+def _printed() -> tempfile.TemporaryDirectory:
+    """What all commands of this process print; it goes when the process ends."""
+    return tempfile.TemporaryDirectory(prefix="kedro-commands-")
+
+
 class Command:
     """A command that was started; as ``subprocess.Popen``, with what it printed in two files."""
 
     def __init__(self, folder: Path, *arguments: str, within: str = ".") -> None:
         """``within`` is the folder of the project in which the command is given."""
         self.arguments = arguments
-        self.output = Path(tempfile.mkdtemp(prefix="kedro-command-"))
+        self.output = Path(tempfile.mkdtemp(dir=_printed().name))
         self.process = workers.fork(_kedro, str(folder / within), arguments, environment(folder), str(self.output))
         self.pid = self.process.pid
 
