@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import mlflow
@@ -84,9 +85,9 @@ def test_a_dry_run_says_what_a_run_would_make_and_makes_nothing(project):
     assert f"of {NODES} nodes (unlearn 4 epochs)." in said
     assert "as these nodes took in earlier runs here" in said
     assert "are free." in said
-    ran(kedro(project, "run", "--params", params))
+    ran(kedro(project, "run", "--pipelines", "unlearning", "--params", params))
     assert newest(project, "unlearned_model").parents[2].name == rows["unlearned"][2]
-    again = ran(kedro(project, "run", "--dry-run", "--params", params))
+    again = ran(kedro(project, "run", "--dry-run", "--params", SMALL))  # of which nothing is left to do
     assert f"To do: none of {NODES} nodes." in again
     assert "make " not in again
 
@@ -108,8 +109,9 @@ def running(project: Path) -> int:
     return len(mlflow.search_runs(search_all_experiments=True))
 
 
-def test_kedro_viz_shows_the_last_whole_run_with_what_was_found(project):
-    ran(kedro(project, "run", "--params", SMALL))
+def test_kedro_viz_shows_the_last_whole_run_with_what_was_found(finished, tmp_path):
+    """That of another method, which found the target's part and made its own."""
+    project = shutil.copytree(finished, tmp_path / "project")
     events = project / ".viz" / "kedro_pipeline_events.json"
     whole = json.loads(events.read_text())
     succeeded = {
@@ -118,7 +120,7 @@ def test_kedro_viz_shows_the_last_whole_run_with_what_was_found(project):
     assert succeeded == {node.name for node in register_pipelines()["__default__"].nodes}
     statistics = project / ".viz" / "stats.json"
     of_whole = json.loads(statistics.read_text())
-    assert of_whole["unlearned.metrics"]["rows"] > 20  # found, and neither made nor read
+    assert of_whole["target.token_scores"]["rows"] > 20  # found, and neither made nor read
     own = project / ".viz" / "local"  # what ``kedro viz`` shows of this environment, whatever others do
     assert [json.loads((own / path.name).read_text()) for path in (events, statistics)] == [whole, of_whole]
     ran(kedro(project, "run", "--pipelines", "comparison", "--params", SMALL))
@@ -129,10 +131,13 @@ def test_kedro_viz_shows_the_last_whole_run_with_what_was_found(project):
 def test_the_packaged_project_runs_without_its_source(tmp_path):
     """`kedro package`, the wheel in a folder of its own, and `python -m blur_pipeline` beside conf and data alone."""
     (tmp_path / "source").mkdir()
-    source = copy_project(tmp_path / "source", presets=())
+    source = copy_project(tmp_path / "source")
     shutil.copy(PROJECT / "README.md", source / "README.md")
     ran(kedro(source, "package"))
     wheel = next((source / "dist").glob("*.whl"))
+    within = {name for name in zipfile.ZipFile(wheel).namelist() if not name.partition("/")[0].endswith(".dist-info")}
+    code = (path for ending in ("py", "jinja") for path in (source / "src").rglob(f"*.{ending}"))
+    assert within == {path.relative_to(source / "src").as_posix() for path in code}
     target = tmp_path / "installed"
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), str(wheel)]
     subprocess.run(command, check=True)
@@ -140,9 +145,9 @@ def test_the_packaged_project_runs_without_its_source(tmp_path):
     place.mkdir()
     shutil.copytree(source / "conf", place / "conf")
     seen = {**environment(place), "PYTHONPATH": str(target)}
-    run = [sys.executable, "-m", "blur_pipeline", "--to-outputs", "target_model", "--params", SMALL]
+    run = [sys.executable, "-m", "blur_pipeline", "--to-outputs", "curation_report", "--params", SMALL]
     done = subprocess.run(run, cwd=place, env=seen, capture_output=True, text=True, timeout=300)
-    assert "target model:" in ran(done)
-    assert newest(place, "target_model", "06_models/registry/target-*")
+    assert "curation report:" in ran(done)
+    assert newest(place, "curation_report.json")
     mlflow.set_tracking_uri(f"sqlite:///{place}/mlflow.db")
     assert mlflow.search_runs(experiment_names=["registry"])["status"].tolist() == ["FINISHED"]
