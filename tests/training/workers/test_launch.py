@@ -155,9 +155,9 @@ def test_a_non_finite_loss_is_not_tried_again(tmp_path):
 def test_a_child_that_is_to_end_with_its_parent_looks_for_no_library(monkeypatch):
     """Between fork and exec a thread's lock may be held by nobody: it calls prctl and nothing else."""
     called = []
-    monkeypatch.setattr(module.ctypes, "CDLL", lambda *_: pytest.fail("looked for a library"))
+    monkeypatch.setattr(launching.ctypes, "CDLL", lambda *_: pytest.fail("looked for a library"))
     monkeypatch.setattr(launching, "PRCTL", lambda *given: called.append(given), raising=False)
-    module._end_with_the_parent()
+    launching._end_with_the_parent()
     assert called == [(1, signal.SIGTERM)]
 
 
