@@ -34,11 +34,12 @@ def first_wrong(error: ValidationError, raw: Any) -> Wrong:
 def _key(loc: tuple[str | int, ...], raw: Any) -> str:
     """The dotted name as a user writes it, without the kind in ``models.base.fresh.heads``.
 
-    Nor does it say what a value might have been, ``level.float``: below what is no block stands no name.
+    Nor does it say what a value might have been, ``level.float``: below what is no block stands no name, but a place
+    in a list that was written as a text of numbers.
     """
     parts = []
     for i, part in enumerate(loc):
-        there = (isinstance(raw, dict) and part in raw) or (isinstance(raw, list) and isinstance(part, int))
+        there = (isinstance(raw, dict) and part in raw) or (isinstance(raw, list | str) and isinstance(part, int))
         if there or (i == len(loc) - 1 and isinstance(raw, dict) and raw.get("kind") != part):
             parts.append(str(part))
             raw = raw[part] if there and (isinstance(raw, dict) or part < len(raw)) else None
