@@ -10,7 +10,6 @@ from blur_pipeline.hooks.mlflow_run import MlflowRun
 from blur_pipeline.hooks.record import RunRecord
 from blur_pipeline.hooks.unread import Unread
 from blur_pipeline.hooks.viz import RunStatus
-from blur_pipeline.tracking.artifacts import place_of_artifacts
 
 # Registered in this order, called in the reverse one.
 door = DoorCheck()
@@ -26,5 +25,5 @@ CONFIG_LOADER_ARGS = {
     "config_patterns": {"mlflow": ["mlflow*"]},
     # An environment states only what differs: its keys are merged into the base environment's.
     "merge_strategy": {"parameters": "soft", "catalog": "soft", "mlflow": "soft", "globals": "soft"},
-    "custom_resolvers": {"oc.env": oc.env, "artifacts": place_of_artifacts},
+    "custom_resolvers": {"oc.env": oc.env},
 }

@@ -31,6 +31,15 @@ def test_the_catalog_trusts_each_model_as_today_s_parameters_do(own, tmp_path):
     assert trusted == {"base": everywhere, "target": of_target, "retrained": {"retrained_model"}}[own]
 
 
+def test_nobody_has_trusted_a_model_that_somebody_else_made(tmp_path):
+    """Door and node read it without code of its own; what is measured is the same."""
+    models = {"target": {"kind": "given", "path": str(tmp_path), "trust_remote_code": True}}
+    edit = {"methods": {"given": {"edit": {"kind": "given", "path": str(tmp_path)}}}}
+    catalog = loader("base", models=models, method="given", unlearning=edit)["catalog"]
+    assert catalog["target_model"]["trust_remote_code"]
+    assert not catalog["unlearned_model"]["trust_remote_code"]
+
+
 def test_what_a_run_asks_for_is_read_once(read):
     config = loader("base")
     for _ in range(2):

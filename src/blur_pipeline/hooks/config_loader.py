@@ -21,6 +21,7 @@ from blur_pipeline.config.variables import Variables
 from blur_pipeline.config.yaml_files import what_is_wrong, where_kinds_differ
 from blur_pipeline.hooks.viz import show
 from blur_pipeline.lineage.identities import Identities, identify
+from blur_pipeline.tracking.artifacts import with_artifacts
 
 if TYPE_CHECKING:
     from blur_pipeline.config.parameters import Parameters
@@ -77,7 +78,8 @@ class IdentifyingConfigLoader(OmegaConfigLoader):
         variables = Variables()
         OmegaConf.register_resolver("oc.env", variables if key in KEPT else oc.env, replace=True)
         try:
-            return super().__getitem__(key)
+            found = super().__getitem__(key)
+            return with_artifacts(found) if key == "mlflow" else found
         except BadInputError:
             raise
         except Exception as error:
@@ -147,8 +149,13 @@ class IdentifyingConfigLoader(OmegaConfigLoader):
             return f"{self['globals']['benchmark']}/{stage.replace('.', '-')}-unknown"
 
     def _trusted(self, model: str) -> bool:
-        """Whether ``models.base``, ``target`` or ``retrained`` may run code of its own."""
-        return self.checked().models.trusts(model)
+        """Whether ``models.base``, ``target`` or ``retrained`` may run code of its own; what is unlearned has that of
+        its target, but for a model that somebody else made, in whose folder nobody has trusted anything."""
+        parameters = self.checked()
+        if model == "unlearned":
+            edit = parameters.unlearning.edit
+            return (edit is None or edit.folder is None) and parameters.models.trusts("target")
+        return parameters.models.trusts(model)
 
     def _places_of_seeds(self, stage: str, layer: str, name: str) -> dict[str, str]:
         """``data/LAYER/PLACE/NAME`` of a stage for each of ``unlearning.seeds``."""

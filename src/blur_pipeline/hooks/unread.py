@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Unread:
-    """Says before each load whether the node looks at its models at all."""
+    """Says before each load whether the node looks at this model at all."""
 
     def __init__(self, door: DoorCheck) -> None:
         self.door = door
