@@ -13,7 +13,7 @@ from blur_pipeline.config.errors import BadInputError
 def bare(monkeypatch, tmp_path):
     """No compiler is found; Python's headers are."""
     (tmp_path / "Python.h").touch()
-    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
+    monkeypatch.setattr(sysconfig, "get_path", lambda name, scheme="": str(tmp_path))
     monkeypatch.setattr(compiler.shutil, "which", lambda name: None)
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.delenv("CXX", raising=False)

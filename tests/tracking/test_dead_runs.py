@@ -10,6 +10,7 @@ import mlflow
 import pytest
 from filelock import FileLock
 
+from blur_pipeline.tracking import dead_runs
 from blur_pipeline.tracking.dead_runs import CONTEXT, KEPT_SECONDS, TAG, announce, close_dead_runs
 from tests.end_to_end.conftest import empty_store
 from tests.workers import start
@@ -130,3 +131,24 @@ def test_another_process_may_look_at_the_lock_in_the_moment_in_which_it_is_made(
     seen.wait()
     announce("met", store / "processes")
     other.join()
+
+
+def test_a_lock_that_another_process_takes_away_meanwhile_stops_no_run(store, monkeypatch):
+    folder = store / "processes"
+    folder.mkdir()
+    (folder / "gone.lock").touch()
+    monkeypatch.setattr(dead_runs, "_is_free", lambda path: path.unlink() or True)
+    close(folder, mlflow.get_tracking_uri())
+    assert list(folder.iterdir()) == []
+
+
+def test_of_many_locks_of_another_store_a_few_are_asked_for(store, monkeypatch):
+    folder, asked = store / "processes", []
+    folder.mkdir()
+    for number in range(30):
+        (folder / f"{number}.lock").touch()
+        os.utime(folder / f"{number}.lock", (time.time() - number, time.time() - number))
+    monkeypatch.setattr(dead_runs, "_has_run", lambda lock, *_: asked.append(int(lock)))
+    close(folder, mlflow.get_tracking_uri())
+    assert sorted(asked) == list(range(dead_runs.ASKED))
+    assert len(list(folder.iterdir())) == 30

@@ -2,7 +2,7 @@
 
 import pytest
 
-from blur_pipeline.training.checkpoints import Checkpoints
+from blur_pipeline.training.checkpoints import Checkpoints, finished
 from blur_pipeline.training.engine import Engine
 
 
@@ -27,3 +27,9 @@ def test_the_best_stays_beside_them(tmp_path):
 
 def test_of_more_than_a_million_steps_the_newest_stay(tmp_path):
     assert left(tmp_path, [999_998, 999_999, 1_000_000], 2) == [999_999, 1_000_000]
+
+
+def test_what_somebody_laid_beside_them_is_no_checkpoint(tmp_path):
+    (tmp_path / "step-000002.bak").mkdir()
+    (tmp_path / "step-000004").mkdir()
+    assert finished(tmp_path) == [tmp_path / "step-000004"]

@@ -27,7 +27,8 @@ def require_compiler(on_gpu: bool) -> None:
             f"Parameter 'training.compiled' needs a {language} compiler, and none is here; install {names[0]}."
         )
     headers = Path(sysconfig.get_path("include"))
-    if not (headers / "Python.h").is_file():
+    where = (headers, Path(sysconfig.get_path("include", "posix_prefix")))  # Debian's own Python names another first
+    if not any((folder / "Python.h").is_file() for folder in where):
         raise BadInputError(
             f"Parameter 'training.compiled' needs Python's headers, and {headers} has no Python.h; install them "
             "(python3-dev)."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from omegaconf.resolvers import oc
 
-PLACES = ("HOME", "USER", "PWD", "TMPDIR")
+PLACES = ("USER", "PWD", "TMPDIR")
 """Whole names: DB_PWD is a password."""
-ENDINGS = ("DIR", "FOLDER", "PATH", "ROOT", "SCRATCH")
+ENDINGS = ("DIR", "FOLDER", "HOME", "PATH", "ROOT", "SCRATCH")
 """The last word of the names of places, such as DATA_DIR, or the whole name."""
 
 
@@ -26,8 +26,8 @@ class Variables:
         if name.upper() not in PLACES and name.upper().rpartition("_")[2] not in ENDINGS:
             self.refused = self.refused or (
                 f"Parameters may not hold the environment variable '{name}': they are kept in MLflow, manifests and "
-                "reports; name a place with HOME, USER, PWD, TMPDIR or one that ends in _DIR, _FOLDER, _PATH, _ROOT or "
-                "_SCRATCH, such as DATA_DIR, and leave secrets to the libraries that read them."
+                "reports; name a place with HOME, USER, PWD, TMPDIR or one that ends in _DIR, _FOLDER, _HOME, _PATH, "
+                "_ROOT or _SCRATCH, such as DATA_DIR, and leave secrets to the libraries that read them."
             )
             raise ValueError(self.refused)
         return oc.env(name, *default)

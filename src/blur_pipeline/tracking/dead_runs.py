@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ PROBED_SECONDS = 2.0
 """For how long another process may hold a lock to see whether it is free: much longer than it ever does."""
 KEPT_SECONDS = 30 * 86400
 """A free lock of which this store has no run may be of another store's, which is to find it when it is used again."""
+ASKED = 20
+"""Of the free locks without a running run here so many, the newest, are asked about as a run begins, one by one."""
 log = logging.getLogger(__name__)
 _held: dict[Path, FileLock] = {}
 
@@ -66,20 +69,29 @@ def close_dead_runs(folder: Path = FOLDER) -> None:
     of_lock = {other.data.tags.get(TAG): [] for other in running}
     for other in running:
         of_lock[other.data.tags.get(TAG)].append(other.info.run_id)
+    others: dict[Path, float] = {}
     for path in sorted(folder.glob("*.lock")):
         if _is_free(path):
-            dead = of_lock.get(path.stem, [])
-            for run_id in dead:
+            for run_id in of_lock.get(path.stem, []):
                 client.set_terminated(run_id, "KILLED")
-            if dead or _is_done_with(path, client, everywhere):
+            if path.stem in of_lock:
                 path.unlink(missing_ok=True)
+            else:
+                with suppress(FileNotFoundError):  # another process that begins may have taken it away meanwhile
+                    others[path] = path.stat().st_mtime
+    asked = set(sorted(others, key=others.get)[-ASKED:])
+    for path, written in others.items():
+        # Their runs have ended, where this store has some; else they are another store's.
+        old = time.time() - written > KEPT_SECONDS
+        if old or (path in asked and _has_run(path.stem, client, everywhere)):
+            path.unlink(missing_ok=True)
 
 
-def _is_done_with(path: Path, client: MlflowClient, experiments: list[str]) -> bool:
-    """Whether all runs of a free lock have ended: this store has some, or it is too old to wait for another store."""
-    if time.time() - path.stat().st_mtime > KEPT_SECONDS:
-        return True
-    return bool(client.search_runs(experiments, f"tags.{TAG} = '{path.stem}'", max_results=1))
+def _has_run(lock: str, client: MlflowClient, experiments: list[str]) -> bool:
+    """Deleted ones too: they have ended."""
+    from mlflow.entities import ViewType
+
+    return bool(client.search_runs(experiments, f"tags.{TAG} = '{lock}'", ViewType.ALL, max_results=1))
 
 
 def _is_free(path: Path) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from blur_pipeline.config.errors import first_line
 from blur_pipeline.lineage.identities import GROUP
 from blur_pipeline.lineage.provenance import without_password
 from blur_pipeline.report.leaderboard import RUN_COLUMNS
@@ -114,9 +115,10 @@ def _table(run: Any, unread: dict[str, str]) -> pd.DataFrame:
         left = {PurePosixPath(file.path).name for file in mlflow.artifacts.list_artifacts(artifact_uri=place)}
         if METRICS_ARTIFACT in left:
             text = mlflow.artifacts.load_text(f"{place}/{METRICS_ARTIFACT}")
-            return pd.DataFrame(json.loads(text)).astype(dict.fromkeys(NUMBERS, float))  # pandas' reader rounds
+            if told := json.loads(text):
+                return pd.DataFrame(told).astype(dict.fromkeys(NUMBERS, float))  # pandas' reader rounds
     except Exception as error:  # stores raise many kinds
-        unread[run.info.run_id] = without_password((str(error).strip() or type(error).__name__).splitlines()[0])
+        unread[run.info.run_id] = without_password(first_line(error))
     rows = [(*n.split("/", 1), v) for n, v in run.data.metrics.items() if n.startswith(MODELS)]
     return pd.DataFrame(rows, columns=["model", "metric", "value"]).assign(low=float("nan"), high=float("nan"))
 

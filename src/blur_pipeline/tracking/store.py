@@ -106,8 +106,8 @@ def _answers(uri: str) -> None:
     try:
         answer = requests.get(f"{uri.rstrip('/')}/health", timeout=ANSWER_SECONDS)
         said = f"{answer.status_code} {answer.reason}" if answer.status_code in NOBODY_BEHIND else None
-    except requests.exceptions.SSLError:
-        return  # somebody is there, whom MLflow may be told to trust
+    except (requests.exceptions.SSLError, requests.exceptions.ReadTimeout):
+        return  # somebody is there, whom MLflow may be told to trust, or who is busy
     except (requests.RequestException, ValueError) as error:
         said, cause = _innermost(error), error
     if said is not None:
@@ -120,7 +120,7 @@ def _innermost(error: BaseException) -> str:
     """What the system said: three libraries have wrapped it in their own words."""
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
-    return without_password(str(getattr(error, "strerror", None) or error))
+    return without_password(str(getattr(error, "strerror", None) or first_line(error)))
 
 
 def _require_writable(folder: Path) -> None:

@@ -243,7 +243,8 @@ class RunningAlreadyError(RuntimeError):
 
 def finished(folder: Path) -> list[Path]:
     """The checkpoints in ``folder``, the newest last: by number, as from a million steps on names are longer."""
-    return sorted(folder.glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))
+    ours = (path for path in folder.glob("step-*") if path.name.removeprefix("step-").isdecimal())
+    return sorted(ours, key=lambda path: int(path.name.removeprefix("step-")))
 
 
 def _emptied(folder: Path) -> None:

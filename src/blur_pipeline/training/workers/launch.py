@@ -122,7 +122,9 @@ def _stop(workers: subprocess.Popen) -> None:
         workers.wait(STOP_SECONDS)
     except (subprocess.TimeoutExpired, KeyboardInterrupt):
         # Each worker has a session of its own: a signal to the launcher's group would reach none.
-        own = psutil.Process(workers.pid).children(recursive=True) if workers.poll() is None else []
+        own = []
+        with contextlib.suppress(psutil.Error):
+            own = psutil.Process(workers.pid).children(recursive=True) if workers.poll() is None else []
         workers.kill()
         for process in own:
             with contextlib.suppress(psutil.NoSuchProcess):
