@@ -8,7 +8,7 @@ from blur_pipeline.config.errors import BadInputError
 from blur_pipeline.config.parameters import check_parameters
 from blur_pipeline.corpus.tokenise import tokenise_evaluation
 from blur_pipeline.models.sources import AbsentModel
-from blur_pipeline.pipelines.stress.nodes import _refused, attack_control, attack_unlearned
+from blur_pipeline.pipelines.stress.nodes import _refused, attack, attack_control
 from tests.config.test_parameters import changed, load
 from tests.stress.world import PROMPT, nobody, rows, speech
 
@@ -50,9 +50,9 @@ def test_a_set_of_which_no_row_is_left_is_told_and_a_holdout_that_is_not_there_i
     tokens, _ = tokenise_evaluation(table, PROMPT, speech(), 128)
     parameters = check_parameters(changed(changed(raw, "models.retrained", NONE), f"stress.{key}", name))
     model, absent = nobody(), AbsentModel(reason="none")
-    beside = (model, model, model, absent, tokens, table, speech(), parameters)
+    beside = (model, tokens, table, speech(), parameters, model, model, absent)
     with pytest.raises(BadInputError, match=f"'stress.{key}' is {name}, which is not evaluated here"):
-        attack_unlearned(*beside)
+        attack(*beside)
     assert attack_control(*beside).empty
 
 
@@ -67,10 +67,10 @@ def test_a_control_is_attacked_on_as_many_rows_as_the_forget_set(raw, forget):
     tokens, _ = tokenise_evaluation(table, PROMPT, speech(), 128)
     raw = changed(raw, "stress.profiles", {"quick": {"seeds": 1, "attacks": {"lens": {}}}})
     model, parameters = nobody(), check_parameters(changed(raw, "models.retrained", NONE))
-    without = (model, model, model, AbsentModel(reason="none"), tokens, table, speech(), parameters)
+    without = (model, tokens, table, speech(), parameters, model, model, AbsentModel(reason="none"))
     count = lambda found: found[found["of"] == "forget"].groupby("attack")["row_id"].nunique().unique().tolist()
-    assert count(attack_unlearned(*without)) == count(attack_control(*without)) == [min(forget, 6)]
+    assert count(attack(*without)) == count(attack_control(*without)) == [min(forget, 6)]
     aside = AbsentModel(reason="nothing in this run looks at it")
-    beside = (model, aside, aside, aside, tokens, table, speech(), check_parameters(raw))
-    assert count(attack_unlearned(*beside)) == [forget]
+    beside = (model, tokens, table, speech(), check_parameters(raw), aside, aside, aside)
+    assert count(attack(*beside)) == [forget]
     assert attack_control(*beside).empty

@@ -25,61 +25,34 @@ HOLDOUT = "holdout"
 """The set that stands in for a retrained model where there is none to attack."""
 
 
-def attack_target(
-    target_model: Any,
-    base_model: Any,
-    retrained_model: Any,
+def attack(
+    model: Any,
     evaluation_tokens: Any,
     evaluation_set: Frame,
     tokenizer: Any,
     parameters: Parameters,
-) -> Frame:
-    """As ``attack_unlearned``."""
-    beside = (base_model, target_model, retrained_model)
-    return _attack(target_model, beside, evaluation_tokens, evaluation_set, tokenizer, parameters)
-
-
-def attack_retrained(
-    retrained_model: Any,
     base_model: Any,
-    target_model: Any,
-    evaluation_tokens: Any,
-    evaluation_set: Frame,
-    tokenizer: Any,
-    parameters: Parameters,
-) -> Frame:
-    """As ``attack_unlearned``."""
-    beside = (base_model, target_model, retrained_model)
-    return _attack(retrained_model, beside, evaluation_tokens, evaluation_set, tokenizer, parameters)
-
-
-def attack_unlearned(
-    unlearned_model: Any,
-    base_model: Any,
-    target_model: Any,
-    retrained_model: Any,
-    evaluation_tokens: Any,
-    evaluation_set: Frame,
-    tokenizer: Any,
-    parameters: Parameters,
+    target_model: Any = None,
+    retrained_model: Any = None,
 ) -> Frame:
     """What a model knows before and after each attack of the profile; nothing of a model that is not here.
 
-    Of the models beside it those alone have been read that an attack of the profile looks at (hooks/unread.py).
+    A model beside it that is left out is the attacked one: Kedro would read it twice. Of the others those alone have
+    been read that an attack of the profile looks at (hooks/unread.py).
     """
-    beside = (base_model, target_model, retrained_model)
-    return _attack(unlearned_model, beside, evaluation_tokens, evaluation_set, tokenizer, parameters)
+    beside = (base_model, *(model if other is None else other for other in (target_model, retrained_model)))
+    return _attack(model, beside, evaluation_tokens, evaluation_set, tokenizer, parameters)
 
 
 def attack_control(
-    unlearned_model: Any,
-    base_model: Any,
-    target_model: Any,
-    retrained_model: Any,
+    model: Any,
     evaluation_tokens: Any,
     evaluation_set: Frame,
     tokenizer: Any,
     parameters: Parameters,
+    base_model: Any,
+    target_model: Any,
+    retrained_model: Any,
 ) -> Frame:
     """Where no retrained model can be attacked, the unlearned one on what it never saw: the holdout; else nothing."""
     from blur_pipeline.stress.tally import STRESS_COLUMNS
@@ -87,7 +60,7 @@ def attack_control(
     if _has_retrained(parameters):
         return pd.DataFrame(columns=STRESS_COLUMNS)
     beside = (base_model, target_model, retrained_model)
-    return _attack(unlearned_model, beside, evaluation_tokens, evaluation_set, tokenizer, parameters, HOLDOUT)
+    return _attack(model, beside, evaluation_tokens, evaluation_set, tokenizer, parameters, HOLDOUT)
 
 
 def trace(unlearned: Frame, retrained: Frame, parameters: Parameters) -> Frame:

@@ -5,22 +5,21 @@ from kedro.pipeline import Node, Pipeline
 from blur_pipeline.lineage.stages import MODELS
 from blur_pipeline.pipelines.stress import nodes
 
-ASKED = ["evaluation_tokens", "evaluation_set", "tokenizer", "parameters"]
-ATTACKS = {"target": nodes.attack_target, "retrained": nodes.attack_retrained, "unlearned": nodes.attack_unlearned}
+ASKED = ("evaluation_tokens", "evaluation_set", "tokenizer", "parameters")
+BESIDE = ("base_model", "target_model", "retrained_model")
+
+
+def _inputs(attacked: str) -> dict[str, str]:
+    """Each model once, whether it is attacked or stands beside."""
+    return {"model": attacked} | {name: name for name in (*ASKED, *BESIDE) if name != attacked}
 
 
 def create_pipeline() -> Pipeline:
     """The stress pipeline; with ``stress.profile`` off its tables are empty."""
-    beside = ["base_model", "target_model", "retrained_model"]
-    # A model is named once, whether it is attacked or stands beside: Kedro would read it twice.
-    models = {m: [f"{m}_model", *(other for other in beside if other != f"{m}_model")] for m in MODELS}
-    attacks = [Node(ATTACKS[m], [*models[m], *ASKED], f"{m}.stress_answers", name=f"attack_{m}_model") for m in MODELS]
-    control = Node(
-        nodes.attack_control,
-        [*models["unlearned"], *ASKED],
-        "unlearned.stress_control",
-        name="attack_control",
-    )
+    attacks = [
+        Node(nodes.attack, _inputs(f"{m}_model"), f"{m}.stress_answers", name=f"attack_{m}_model") for m in MODELS
+    ]
+    control = Node(nodes.attack_control, _inputs("unlearned_model"), "unlearned.stress_control", name="attack_control")
     trace = Node(
         nodes.trace,
         ["unlearned.example_metrics", "retrained.example_metrics", "parameters"],
